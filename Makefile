@@ -1,0 +1,107 @@
+# The repository's folder, whatever folder make was called from; spaces in it are fine.
+ROOT := $(shell cd "$$(dirname "$$(printf '%s' '$(MAKEFILE_LIST)' | sed 's/^ //')")" && pwd)
+IN := cd "$(ROOT)" &&
+RUN := $(IN) .venv/bin/python
+
+COMPILE := .venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+# The Python that makes the environment; any 3.11 to 3.14.
+PYTHON ?= python3
+# Run the tests of one folder or file: make test TESTS=tests/unit/libs
+TESTS ?=
+SUITE ?= main
+DETACH ?=
+# Where the stack keeps its state and where its gateway listens.
+export ANTIPHON_HOME ANTIPHON_PORT
+ifeq ($(strip $(ANTIPHON_HOME)),)
+unexport ANTIPHON_HOME
+endif
+ifeq ($(strip $(ANTIPHON_PORT)),)
+unexport ANTIPHON_PORT
+endif
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Print this list
+	@$(IN) awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
+
+##@ Run
+.PHONY: setup up down migrate
+setup: ## Install everything into .venv
+	@$(NEEDS_PYTHON) $(IN) "$(PYTHON)" deploy/setup/install.py
+
+up: ready ## Start the whole system and speak a first sentence; DETACH=1 returns when it is ready
+	@$(IN) .venv/bin/antiphon up $(if $(filter-out 0 no false,$(DETACH)),--detach)
+
+down: ready ## Stop it
+	@$(IN) .venv/bin/antiphon down
+
+migrate: ready ## Bring the databases of the running system to the current schema
+	@$(IN) .venv/bin/antiphon migrate
+
+##@ Test
+.PHONY: test check bench chaos compose-test
+test: ready ## Run all tests, or those in TESTS=path
+ifneq ($(strip $(TESTS)),)
+	@$(RUN) -m pytest $(TESTS)
+else
+	@$(RUN) -m pytest -n logical --dist worksteal tests/unit tests/contract
+	@$(RUN) -m pytest tests/integration tests/e2e
+endif
+
+check: lint contracts-check test ## Run what CI runs: lint, types, import rules, contracts, tests
+
+bench: ready ## Measure; SUITE=main by default
+	@$(RUN) -m tests.bench $(SUITE)
+
+chaos: ready ## Kill processes under load and count what arrives
+	@$(RUN) -m pytest -n 0 tests/chaos
+
+compose-test: ready ## Boot the containers, run the main job on them, take them down
+	@$(RUN) -m tests.compose
+
+##@ Write
+.PHONY: format lint contracts contracts-check contracts-release lock clean
+format: ready ## Format the code and fix what lint can fix
+	@$(IN) .venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format .
+
+lint: ready ## Check style, format, types and import rules
+	@$(IN) failed=; \
+	for part in "ruff check" "ruff format --check" "mypy" "lint-imports"; do \
+		echo "--- $$part"; .venv/bin/$$part || failed="$$failed  $$part\n"; \
+	done; \
+	[ -z "$$failed" ] || { printf "lint: these failed, see above (make format fixes some of it):\n$$failed" >&2; exit 1; }
+
+contracts: ready ## Generate libs/contracts/antiphon from proto/
+	@$(RUN) -m deploy.setup.contracts generate
+
+contracts-check: ready ## Check the contracts: lint, compatibility, generated code
+	@$(RUN) -m deploy.setup.contracts check
+
+contracts-release: ready ## Keep today's contracts as a release that later ones must not break
+	@$(RUN) -m deploy.setup.contracts release
+
+lock: ready ## Resolve the dependencies anew into requirements/; UPGRADE=1 takes the newest
+	@$(IN) $(COMPILE) --all-extras pyproject.toml --output-file requirements/lock.txt
+	@$(IN) $(COMPILE) --no-deps requirements/models.in --output-file requirements/models.txt
+	@$(IN) $(COMPILE) requirements/installer.in --output-file requirements/installer.txt
+
+clean: ## Remove the environment and all caches, but no state of a stack
+	@$(IN) rm -rf .venv .cache .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis antiphon.egg-info
+	@$(IN) find deploy libs services tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set up without a word when there is nothing to do.
+.PHONY: ready
+ready:
+	@$(NEEDS_PYTHON) $(IN) "$(PYTHON)" deploy/setup/install.py --quiet
+
+define NEEDS_PYTHON
+command -v "$(PYTHON)" >/dev/null || { \
+	echo "setup: no $(PYTHON) on PATH. Install Python 3.11 to 3.14 (Debian, Ubuntu: apt install python3 python3-venv;" >&2; \
+	echo "macOS: brew install python@3.12) and run again, or name one: make PYTHON=/path/to/python3.12 $@" >&2; exit 1; };
+endef

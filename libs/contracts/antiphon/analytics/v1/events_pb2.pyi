@@ -1,0 +1,26 @@
+import datetime
+
+from libs.contracts.antiphon.options.v1 import options_pb2 as _options_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class UsageRecorded(_message.Message):
+    __slots__ = ("usage_id", "org_id", "unit", "quantity", "resource_id", "recorded_at")
+    USAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_AT_FIELD_NUMBER: _ClassVar[int]
+    usage_id: str
+    org_id: str
+    unit: str
+    quantity: float
+    resource_id: str
+    recorded_at: _timestamp_pb2.Timestamp
+    def __init__(self, usage_id: _Optional[str] = ..., org_id: _Optional[str] = ..., unit: _Optional[str] = ..., quantity: _Optional[float] = ..., resource_id: _Optional[str] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,27 @@
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Optional as _Optional
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ReserveRequest(_message.Message):
+    __slots__ = ("reservation_id", "org_id", "characters")
+    RESERVATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    reservation_id: str
+    org_id: str
+    characters: int
+    def __init__(self, reservation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., characters: _Optional[int] = ...) -> None: ...
+
+class ReserveReply(_message.Message):
+    __slots__ = ("granted", "limit", "remaining", "resets_at")
+    GRANTED_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    RESETS_AT_FIELD_NUMBER: _ClassVar[int]
+    granted: bool
+    limit: int
+    remaining: int
+    resets_at: int
+    def __init__(self, granted: _Optional[bool] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., resets_at: _Optional[int] = ...) -> None: ...

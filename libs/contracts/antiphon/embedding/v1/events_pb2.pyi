@@ -1,0 +1,40 @@
+import datetime
+
+from libs.contracts.antiphon.options.v1 import options_pb2 as _options_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DocumentIndexed(_message.Message):
+    __slots__ = ("document_id", "org_id", "source_type", "source_id", "chunks", "indexed_at")
+    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    INDEXED_AT_FIELD_NUMBER: _ClassVar[int]
+    document_id: str
+    org_id: str
+    source_type: str
+    source_id: str
+    chunks: int
+    indexed_at: _timestamp_pb2.Timestamp
+    def __init__(self, document_id: _Optional[str] = ..., org_id: _Optional[str] = ..., source_type: _Optional[str] = ..., source_id: _Optional[str] = ..., chunks: _Optional[int] = ..., indexed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DocumentRemoved(_message.Message):
+    __slots__ = ("document_id", "org_id", "source_type", "source_id", "removed_at")
+    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_AT_FIELD_NUMBER: _ClassVar[int]
+    document_id: str
+    org_id: str
+    source_type: str
+    source_id: str
+    removed_at: _timestamp_pb2.Timestamp
+    def __init__(self, document_id: _Optional[str] = ..., org_id: _Optional[str] = ..., source_type: _Optional[str] = ..., source_id: _Optional[str] = ..., removed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,125 @@
+import datetime
+
+from libs.contracts.antiphon.options.v1 import options_pb2 as _options_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GenerationRequested(_message.Message):
+    __slots__ = ("generation_id", "org_id", "voice_id", "text", "characters", "format", "engine", "engine_settings", "speed", "requested_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    voice_id: str
+    text: str
+    characters: int
+    format: str
+    engine: str
+    engine_settings: str
+    speed: float
+    requested_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., format: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., speed: _Optional[float] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Alignment(_message.Message):
+    __slots__ = ("start_times", "end_times")
+    START_TIMES_FIELD_NUMBER: _ClassVar[int]
+    END_TIMES_FIELD_NUMBER: _ClassVar[int]
+    start_times: _containers.RepeatedScalarFieldContainer[float]
+    end_times: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, start_times: _Optional[_Iterable[float]] = ..., end_times: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class AudioRendered(_message.Message):
+    __slots__ = ("generation_id", "org_id", "object_key", "content_type", "format", "size_bytes", "sha256", "duration_seconds", "sample_rate", "text", "alignment", "model_id", "rendered_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    DURATION_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    RENDERED_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    object_key: str
+    content_type: str
+    format: str
+    size_bytes: int
+    sha256: str
+    duration_seconds: float
+    sample_rate: int
+    text: str
+    alignment: Alignment
+    model_id: str
+    rendered_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_key: _Optional[str] = ..., content_type: _Optional[str] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., duration_seconds: _Optional[float] = ..., sample_rate: _Optional[int] = ..., text: _Optional[str] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ..., model_id: _Optional[str] = ..., rendered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GenerationCompleted(_message.Message):
+    __slots__ = ("generation_id", "org_id", "voice_id", "voice_name", "text", "characters", "duration_seconds", "format", "size_bytes", "model_id", "completed_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    VOICE_NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    voice_id: str
+    voice_name: str
+    text: str
+    characters: int
+    duration_seconds: float
+    format: str
+    size_bytes: int
+    model_id: str
+    completed_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., voice_name: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., duration_seconds: _Optional[float] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., model_id: _Optional[str] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GenerationFailed(_message.Message):
+    __slots__ = ("generation_id", "org_id", "code", "reason", "failed_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FAILED_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    code: str
+    reason: str
+    failed_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GenerationDeleted(_message.Message):
+    __slots__ = ("generation_id", "org_id", "object_keys", "deleted_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEYS_FIELD_NUMBER: _ClassVar[int]
+    DELETED_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    object_keys: _containers.RepeatedScalarFieldContainer[str]
+    deleted_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_keys: _Optional[_Iterable[str]] = ..., deleted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,71 @@
+import datetime
+
+from libs.contracts.antiphon.options.v1 import options_pb2 as _options_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class VoiceSnapshot(_message.Message):
+    __slots__ = ("voice_id", "org_id", "name", "description", "category", "language", "variant", "engine", "engine_settings", "revision")
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    voice_id: str
+    org_id: str
+    name: str
+    description: str
+    category: str
+    language: str
+    variant: str
+    engine: str
+    engine_settings: str
+    revision: int
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., category: _Optional[str] = ..., language: _Optional[str] = ..., variant: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class VoiceCreated(_message.Message):
+    __slots__ = ("voice_id", "org_id", "variant", "created_at")
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    voice_id: str
+    org_id: str
+    variant: str
+    created_at: _timestamp_pb2.Timestamp
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., variant: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class VoiceReady(_message.Message):
+    __slots__ = ("voice_id", "org_id", "voice", "ready_at")
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    VOICE_FIELD_NUMBER: _ClassVar[int]
+    READY_AT_FIELD_NUMBER: _ClassVar[int]
+    voice_id: str
+    org_id: str
+    voice: VoiceSnapshot
+    ready_at: _timestamp_pb2.Timestamp
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice: _Optional[_Union[VoiceSnapshot, _Mapping]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class VoiceDeleted(_message.Message):
+    __slots__ = ("voice_id", "org_id", "object_keys", "deleted_at")
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEYS_FIELD_NUMBER: _ClassVar[int]
+    DELETED_AT_FIELD_NUMBER: _ClassVar[int]
+    voice_id: str
+    org_id: str
+    object_keys: _containers.RepeatedScalarFieldContainer[str]
+    deleted_at: _timestamp_pb2.Timestamp
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_keys: _Optional[_Iterable[str]] = ..., deleted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
