@@ -1,0 +1,98 @@
+"""One NATS connection a process, which never gives up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+logger = logging.getLogger(__name__)
+
+PUBLISH_TIMEOUT = 10.0
+"""Seconds to wait for the broker's acknowledgement; the client's own default of 0.5 s is too short under fsync."""
+
+
+@dataclass(frozen=True, slots=True)
+class NatsAddress:
+    """Where the broker is and who we are to it."""
+
+    url: str
+    user: str
+    password: str
+
+
+@dataclass(slots=True)
+class Bus:
+    """The process's connection to the broker."""
+
+    client: Client
+    jetstream: JetStreamContext
+    _on_reconnect: list[Callable[[], None]] = field(default_factory=list)
+
+    def on_reconnect(self, action: Callable[[], None]) -> None:
+        """Call `action` whenever the connection was lost and is back."""
+        self._on_reconnect.append(action)
+
+    @property
+    def is_connected(self) -> bool:
+        """Say whether the broker can be reached right now."""
+        return self.client.is_connected
+
+    async def wake(self, subject: str) -> None:
+        """Send an empty, fire-and-forget message; while the broker is away it is simply not sent."""
+        if self.client.is_connected:
+            await self.client.publish(subject)
+
+    async def close(self) -> None:
+        """Send what is buffered and close."""
+        if self.client.is_connected:
+            await self.client.flush(timeout=2)
+        await self.client.close()
+
+
+async def connect(address: NatsAddress, name: str) -> Bus:
+    """Connect as `name`; lost connections are re-established for ever, and errors are logged."""
+
+    async def on_error(error: Exception) -> None:
+        logger.error("nats error", extra={"error": f"{type(error).__name__}: {error}"})
+
+    async def on_disconnect() -> None:
+        logger.warning("nats connection lost")
+
+    callbacks: list[Callable[[], None]] = []
+
+    async def on_reconnect() -> None:
+        logger.info("nats connection restored")
+        for action in callbacks:
+            action()
+
+    client = await nats.connect(address.url, **connect_options(address, name, on_error, on_disconnect, on_reconnect))
+    return Bus(client, client.jetstream(timeout=PUBLISH_TIMEOUT), callbacks)
+
+
+def connect_options(
+    address: NatsAddress,
+    name: str,
+    on_error: Callable[[Exception], Awaitable[None]],
+    on_disconnect: Callable[[], Awaitable[None]],
+    on_reconnect: Callable[[], Awaitable[None]],
+) -> dict[str, object]:
+    """Return the options with which every connection of a service is made."""
+    return {
+        "name": name,
+        "user": address.user,
+        "password": address.password,
+        "inbox_prefix": f"_INBOX_{address.user}".encode(),
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": 0.25,
+        "connect_timeout": 5,
+        "ping_interval": 20,
+        "max_outstanding_pings": 2,
+        "error_cb": on_error,
+        "disconnected_cb": on_disconnect,
+        "reconnected_cb": on_reconnect,
+    }

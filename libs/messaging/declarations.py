@@ -1,0 +1,116 @@
+"""How a service says which events it answers, and with what.
+
+A projection keeps a table up to date: many events, one transaction. Work is one event, one job that
+may take long. Both are plain values; nothing is registered anywhere until `main` collects them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs.contracts.registry import EventType, event_type
+from libs.messaging.policy import RetryPolicy
+
+Event = TypeVar("Event", bound=Message)
+# What a service hands to its work handlers; each service has its own class.
+Deps = TypeVar("Deps")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Generic[Event]):
+    """One event as it was delivered: `event_id` is its identity, `tries` counts from 1."""
+
+    event: Event
+    event_id: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A handler that applies events of one type to the service's own tables."""
+
+    event: EventType
+    # Sequence[Any]: each handler takes its own event class, which `projection` checks.
+    handler: Callable[[AsyncSession, Sequence[Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A handler that does a job for every event of one type.
+
+    `name` becomes part of the durable's name. At most `concurrency` jobs run in one process, and at
+    most `outstanding` in all processes together. `exhausted` runs before a job becomes a dead letter.
+    """
+
+    event: EventType
+    name: str
+    # Any: the service's own dependencies, which `main` wires.
+    handler: Callable[[Delivery[Any], Any], Awaitable[None]]
+    concurrency: int
+    outstanding: int
+    policy: RetryPolicy
+    exhausted: Callable[[Delivery[Any], Any, str], Awaitable[None]] | None
+
+
+def projection(
+    event: type[Event],
+) -> Callable[[Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]], Projection]:
+    """Declare a projection of `event`: the handler gets a session and events in their order.
+
+    The session's transaction is scoped to the organisations of the events; the inbox has removed
+    events that were applied before.
+    """
+
+    def declare(handler: Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]) -> Projection:
+        return Projection(event=event_type(event), handler=handler)
+
+    return declare
+
+
+def work(
+    event: type[Event],
+    *,
+    concurrency: int = 8,
+    outstanding: int = 256,
+    policy: RetryPolicy = RetryPolicy(),
+    exhausted: Callable[[Delivery[Event], Deps, str], Awaitable[None]] | None = None,
+) -> Callable[[Callable[[Delivery[Event], Deps], Awaitable[None]]], Work]:
+    """Declare a job for every `event`; the handler's name names the durable consumer."""
+
+    def declare(handler: Callable[[Delivery[Event], Deps], Awaitable[None]]) -> Work:
+        return Work(
+            event=event_type(event),
+            name=handler.__name__,
+            handler=handler,
+            concurrency=concurrency,
+            outstanding=outstanding,
+            policy=policy,
+            exhausted=exhausted,
+        )
+
+    return declare
+
+
+@dataclass(frozen=True, slots=True)
+class Consumers:
+    """Everything that one process group answers; `group` is its name on the broker."""
+
+    group: str
+    projections: tuple[Projection, ...] = ()
+    works: tuple[Work, ...] = ()
+
+
+def declared(group: str, module: ModuleType) -> Consumers:
+    """Collect what `module` declares, for the consumer group `group`."""
+    values = list(vars(module).values())
+    return Consumers(
+        group=group,
+        projections=tuple(value for value in values if isinstance(value, Projection)),
+        works=tuple(value for value in values if isinstance(value, Work)),
+    )

@@ -1,0 +1,166 @@
+"""Keeps a service's projections up to date: many events, one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from nats.aio.msg import Msg
+from opentelemetry.context import Context
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs.contracts.registry import UndecodableEvent, UnknownEvent
+from libs.database import Database
+from libs.messaging import inbox
+from libs.messaging.causes import note_cause
+from libs.messaging.connection import Bus
+from libs.messaging.declarations import Projection
+from libs.messaging.delivery import DeadLetterOffice, acknowledge, heartbeat
+from libs.messaging.envelope import Received, open_envelope
+from libs.messaging.feed import Feed
+from libs.messaging.policy import RetryPolicy, Verdict, judge
+from libs.messaging.topology import BATCH_EVENTS, PROJECTION_ACK_WAIT
+from libs.messaging.tracing import batch_spans, record_outcome
+
+logger = logging.getLogger(__name__)
+
+OUTAGE_PAUSE = 0.5
+OUTAGE_PAUSE_MAX = 5.0
+POLICY = RetryPolicy(ack_wait=PROJECTION_ACK_WAIT)
+
+
+class ProjectionRunner:
+    """Applies what one durable delivers, in order, each event once."""
+
+    def __init__(
+        self, bus: Bus, database: Database, *, stream: str, durable: str, projections: Sequence[Projection]
+    ) -> None:
+        """`projections` are all of the group's whose events come from `stream`."""
+        self._database = database
+        self._durable = durable
+        self._feed = Feed(bus, stream, durable, BATCH_EVENTS)
+        self._office = DeadLetterOffice(bus.jetstream, durable, POLICY)
+        self._handlers: dict[str, list[Projection]] = {}
+        for declared in projections:
+            self._handlers.setdefault(declared.event.name, []).append(declared)
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Apply events until `stop` is called."""
+        await self._feed.open()
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            while not self._stopping.is_set():
+                waiting = asyncio.create_task(self._feed.next_batch())
+                await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not waiting.done():
+                    waiting.cancel()
+                    break
+                await self._take(waiting.result())
+        finally:
+            stopping.cancel()
+            await self._feed.close()
+
+    def stop(self) -> None:
+        """Finish the batch in hand and return from `run`."""
+        self._stopping.set()
+
+    async def _take(self, messages: Sequence[Msg]) -> None:
+        async with heartbeat(messages, PROJECTION_ACK_WAIT):
+            batch: list[Received] = []
+            for message in messages:
+                try:
+                    batch.append(open_envelope(message))
+                except (UnknownEvent, UndecodableEvent) as error:
+                    await self._office.fail(message, error)
+            if batch:
+                await self._apply_all(batch)
+
+    async def _apply_all(self, batch: Sequence[Received]) -> None:
+        """Apply `batch`; when that fails, halve it until the event that cannot be applied stands alone."""
+        started = time.monotonic()
+        try:
+            new = await self._apply_through_outages(batch)
+        except Exception as error:
+            if len(batch) == 1:
+                await self._office.fail(batch[0].message, error)
+                return
+            middle = len(batch) // 2
+            await self._apply_all(batch[:middle])
+            await self._apply_all(batch[middle:])
+            return
+        await acknowledge([one.message for one in batch])
+        record_outcome(self._durable, "applied", count=new, seconds=time.monotonic() - started)
+        if len(batch) > new:
+            record_outcome(self._durable, "duplicate", count=len(batch) - new)
+
+    async def _apply_through_outages(self, batch: Sequence[Received]) -> int:
+        """Apply `batch`, waiting out a database that is away: that is no fault of the events."""
+        pause = OUTAGE_PAUSE
+        while True:
+            try:
+                return await self._apply(batch)
+            except Exception as error:
+                if judge(error) is not Verdict.UNAVAILABLE or self._stopping.is_set():
+                    raise
+                logger.warning(
+                    "projection waits for its database",
+                    extra={"consumer": self._durable, "error": type(error).__name__, "pause": pause},
+                )
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, OUTAGE_PAUSE_MAX)
+
+    async def _apply(self, batch: Sequence[Received]) -> int:
+        """Apply what is new of `batch` in one transaction; return how much that was."""
+        organisations = sorted({one.org_id for one in batch})
+        with batch_spans(batch, self._durable) as contexts:
+            async with self._database.transaction(*organisations) as session:
+                new = await inbox.remember(session, self._durable, list({one.event_id for one in batch}))
+                fresh = _first_of_each(batch, contexts, new)
+                for group in grouped([one for one, _ in fresh]):
+                    await self._handle(session, group, dict(_contexts(fresh)))
+        return len(fresh)
+
+    async def _handle(self, session: AsyncSession, group: Sequence[Received], contexts: dict[str, Context]) -> None:
+        events: list[Any] = []  # Any: the handler's own event class
+        for received in group:
+            note_cause(session, received.event, str(received.event_id), contexts[str(received.event_id)])
+            events.append(received.event)
+        for declared in self._handlers.get(group[0].type_name, ()):
+            await declared.handler(session, events)
+
+
+def _first_of_each(
+    batch: Sequence[Received], contexts: Sequence[Context], new: set[Any]
+) -> list[tuple[Received, Context]]:
+    fresh: dict[Any, tuple[Received, Context]] = {}
+    for received, context in zip(batch, contexts, strict=True):
+        if received.event_id in new:
+            fresh.setdefault(received.event_id, (received, context))
+    return list(fresh.values())
+
+
+def _contexts(fresh: Sequence[tuple[Received, Context]]) -> list[tuple[str, Context]]:
+    return [(str(received.event_id), context) for received, context in fresh]
+
+
+def grouped(batch: Sequence[Received]) -> list[list[Received]]:
+    """Group a batch by event type without changing the order in which an aggregate sees its events.
+
+    An event joins the latest group of its type unless a later group already holds its aggregate.
+    """
+    groups: list[list[Received]] = []
+    last_group_of_type: dict[str, int] = {}
+    last_group_of_aggregate: dict[str, int] = {}
+    for received in batch:
+        target = last_group_of_type.get(received.type_name)
+        if target is None or last_group_of_aggregate.get(received.aggregate, -1) > target:
+            target = len(groups)
+            groups.append([])
+            last_group_of_type[received.type_name] = target
+        groups[target].append(received)
+        last_group_of_aggregate[received.aggregate] = target
+    return groups

@@ -1,0 +1,13 @@
+"""Objects in any S3."""
+
+from __future__ import annotations
+
+from libs.objectstore.store import (
+    ObjectMissing,
+    ObjectReader,
+    ObjectStore,
+    ObjectStoreAddress,
+    ObjectStoreUnavailable,
+)
+
+__all__ = ["ObjectMissing", "ObjectReader", "ObjectStore", "ObjectStoreAddress", "ObjectStoreUnavailable"]

@@ -1,0 +1,82 @@
+"""Publishing rows: all or nothing where the broker can, else one by one; always in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from uuid import uuid4
+
+import asyncpg
+import orjson
+from opentelemetry.trace import Span, set_span_in_context
+
+from libs.messaging.connection import PUBLISH_TIMEOUT, Bus
+from libs.messaging.envelope import Attributes
+from libs.messaging.tracing import start_send_span
+from libs.telemetry import current_trace_headers
+
+logger = logging.getLogger(__name__)
+
+_DUPLICATE_IN_BATCH = 10201
+_BATCH_ABANDONED = 10176
+
+
+class PublishRefused(OSError):
+    """The broker did not take a batch; the rows stay and are tried again."""
+
+
+async def publish_in_order(bus: Bus, service: str, rows: Sequence[asyncpg.Record]) -> None:
+    """Publish outbox rows; returns once all of them are durable on the broker.
+
+    Raises what the broker or the connection raise; then some may have been published, and publishing
+    them again is harmless.
+    """
+    spans = [start_send_span(row["subject"], str(row["event_id"]), row["trace"]) for row in rows]
+    try:
+        headers = [_headers(service, row, span) for row, span in zip(rows, spans, strict=True)]
+        if len(rows) == 1 or not await _publish_atomically(bus, rows, headers):
+            await _publish_one_by_one(bus, rows, headers)
+    finally:
+        for span in spans:
+            span.end()
+
+
+def _headers(service: str, row: asyncpg.Record, span: Span) -> dict[str, str]:
+    attributes = Attributes(
+        event_id=row["event_id"],
+        type_name=row["type_name"],
+        source=f"antiphon/{service}",
+        aggregate=row["aggregate"],
+        org_id=row["org_id"],
+        time=row["created_at"],
+        cause=row["cause"],
+    )
+    return attributes.headers() | current_trace_headers(set_span_in_context(span))
+
+
+async def _publish_atomically(bus: Bus, rows: Sequence[asyncpg.Record], headers: Sequence[dict[str, str]]) -> bool:
+    """Publish all rows as one atomic batch; False when the batch holds something already published."""
+    batch = uuid4().hex
+    last = len(rows)
+    for number, (row, own) in enumerate(zip(rows, headers, strict=True), start=1):
+        marked = own | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+        if number < last:
+            await bus.client.publish(row["subject"], row["payload"], headers=marked)
+    answer = await bus.client.request(
+        rows[-1]["subject"],
+        rows[-1]["payload"],
+        timeout=PUBLISH_TIMEOUT,
+        headers=headers[-1] | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(last), "Nats-Batch-Commit": "1"},
+    )
+    error = orjson.loads(answer.data).get("error")
+    if error is None:
+        return True
+    if error.get("err_code") in (_DUPLICATE_IN_BATCH, _BATCH_ABANDONED):
+        return False
+    raise PublishRefused(f"the broker refused a batch of {last}: {error.get('description')}")
+
+
+async def _publish_one_by_one(bus: Bus, rows: Sequence[asyncpg.Record], headers: Sequence[dict[str, str]]) -> None:
+    """Publish row after row; the broker drops those whose id it has seen."""
+    for row, own in zip(rows, headers, strict=True):
+        await bus.jetstream.publish(row["subject"], row["payload"], timeout=PUBLISH_TIMEOUT, headers=own)

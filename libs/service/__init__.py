@@ -1,0 +1,8 @@
+"""What every service is made of."""
+
+from __future__ import annotations
+
+from libs.service.runtime import Composition, Runtime, run
+from libs.service.settings import ResourceSettings, ServiceSettings, read_secret
+
+__all__ = ["Composition", "ResourceSettings", "Runtime", "ServiceSettings", "read_secret", "run"]

@@ -1,0 +1,61 @@
+"""The HTTP application of a service: its routes, its errors, its health."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import APIRouter, FastAPI
+from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
+
+from libs.web.identity import IdentityVerifier, Unauthenticated, unauthenticated_problem
+from libs.web.problems import ProblemOf, install_problems
+
+_HEALTH = ("/healthz", "/readyz")
+
+Readiness = Callable[[], Awaitable[dict[str, bool]]]
+"""Says for each thing that a service needs whether it is there."""
+
+
+def create_app(
+    service: str,
+    router: APIRouter | None,
+    *,
+    identity: IdentityVerifier | None,
+    problems: Mapping[type[Exception], ProblemOf],
+    readiness: Readiness,
+    deps: object = None,
+) -> FastAPI:
+    """Return the application; handlers find `deps` as `request.app.state.deps`."""
+    app = FastAPI(
+        title=f"Antiphon {service}",
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"operation_spans": False, "exclude": _is_health},
+    )
+    app.state.deps = deps
+    app.state.identity = identity
+    install_problems(app, {Unauthenticated: unauthenticated_problem, **problems})
+    app.include_router(_health(readiness))
+    if router is not None:
+        app.include_router(router)
+    return app
+
+
+def _is_health(scope: Scope) -> bool:
+    return scope.get("path") in _HEALTH
+
+
+def _health(readiness: Readiness) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> Response:
+        return JSONResponse({"status": "alive"})
+
+    @router.get("/readyz")
+    async def readyz() -> Response:
+        parts = await readiness()
+        return JSONResponse(parts, 200 if all(parts.values()) else 503)
+
+    return router
