@@ -25,11 +25,11 @@ def touch_trigger(table: str) -> str:
 
 def isolate(table: str) -> list[str]:
     """Return the statements that confine `table` to the transaction's organisations, owner included."""
+    own = f"org_id = any({CURRENT_ORGS})"
     return [
         f"alter table {table} enable row level security",
         f"alter table {table} force row level security",
-        f"create policy {table}_tenant on {table} "
-        f"using (org_id = any({CURRENT_ORGS})) with check (org_id = any({CURRENT_ORGS}))",
+        f"create policy {table}_tenant on {table} using ({own}) with check ({own})",
     ]
 
 

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.registry import EventType, event_type
-from libs.messaging.policy import RetryPolicy
+from libs.messaging.policy import DEFAULT_POLICY, RetryPolicy
 
 Event = TypeVar("Event", bound=Message)
 # What a service hands to its work handlers; each service has its own class.
@@ -78,7 +78,7 @@ def work(
     *,
     concurrency: int = 8,
     outstanding: int = 256,
-    policy: RetryPolicy = RetryPolicy(),
+    policy: RetryPolicy = DEFAULT_POLICY,
     exhausted: Callable[[Delivery[Event], Deps, str], Awaitable[None]] | None = None,
 ) -> Callable[[Callable[[Delivery[Event], Deps], Awaitable[None]]], Work]:
     """Declare a job for every `event`; the handler's name names the durable consumer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from contextlib import suppress
 
 import nats.errors
@@ -27,29 +28,31 @@ ERROR_PAUSE = 0.5
 """Seconds before asking again when the server refused, for example while a stream changes its leader."""
 
 
+_IDLE_HEARTBEAT = "100"
+_REQUEST_ENDED = ("404", "408")
+
+
 class Feed:
     """A stream of messages from `durable` on `stream`; the durable must exist."""
 
     def __init__(self, bus: Bus, stream: str, durable: str, batch: int) -> None:
-        """At most `batch` messages are outstanding and handed out at once."""
+        """At most `batch` messages are asked for and handed out at once."""
         self._bus = bus
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
         self._name = f"{stream}/{durable}"
         self._batch = batch
-        self._expected = 0
-        self._subscription: Subscription | None = None
         self._inbox = bus.client.new_inbox()
-        self._renewal: asyncio.Task[None] | None = None
-        bus.on_reconnect(self._renew_request)
-
-    def _renew_request(self) -> None:
-        # The server that knew of our request may be gone with it.
-        if self._subscription is not None:
-            self._renewal = asyncio.get_running_loop().create_task(self._ask())
+        self._subscription: Subscription | None = None
+        self._arrived: deque[Msg] = deque()
+        self._stirred = asyncio.Event()
+        # How many messages the server still owes to the last request.
+        self._expected = 0
+        self._refused = False
+        bus.on_reconnect(self._forget_request)
 
     async def open(self) -> None:
         """Subscribe; nothing is asked for yet."""
-        self._subscription = await self._bus.client.subscribe(self._inbox)
+        self._subscription = await self._bus.client.subscribe(self._inbox, cb=self._receive)
 
     async def close(self) -> None:
         """Stop receiving; what was delivered and not acknowledged comes again elsewhere."""
@@ -59,37 +62,26 @@ class Feed:
 
     async def next_batch(self) -> list[Msg]:
         """Wait for messages and return all that have arrived, at least one."""
-        if self._subscription is None:
-            await self.open()
-        while True:
-            first = await self._next()
-            if first is not None:
-                return [first, *self._arrived()]
+        while not self._arrived:
+            if self._refused:
+                self._refused = False
+                await asyncio.sleep(ERROR_PAUSE)
+            if self._expected <= 0:
+                await self._ask()
+            self._stirred.clear()
+            if self._arrived:
+                break
+            try:
+                await asyncio.wait_for(self._stirred.wait(), 2 * HEARTBEAT_SECONDS + 1)
+            except TimeoutError:
+                # Not even a heartbeat: the server does not know of our request any more.
+                self._expected = 0
+        return [self._arrived.popleft() for _ in range(min(len(self._arrived), self._batch))]
 
-    async def _next(self) -> Msg | None:
-        assert self._subscription is not None
-        if self._expected <= 0:
-            await self._ask()
-        try:
-            message = await self._subscription.next_msg(timeout=2 * HEARTBEAT_SECONDS + 1)
-        except (TimeoutError, nats.errors.TimeoutError):
-            self._expected = 0
-            return None
-        return message if await self._is_event(message) else None
-
-    def _arrived(self) -> list[Msg]:
-        assert self._subscription is not None
-        queue = self._subscription._pending_queue
-        taken: list[Msg] = []
-        while len(taken) < self._batch - 1 and not queue.empty():
-            message = queue.get_nowait()
-            self._subscription._pending_size -= len(message.data)
-            if self._status(message) is None:
-                self._expected -= 1
-                taken.append(message)
-            else:
-                self._note_status(message)
-        return taken
+    def _forget_request(self) -> None:
+        # The server that knew of our request may be gone with it; the waiting loop asks anew.
+        self._expected = 0
+        self._stirred.set()
 
     async def _ask(self) -> None:
         request = {
@@ -100,30 +92,19 @@ class Feed:
         try:
             await self._bus.client.publish(self._subject, orjson.dumps(request), reply=self._inbox)
         except nats.errors.Error:
-            await asyncio.sleep(ERROR_PAUSE)
+            self._refused = True
             return
         self._expected = self._batch
 
-    async def _is_event(self, message: Msg) -> bool:
-        if self._status(message) is None:
+    async def _receive(self, message: Msg) -> None:
+        status = (message.headers or {}).get("Status") if not message.data else None
+        if status is None:
             self._expected -= 1
-            return True
-        if self._note_status(message):
-            await asyncio.sleep(ERROR_PAUSE)
-        return False
-
-    @staticmethod
-    def _status(message: Msg) -> str | None:
-        return (message.headers or {}).get("Status") if not message.data else None
-
-    def _note_status(self, message: Msg) -> bool:
-        """Take in a status; return whether it was a refusal."""
-        status = self._status(message)
-        if status == "100":
-            return False
-        self._expected = 0
-        refused = status not in ("404", "408")
-        if refused:
-            description = (message.headers or {}).get("Description", "")
-            logger.warning("pull refused", extra={"durable": self._name, "status": status, "reason": description})
-        return refused
+            self._arrived.append(message)
+        elif status != _IDLE_HEARTBEAT:
+            self._expected = 0
+            if status not in _REQUEST_ENDED:
+                self._refused = True
+                reason = (message.headers or {}).get("Description", "")
+                logger.warning("pull refused", extra={"durable": self._name, "status": status, "reason": reason})
+        self._stirred.set()

@@ -64,3 +64,6 @@ class RetryPolicy:
     def is_exhausted(self, tried: int) -> bool:
         """Say whether try number `tried` was the last one."""
         return tried >= self.tries
+
+
+DEFAULT_POLICY = RetryPolicy()

@@ -84,7 +84,7 @@ class ProjectionRunner:
         started = time.monotonic()
         try:
             new = await self._apply_through_outages(batch)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is judged, never dropped
             if len(batch) == 1:
                 await self._office.fail(batch[0].message, error)
                 return

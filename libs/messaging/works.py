@@ -88,7 +88,7 @@ class WorkRunner:
             delivery = Delivery(received.event, str(received.event_id), tries_of(message))
             try:
                 await self._call(declared, durable, received, delivery)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises is judged, never dropped
                 await self._failed(declared, office, message, delivery, error)
                 return
         await acknowledge([message])

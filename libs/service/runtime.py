@@ -52,8 +52,7 @@ class Runtime:
         try:
             async with asyncio.timeout(2):
                 await self.database.ping()
-        # Whatever keeps the database from answering, the answer is no.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever keeps it from answering, the answer is no
             logger.warning("database does not answer", extra={"error": type(error).__name__})
             return False
         return True
