@@ -1,0 +1,161 @@
+"""One engine process, seen from the worker: started, asked one thing at a time, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio import Future, SubprocessProtocol, SubprocessTransport, WriteTransport
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from libs.speech.engine import EngineUnavailable
+from libs.speech.espeak_wire import PREFIX, Ready, Reply, Request, pack_prefix
+
+Frame = tuple[Reply, memoryview]
+"""A reply and its body."""
+
+_MODULE = "libs.speech.espeak_process"
+_IMPORT_ROOT = Path(__file__).resolve().parents[2]
+_START_SECONDS = 30.0
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
+
+
+class Died(Exception):
+    """The process ended before it replied."""
+
+
+class EngineProcess(SubprocessProtocol):
+    """A running engine process; made by `start_process`. Holds one request at most.
+
+    `on_end` is called once, as soon as the process ends or is told to. `jobs` is the owner's count.
+    """
+
+    def __init__(self, on_end: Callable[[EngineProcess], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.version = ""
+        self.jobs = 0
+        self._on_end = on_end
+        self._ended = False
+        self._busy = True  # until it says that it is ready
+        self._gone: Future[None] = loop.create_future()
+        self._reply: Future[Frame] = loop.create_future()
+        self._received = bytearray()
+        self._frame_bytes = PREFIX.size
+
+    @property
+    def pid(self) -> int:
+        """The operating system's number of the process."""
+        return self._transport.get_pid()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it owes a reply, also to an asker who has gone."""
+        return self._busy
+
+    async def ready(self) -> None:
+        """Wait until the process can take jobs. Raises EngineUnavailable."""
+        try:
+            reply, _ = await asyncio.wait_for(self._reply, _START_SECONDS)
+        except Died:
+            raise EngineUnavailable(
+                "the engine process ended while it started; what it printed on stderr says why. "
+                "If a module is missing, install the extra: pip install antiphon[speech]"
+            ) from None
+        except TimeoutError:
+            raise EngineUnavailable(f"the engine process was not ready within {_START_SECONDS:.0f} s") from None
+        self.version = cast("Ready", reply)["version"]
+
+    async def ask(self, request: Request, text: bytes) -> Frame:
+        """The reply to one request. Raises Died."""
+        if self._ended:
+            raise Died
+        self._busy = True
+        self._reply = asyncio.get_running_loop().create_future()
+        self._stdin().write(pack_prefix(request, len(text)) + text)
+        return await self._reply
+
+    def dismiss(self) -> None:
+        """Let the process end by itself: nobody will ask it anything."""
+        self._stdin().close()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._transport.close()
+        self._end()
+
+    async def gone(self) -> None:
+        """Wait until the process has ended and its pipes are closed."""
+        await asyncio.shield(self._gone)
+
+    def when_gone(self, call: Callable[[EngineProcess], None]) -> None:
+        """Call back when the process has ended and its pipes are closed."""
+        self._gone.add_done_callback(lambda _: call(self))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("SubprocessTransport", transport)
+
+    def pipe_data_received(self, _fd: int, data: bytes) -> None:
+        self._received += data
+        while len(self._received) >= self._frame_bytes:
+            if self._frame_bytes == PREFIX.size:
+                self._frame_bytes += sum(PREFIX.unpack_from(self._received))
+            else:
+                self._take_frame()
+
+    def pipe_connection_lost(self, _fd: int, _exc: Exception | None) -> None:
+        self._end()
+
+    def process_exited(self) -> None:
+        self._end()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._gone.set_result(None)
+
+    def _take_frame(self) -> None:
+        frame = memoryview(self._received)
+        self._received, self._frame_bytes = bytearray(frame[self._frame_bytes :]), PREFIX.size
+        header_bytes, body_bytes = PREFIX.unpack_from(frame)
+        body_at = PREFIX.size + header_bytes
+        reply = cast("Reply", json.loads(bytes(frame[PREFIX.size : body_at])))
+        self._busy = False
+        if not self._reply.done():
+            self._reply.set_result((reply, frame[body_at : body_at + body_bytes]))
+
+    def _end(self) -> None:
+        """Whatever is waited for will not come any more."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._busy and not self._reply.done():
+            self._reply.set_exception(Died())
+        self._on_end(self)
+
+    def _stdin(self) -> WriteTransport:
+        return cast("WriteTransport", self._transport.get_pipe_transport(0))
+
+
+async def start_process(on_end: Callable[[EngineProcess], None]) -> EngineProcess:
+    """A process that is ready for jobs. Raises EngineUnavailable; leaves no process behind when it fails."""
+    command = (sys.executable, "-P", "-s", "-m", _MODULE)
+    try:
+        _, process = await asyncio.get_running_loop().subprocess_exec(
+            lambda: EngineProcess(on_end), *command, stderr=None, env=_environment()
+        )
+    except OSError as failure:
+        raise EngineUnavailable(f"the engine process cannot be started: {failure}") from failure
+    try:
+        await process.ready()
+    except BaseException:
+        process.kill()
+        await process.gone()
+        raise
+    return process
+
+
+def _environment() -> dict[str, str]:
+    """Only what a Python process needs: the worker's own environment leads to secrets."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed_on | {"PYTHONPATH": str(_IMPORT_ROOT), "PYTHONUTF8": "1"}

@@ -1,0 +1,193 @@
+"""The engine process: reads requests on stdin, speaks, encodes, answers on stdout. Run by `libs.speech.espeak`.
+
+    python -m libs.speech.espeak_process
+
+It encodes here because shipping PCM to the worker costs more than speaking it. It ends when stdin closes, which is also
+what the death of the worker looks like, and at any error that it does not expect: the worker then starts another.
+"""
+
+from __future__ import annotations
+
+import _thread
+import array
+import faulthandler
+import json
+import os
+import select
+import signal
+import sys
+from time import perf_counter
+from typing import BinaryIO, cast
+
+from libs.speech.alignment import Phoneme, Word, align
+from libs.speech.encoding import Encoder, Mp3Encoder, WavEncoder
+from libs.speech.espeak_native import NATIVE_RATES, Espeak, Stretcher, TooLong, UnknownVoice
+from libs.speech.espeak_wire import PREFIX, Ready, Refused, Request, Spoken, pack_prefix
+from libs.speech.spoken_text import SpokenText, prepare
+
+DEFAULT_RATE = 175
+"""Words a minute that eSpeak NG speaks unless told otherwise."""
+
+SHORTEST_SECONDS = 0.2
+"""What has no sound (punctuation, spaces) becomes this much silence: players and tracks need a duration above zero."""
+
+LONGEST_SECONDS = 7200
+"""Bounds the memory of a job. 5,000 characters of Chinese at a quarter of the speed take 80 minutes."""
+
+_SAME_SPEED = 0.015  # a residue that is not worth stretching
+
+
+class _Output:
+    """Where the speech of one job goes: through the stretcher if one is needed, into the encoder, timing it."""
+
+    def __init__(self, encoder: Encoder, stretcher: Stretcher | None) -> None:
+        self._encoder = encoder
+        self._stretcher = stretcher
+        self.samples = 0
+        self.encoding_seconds = 0.0
+
+    def feed(self, pcm: bytes) -> None:
+        self._encode(self._stretcher.feed(pcm) if self._stretcher else pcm)
+
+    def finish(self, least_samples: int) -> bytes:
+        """The encoded file, filled up with silence to `least_samples`."""
+        if self._stretcher:
+            self._encode(self._stretcher.finish())
+        self._encode(bytes(2 * max(0, least_samples - self.samples)))
+        began = perf_counter()
+        audio = self._encoder.finish()
+        self.encoding_seconds += perf_counter() - began
+        return audio
+
+    def _encode(self, pcm: bytes) -> None:
+        if pcm:
+            began = perf_counter()
+            self._encoder.feed(pcm)
+            self.samples += len(pcm) // 2
+            self.encoding_seconds += perf_counter() - began
+
+
+def main() -> None:
+    """Serve requests until stdin closes."""
+    replies = _claim_stdout()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a signal to the whole group is for the worker, which
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # finishes its jobs and then closes stdin
+    faulthandler.enable()
+    _thread.start_new_thread(_die_with_worker, ())
+    espeak = Espeak()
+    _warm_up(espeak)
+    _send(replies, Ready(kind="ready", version=espeak.version))
+    while frame := _receive(sys.stdin.buffer):
+        _answer(espeak, replies, *frame)
+
+
+def _claim_stdout() -> BinaryIO:
+    """Stdout for replies alone: what a library prints goes to stderr instead."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return replies
+
+
+def _die_with_worker() -> None:
+    """End at once when the worker is gone, even in the middle of a job that would take long."""
+    hang_up = select.poll()
+    hang_up.register(0, 0)
+    hang_up.poll()
+    os._exit(0)
+
+
+def _warm_up(espeak: Espeak) -> None:
+    """Load what the first job would otherwise wait for."""
+    espeak.set_voice("gmw/en-US", None, "en-US")
+    espeak.set_parameters(rate=DEFAULT_RATE, pitch=None, pitch_range=None, volume=None, word_gap=None)
+    output = _Output(Mp3Encoder(espeak.sample_rate), None)
+    espeak.speak("a", output.feed, most_samples=espeak.sample_rate * LONGEST_SECONDS)
+    output.finish(0)
+
+
+def _receive(requests: BinaryIO) -> tuple[Request, str] | None:
+    """The next request and its text; None when the worker has closed the pipe, also in the middle of a frame."""
+    prefix = requests.read(PREFIX.size)
+    if len(prefix) < PREFIX.size:
+        return None
+    header_bytes, body_bytes = PREFIX.unpack(prefix)
+    header, body = requests.read(header_bytes), requests.read(body_bytes)
+    if len(header) < header_bytes or len(body) < body_bytes:
+        return None
+    return cast("Request", json.loads(header)), body.decode()
+
+
+def _send(replies: BinaryIO, header: Ready | Spoken | Refused, *body: bytes) -> None:
+    replies.write(pack_prefix(header, sum(map(len, body))))
+    replies.writelines(body)
+    replies.flush()
+
+
+def _answer(espeak: Espeak, replies: BinaryIO, request: Request, text: str) -> None:
+    """Do one job and send what came of it."""
+    try:
+        header, times, audio = _render(espeak, request, text)
+    except UnknownVoice as unknown:
+        _send(replies, Refused(kind="refused", reason="voice", message=str(unknown)))
+    except TooLong:
+        limit = f"the speech would take more than {LONGEST_SECONDS // 60} minutes: split the text"
+        _send(replies, Refused(kind="refused", reason="text", message=limit))
+    else:
+        _send(replies, header, times, audio)
+
+
+def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes, bytes]:
+    """The reply's header, the packed times, and the audio."""
+    began = perf_counter()
+    rate, stretch = _split_speed((request["rate"] or DEFAULT_RATE) * request["speed"])
+    espeak.set_voice(request["voice"], request["variant"], request["language"])
+    espeak.set_parameters(
+        rate=rate,
+        pitch=request["pitch"],
+        pitch_range=request["pitch_range"],
+        volume=request["volume"],
+        word_gap=request["word_gap"],
+    )
+    stretcher = None if stretch == 1.0 else espeak.stretcher(stretch)
+    encoder = Mp3Encoder(espeak.sample_rate) if request["format"] == "mp3" else WavEncoder(espeak.sample_rate)
+    output = _Output(encoder, stretcher)
+    spoken = prepare(text)
+    most_samples = int(espeak.sample_rate * LONGEST_SECONDS * stretch)
+    try:
+        words, phonemes, samples = espeak.speak(spoken.text, output.feed, most_samples=most_samples)
+        audio = output.finish(int(espeak.sample_rate * SHORTEST_SECONDS))
+    finally:
+        if stretcher:
+            stretcher.close()
+    times = _times(text, spoken, words, phonemes, samples, output.samples / espeak.sample_rate)
+    header = Spoken(
+        kind="spoken",
+        characters=len(text),
+        sample_rate=espeak.sample_rate,
+        samples=output.samples,
+        synthesis_seconds=perf_counter() - began - output.encoding_seconds,
+        encoding_seconds=output.encoding_seconds,
+        applied={"rate": rate * stretch, "speed": rate * stretch / (request["rate"] or DEFAULT_RATE)},
+    )
+    return header, times, audio
+
+
+def _split_speed(words_per_minute: float) -> tuple[int, float]:
+    """The rate that the engine speaks at, and the factor by which its speech is then played faster or slower."""
+    slowest, fastest = NATIVE_RATES
+    rate = min(max(round(words_per_minute), slowest), fastest)
+    stretch = words_per_minute / rate
+    return rate, 1.0 if abs(stretch - 1.0) < _SAME_SPEED else stretch
+
+
+def _times(
+    text: str, spoken: SpokenText, words: list[Word], phonemes: list[Phoneme], samples: int, seconds: float
+) -> bytes:
+    """Start times, then end times, of the text as sent, packed as doubles."""
+    placed = [word._replace(position=spoken.origin(word.position)) for word in words] if spoken.inserted else words
+    starts, ends = align(text, placed, phonemes, total_samples=samples, duration_seconds=seconds)
+    return array.array("d", starts).tobytes() + array.array("d", ends).tobytes()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The wire between a speech worker and its engine processes: length-prefixed frames over a pipe.
+
+A frame is two big-endian 32-bit lengths, a JSON object (the header) and raw bytes (the body). A request's body is the
+text in UTF-8. A reply's body is the start times, then the end times, as native doubles, then the audio. Both sides are
+always of one release and one machine, so the format carries no version and no byte order.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import Literal, TypedDict
+
+PREFIX = struct.Struct(">II")
+"""Bytes of the header, bytes of the body."""
+
+TIME_BYTES = 8
+"""Bytes of one time in a reply's body."""
+
+
+class Request(TypedDict):
+    """What to speak. Numbers as in `engine.VoiceProfile` and `engine.RenderJob`; None is the engine's default."""
+
+    voice: str
+    variant: str | None
+    language: str
+    rate: int | None
+    pitch: int | None
+    pitch_range: int | None
+    volume: int | None
+    word_gap: int | None
+    format: str
+    speed: float
+
+
+class Ready(TypedDict):
+    """The first frame that a process sends, once."""
+
+    kind: Literal["ready"]
+    version: str
+
+
+class Spoken(TypedDict):
+    """The job is done. `characters` is the number of start times, and of end times, before the audio in the body."""
+
+    kind: Literal["spoken"]
+    characters: int
+    sample_rate: int
+    samples: int
+    synthesis_seconds: float
+    encoding_seconds: float
+    applied: dict[str, float]
+
+
+class Refused(TypedDict):
+    """The job cannot be done, now or later; the process is fine. `reason` names the error class."""
+
+    kind: Literal["refused"]
+    reason: Literal["text", "voice"]
+    message: str
+
+
+Reply = Ready | Spoken | Refused
+
+
+def pack_prefix(header: Mapping[str, object], body_bytes: int) -> bytes:
+    """Everything of a frame up to its body."""
+    encoded = json.dumps(header, separators=(",", ":")).encode()
+    return PREFIX.pack(len(encoded), body_bytes) + encoded
