@@ -72,7 +72,7 @@ format: ready ## Format the code and fix what lint can fix
 
 lint: ready ## Check style, format, types and import rules
 	@$(IN) failed=; \
-	for part in "ruff check" "ruff format --check" "mypy" "lint-imports"; do \
+	for part in "ruff check" "ruff format --check" "mypy" "lint-imports --no-logo"; do \
 		echo "--- $$part"; .venv/bin/$$part || failed="$$failed  $$part\n"; \
 	done; \
 	[ -z "$$failed" ] || { printf "lint: these failed, see above (make format fixes some of it):\n$$failed" >&2; exit 1; }

