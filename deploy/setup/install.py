@@ -58,15 +58,22 @@ def require_supported_python() -> None:
     """Return under a supported Python, becoming one when another is on PATH."""
     if OLDEST <= sys.version_info[:2] <= NEWEST:
         return
-    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
-        other = shutil.which(f"python3.{minor}")
-        if other and _version_of(other) == (3, minor):
+    for other in _other_pythons():
+        version = _version_of(other)
+        if version and OLDEST <= version <= NEWEST:
             os.execv(other, [other, *sys.argv])  # noqa: S606 - the same script, no shell
     raise SetupError(
         f"Antiphon needs Python 3.{OLDEST[1]} to 3.{NEWEST[1]}; {sys.executable} is {platform.python_version()}.\n"
         "Install one of them (Debian, Ubuntu: apt install python3.12 python3.12-venv; macOS: brew install python@3.12)"
         "\nand run again, or name one: make PYTHON=/path/to/python3.12 setup"
     )
+
+
+def _other_pythons() -> List[str]:
+    """The Python that the present environment was made with, then those on PATH, newest first."""
+    found = [shutil.which(f"python3.{minor}") for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
+    made_with = os.path.realpath(str(VENV_PYTHON))
+    return [python for python in (made_with, *found) if python and os.access(python, os.X_OK)]
 
 
 def _version_of(python: str) -> Optional[Tuple[int, int]]:
@@ -96,7 +103,7 @@ def wanted_stamp() -> Tuple[str, str]:
     """Digests of where the environment stands, for its scripts carry absolute paths, and of what goes in."""
     import tomllib  # came with 3.11, and older ones read this file too
 
-    place = "\0".join((str(ROOT), platform.machine(), f"{sys.version_info[0]}.{sys.version_info[1]}"))
+    place = f"{ROOT}\0{platform.machine()}"
     settings = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
     packaging = [EDITION, settings["build-system"], settings["project"], settings["tool"]["setuptools"]]
     content = hashlib.sha256(json.dumps(packaging).encode())
@@ -118,7 +125,7 @@ def ensure_installed(*, quiet: bool) -> None:
     stamp = wanted_stamp()
     if present_stamp() == stamp:
         if not quiet:
-            print("Already set up: .venv holds what pyproject.toml and requirements/ ask for.")
+            print("Already set up: .venv holds what pyproject.toml and requirements/ ask for. (make clean forgets it.)")
         return
     # The checkout's own directory carries the lock: it outlives .venv, and the system frees it with the process.
     directory = os.open(str(ROOT), os.O_RDONLY)
