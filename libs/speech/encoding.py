@@ -20,6 +20,9 @@ QUALITY = 7
 _ENCODER_DELAY = 576  # samples that LAME puts before the first one; decoders add 529 of their own
 _SAMPLES_PER_FRAME = {1: 1152, 2: 576}  # by MPEG version
 _SIDE_INFO_BYTES = {1: 17, 2: 9}  # of a mono frame
+_INFO_KBPS = 64  # the smallest bit rate whose frame holds all fields at all sample rates of versions 1 and 2
+_INFO_BIT_RATE_INDEX = {1: 5, 2: 8}
+_LOWEST_RATE_OF_VERSION_1 = 32_000
 
 
 class Encoder(Protocol):
@@ -28,7 +31,7 @@ class Encoder(Protocol):
     def feed(self, pcm: bytes) -> None:
         """Take the next piece."""
 
-    def finish(self) -> bytes:
+    def finish(self) -> bytes | memoryview:
         """The whole file. Nothing may be fed afterwards."""
 
 
@@ -36,24 +39,22 @@ class WavEncoder:
     """RIFF WAVE, 16-bit PCM."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._sample_rate = sample_rate
-        self._pcm = bytearray()
+        self._file = io.BytesIO()
+        self._writer = wave.open(self._file, "wb")  # noqa: SIM115  # closed by finish
+        self._writer.setnchannels(1)
+        self._writer.setsampwidth(2)
+        self._writer.setframerate(sample_rate)
 
     def feed(self, pcm: bytes) -> None:
-        self._pcm += pcm
+        self._writer.writeframesraw(pcm)
 
-    def finish(self) -> bytes:
-        file = io.BytesIO()
-        with wave.open(file, "wb") as writer:
-            writer.setnchannels(1)
-            writer.setsampwidth(2)
-            writer.setframerate(self._sample_rate)
-            writer.writeframes(self._pcm)
-        return file.getvalue()
+    def finish(self) -> memoryview:
+        self._writer.close()
+        return self._file.getbuffer()
 
 
 class Mp3Encoder:
-    """Constant bit rate mp3 at the rate of the input, gapless."""
+    """Constant bit rate mp3 at the rate of the input (16 kHz and more), gapless."""
 
     def __init__(self, sample_rate: int, bit_rate_kbps: int = BIT_RATE_KBPS) -> None:
         self._sample_rate = sample_rate
@@ -78,15 +79,15 @@ class Mp3Encoder:
 
     def _info_frame(self) -> bytes:
         """A silent frame that declares the number of frames, the delay before and the padding after the speech."""
-        version = 1 if self._sample_rate >= 32_000 else 2
+        version = 1 if self._sample_rate >= _LOWEST_RATE_OF_VERSION_1 else 2
         per_frame = _SAMPLES_PER_FRAME[version]
-        frame_bytes = per_frame // 8 * self._bit_rate_kbps * 1000 / self._sample_rate
-        frames = round(len(self._frames) / frame_bytes)
-        size = int(frame_bytes)
+        bytes_per_kbps = per_frame // 8 * 1000 / self._sample_rate
+        frames = round(len(self._frames) / (bytes_per_kbps * self._bit_rate_kbps))
+        size = int(bytes_per_kbps * _INFO_KBPS)
         padding = max(0, frames * per_frame - _ENCODER_DELAY - self._samples)
         header = bytearray(self._frames[:4])
         header[1] |= 0x01  # no checksum
-        header[2] &= ~0x02  # not lengthened by a byte
+        header[2] = _INFO_BIT_RATE_INDEX[version] << 4 | header[2] & 0x0C  # the sample rate stays, no byte more
         contents = bytes(index * 256 // 100 for index in range(100))
         xing = struct.pack(">4sIII", b"Info", 0x0F, frames, size + len(self._frames)) + contents + struct.pack(">I", 0)
         lame = struct.pack(">9sBB8sBB", b"LAME3.100", 0x01, 0, bytes(8), 0, self._bit_rate_kbps)

@@ -49,7 +49,7 @@ class _Output:
     def feed(self, pcm: bytes) -> None:
         self._encode(self._stretcher.feed(pcm) if self._stretcher else pcm)
 
-    def finish(self, least_samples: int) -> bytes:
+    def finish(self, least_samples: int) -> bytes | memoryview:
         """The encoded file, filled up with silence to `least_samples`."""
         if self._stretcher:
             self._encode(self._stretcher.finish())
@@ -117,7 +117,7 @@ def _receive(requests: BinaryIO) -> tuple[Request, str] | None:
     return cast("Request", json.loads(header)), body.decode()
 
 
-def _send(replies: BinaryIO, header: Ready | Spoken | Refused, *body: bytes) -> None:
+def _send(replies: BinaryIO, header: Ready | Spoken | Refused, *body: bytes | memoryview) -> None:
     replies.write(pack_prefix(header, sum(map(len, body))))
     replies.writelines(body)
     replies.flush()
@@ -136,7 +136,7 @@ def _answer(espeak: Espeak, replies: BinaryIO, request: Request, text: str) -> N
         _send(replies, header, times, audio)
 
 
-def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes, bytes]:
+def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes, bytes | memoryview]:
     """The reply's header, the packed times, and the audio."""
     began = perf_counter()
     rate, stretch = _split_speed((request["rate"] or DEFAULT_RATE) * request["speed"])
