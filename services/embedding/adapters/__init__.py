@@ -1,0 +1,7 @@
+"""What turns text into vectors. Nothing heavy is imported before a model is opened."""
+
+from __future__ import annotations
+
+from services.embedding.adapters.embedder import Embedder as Embedder
+from services.embedding.adapters.embedder import Vectors as Vectors
+from services.embedding.adapters.minilm import MiniLm as MiniLm
