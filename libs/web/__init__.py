@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from libs.web.app import create_app
+from libs.web.handover import HANDOVER_HEADER, handover
 from libs.web.identity import Caller, CallerOf, IdentityVerifier, Unauthenticated
 from libs.web.problems import Problem, ProblemOf, invalid_field, problem_response
 
 __all__ = [
+    "HANDOVER_HEADER",
     "Caller",
     "CallerOf",
     "IdentityVerifier",
@@ -14,6 +16,7 @@ __all__ = [
     "ProblemOf",
     "Unauthenticated",
     "create_app",
+    "handover",
     "invalid_field",
     "problem_response",
 ]

@@ -1,0 +1,1 @@
+"""Requests for speech, and the workers that speak."""

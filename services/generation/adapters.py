@@ -1,0 +1,82 @@
+"""The world outside the generation service: the quota of an organisation, and news of finished generations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationFailed
+from libs.contracts.registry import event_type
+from libs.ids import parse_id
+from libs.messaging import Bus, rpc
+from services.generation.domain import QuotaExceeded
+
+logger = logging.getLogger(__name__)
+
+
+class Quota:
+    """What the organisation's plan allows, decided by analytics."""
+
+    def __init__(self, bus: Bus, *, patience_seconds: float) -> None:
+        """Waits up to `patience_seconds` for an analytics service that is restarting."""
+        self._bus = bus
+        self._patience = patience_seconds
+
+    async def reserve(self, org_id: UUID, generation_id: UUID, characters: int) -> None:
+        """Set characters aside until the generation is settled; raises QuotaExceeded or Unavailable."""
+        request = ReserveRequest(reservation_id=str(generation_id), org_id=str(org_id), characters=characters)
+        reply = await rpc.call(self._bus, "analytics", "reserve", request, ReserveReply, patience=self._patience)
+        if not reply.granted:
+            raise QuotaExceeded(
+                asked=characters,
+                limit=reply.limit,
+                remaining=reply.remaining,
+                resets_at=datetime.fromtimestamp(reply.resets_at, tz=UTC),
+            )
+
+
+class Finishes:
+    """Tells waiting requests that their generation is finished, whichever process finished it.
+
+    It overhears the events on their way into the stream. A notice can be lost, so whoever waits also
+    looks for himself now and then.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        """Nothing is heard before `start`."""
+        self._bus = bus
+        self._expected: dict[UUID, set[asyncio.Future[None]]] = {}
+        self._subscriptions: list[Subscription] = []
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        for event in (GenerationCompleted, GenerationFailed):
+            subject = event_type(event).subject
+            self._subscriptions.append(await self._bus.client.subscribe(subject, cb=self._hear))
+
+    async def _hear(self, message: Msg) -> None:
+        generation_id = parse_id((message.headers or {}).get("ce-subject", ""))
+        for waiting in self._expected.get(generation_id, ()) if generation_id else ():
+            if not waiting.done():
+                waiting.set_result(None)
+
+    @contextmanager
+    def expecting(self, generation_id: UUID) -> Iterator[asyncio.Future[None]]:
+        """Yield a future that is done when the generation is finished."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._expected.setdefault(generation_id, set()).add(future)
+        try:
+            yield future
+        finally:
+            waiting = self._expected[generation_id]
+            waiting.discard(future)
+            if not waiting:
+                del self._expected[generation_id]

@@ -1,0 +1,41 @@
+"""The generation service: takes requests for speech and knows what became of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from libs.service import Composition, Runtime, run
+from libs.web import IdentityVerifier, create_app
+from services.generation.adapters import Finishes, Quota
+from services.generation.api import PROBLEMS, router
+from services.generation.consumers import CONSUMERS
+from services.generation.settings import Settings
+from services.generation.usecases import Deps
+
+
+def main() -> None:
+    """Run the service until it is asked to stop."""
+    settings = Settings()
+
+    async def compose(runtime: Runtime) -> Composition:
+        deps = Deps(
+            database=runtime.database,
+            quota=Quota(runtime.bus, patience_seconds=settings.quota_patience_seconds),
+            finishes=Finishes(runtime.bus),
+            clock=lambda: datetime.now(UTC),
+        )
+        app = create_app(
+            "generation",
+            router,
+            identity=IdentityVerifier("generation", settings.identity_key),
+            problems=PROBLEMS,
+            readiness=runtime.readiness,
+            deps=deps,
+        )
+        return Composition(app=app, consumers=CONSUMERS, relay_for="generation", startup=[deps.finishes.start])
+
+    run("generation", settings, compose)
+
+
+if __name__ == "__main__":
+    main()
