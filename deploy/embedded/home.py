@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import IO
 
 from deploy.embedded.errors import StackError
+from deploy.embedded.processes import identify, is_running
 
 STATE_FORMAT = "antiphon 1 postgresql-18"
 """What `VERSION` must say: the layout below and the major version that wrote the database files."""
 
 MINIMUM_FREE_BYTES = 1 << 30
 LOG_LIMIT_BYTES = 20 << 20
+_LOCK_SECONDS = 0.5
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -152,22 +155,32 @@ class Home:
         """
         self._create()
         with open(self.lock_file, "ab", opener=_private) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StackError(f"A stack is already running in {self.path}; see: antiphon status") from None
+            deadline = time.monotonic() + _LOCK_SECONDS
+            while not _try_lock(file):
+                # Whoever only asks who holds it has the lock for an instant, too.
+                if time.monotonic() > deadline:
+                    raise StackError(f"A stack is already running in {self.path}; see: antiphon status")
+                time.sleep(0.01)
+            file.truncate(0)
+            file.write(f"{os.getpid()} {identify(os.getpid())}".encode())
+            file.flush()
             yield
 
-    def is_locked(self) -> bool:
-        """Whether a supervisor holds this directory now."""
-        try:
+    def holder(self) -> int | None:
+        """The pid of the supervisor that holds this directory now; None when it is free."""
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while self.lock_file.exists():
             with self.lock_file.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return False
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
+                if _try_lock(file):
+                    return None
+                pid, _, identity = file.read().decode().partition(" ")
+            # The name of the last holder stays in the file; it counts only while that process lives.
+            if pid.isdigit() and is_running(int(pid), identity):
+                return int(pid)
+            if time.monotonic() > deadline:
+                raise StackError(f"{self.lock_file} is held by a process that cannot be seen from here (a container?).")
+            time.sleep(0.01)
+        return None
 
 
 def find_home() -> Home:
@@ -194,3 +207,11 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
