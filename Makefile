@@ -1,7 +1,7 @@
 # The repository's folder, whatever folder make was called from; spaces in it are fine.
 ROOT := $(shell cd "$$(dirname "$$(printf '%s' '$(MAKEFILE_LIST)' | sed 's/^ //')")" && pwd)
 IN := cd "$(ROOT)" &&
-RUN := $(IN) .venv/bin/python
+RUN := $(IN) exec .venv/bin/python
 
 COMPILE := .venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -36,13 +36,13 @@ setup: ## Install everything into .venv
 	@$(NEEDS_PYTHON) $(IN) "$(PYTHON)" deploy/setup/install.py
 
 up: ready ## Start the whole system and speak a first sentence; DETACH=1 returns when it is ready
-	@$(IN) .venv/bin/antiphon up $(if $(filter-out 0 no false,$(DETACH)),--detach)
+	@$(IN) exec .venv/bin/antiphon up $(if $(filter-out 0 no false,$(DETACH)),--detach)
 
 down: ready ## Stop it
-	@$(IN) .venv/bin/antiphon down
+	@$(IN) exec .venv/bin/antiphon down
 
 migrate: ready ## Bring the databases of the running system to the current schema
-	@$(IN) .venv/bin/antiphon migrate
+	@$(IN) exec .venv/bin/antiphon migrate
 
 ##@ Test
 .PHONY: test check bench chaos compose-test
@@ -50,7 +50,7 @@ test: ready ## Run all tests, or those in TESTS=path
 ifneq ($(strip $(TESTS)),)
 	@$(RUN) -m pytest $(TESTS)
 else
-	@$(RUN) -m pytest -n logical --dist worksteal tests/unit tests/contract
+	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/contract
 	@$(RUN) -m pytest tests/integration tests/e2e
 endif
 

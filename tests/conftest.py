@@ -17,6 +17,12 @@ settings.register_profile("antiphon", deadline=None)
 settings.load_profile("antiphon")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker for each core that this process may use, which in a container is not each core there is."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by its folder, and close the network to those that have no business there."""
     for item in items:

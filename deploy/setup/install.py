@@ -252,15 +252,28 @@ def _run(command: List[str], *, show: bool = True) -> None:
         raise SetupError(f"this step failed with status {code}:\n  {' '.join(command)}\n{output}\n{_advice(said)}")
 
 
+# What installers say, and what it means for whoever ran them; the first that fits is shown.
+ADVICE = (
+    (
+        ("no space left",),
+        "The disk is full: it takes about 1 GB here and 1 GB in the cache. Make room, then run again.",
+    ),
+    (("permission denied",), "Make this folder and the cache writable for this user, or use a clone of your own."),
+    (
+        ("hash mismatch", "do not match the hashes"),
+        "A package is not the one that was locked: check where it came from.",
+    ),
+    (
+        ("no matching distribution", "no solution found", "failed to fetch", "connect", "timed out", "certificate"),
+        "The package index was not reached, or lacks this package. Check the network, or the proxy and index settings "
+        "(HTTPS_PROXY, PIP_INDEX_URL), and run again.",
+    ),
+)
+
+
 def _advice(said: List[str]) -> str:
     text = "\n".join(said).lower()
-    if "no space left" in text:
-        return "The disk is full: Antiphon needs about 1 GB here and 1 GB in the cache. Make room and run again."
-    if "permission denied" in text:
-        return f"Make {ROOT} and the cache writable for this user, or use a clone of your own."
-    if "hash" in text and "mismatch" in text:
-        return "A package is not the one that was locked. Check the index or proxy it came through."
-    return "Check the network, or the proxy and index settings (HTTPS_PROXY, PIP_INDEX_URL), and run again."
+    return next((advice for signs, advice in ADVICE if any(sign in text for sign in signs)), "")
 
 
 if __name__ == "__main__":
