@@ -265,8 +265,7 @@ ADVICE = (
     ),
     (
         ("no matching distribution", "no solution found", "failed to fetch", "connect", "timed out", "certificate"),
-        "The package index was not reached, or lacks this package. Check the network, or the proxy and index settings "
-        "(HTTPS_PROXY, PIP_INDEX_URL), and run again.",
+        "The package index was not reached or lacks it: check the network, the proxy or the index (PIP_INDEX_URL).",
     ),
 )
 
