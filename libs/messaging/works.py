@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+import nats.errors
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from faststream.nats.security import NatsUserPassword
 from nats.aio.msg import Msg
 
 from libs.contracts.registry import UndecodableEvent, UnknownEvent
@@ -40,7 +43,11 @@ class WorkRunner:
         self._idle = asyncio.Event()
         self._idle.set()
         self._broker = NatsBroker(
-            address.url, **_broker_options(address, consumers.group), logger=None, apply_types=False
+            address.url,
+            security=NatsUserPassword(address.user, address.password),
+            **_broker_options(address, consumers.group),
+            logger=None,
+            apply_types=False,
         )
         for declared in consumers.works:
             self._subscribe(consumers.group, declared, address)
@@ -133,7 +140,9 @@ class WorkRunner:
 async def _stop_pulling(subscriber: Any) -> None:  # Any: FastStream's subscriber classes are private
     subscriber.running = False
     if subscriber.subscription is not None:
-        await subscriber.subscription.unsubscribe()
+        subscription, subscriber.subscription = subscriber.subscription, None
+        with suppress(nats.errors.Error):
+            await subscription.unsubscribe()
 
 
 async def _undecoded(message: NatsMessage) -> bytes:
@@ -148,9 +157,5 @@ def _broker_options(address: NatsAddress, group: str) -> dict[str, Any]:
         logger.info("nats connection changed")
 
     options = connect_options(address, f"{group}-work", on_error, on_change, on_change)
-    return dict(options)
-
-
-def has_work(consumers: Sequence[Consumers]) -> bool:
-    """Say whether any group declares jobs."""
-    return any(group.works for group in consumers)
+    del options["user"], options["password"]
+    return {**options, "inbox_prefix": f"_INBOX_{address.user}"}
