@@ -48,7 +48,7 @@ def prepare(model_dir: Path, *, source: Path | None = None) -> Path:
         model_dir.mkdir(parents=True, exist_ok=True)
         with _locked(model_dir / f"{FOLDER}.lock"):
             if not _is_whole(built):
-                _build_into(built, source or _installed())
+                _build_into(built, source or installed())
     except OSError as error:
         raise EmbeddingModelInvalid(
             f"The embedding model cannot be kept in {model_dir}: {error}. "
@@ -57,7 +57,7 @@ def prepare(model_dir: Path, *, source: Path | None = None) -> Path:
     return built
 
 
-def _installed() -> Path:
+def installed() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise EmbeddingModelInvalid(
