@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
+import urllib3
 from minio import Minio
 from minio.error import S3Error
 from yarl import URL
@@ -63,6 +64,8 @@ class ObjectStore:
         scheme, _, host = address.endpoint.partition("://")
         self._bucket = address.bucket
         self._region = address.region
+        # Only for the bucket; held here so that its connections can be closed.
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=30), retries=False)
         self._minio = Minio(
             host,
             access_key=address.access_key,
@@ -70,6 +73,7 @@ class ObjectStore:
             secure=scheme == "https",
             # With the region known, signing needs no request.
             region=address.region,
+            http_client=self._pool,
         )
         self._session: aiohttp.ClientSession | None = None
 
@@ -141,6 +145,7 @@ class ObjectStore:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+        self._pool.clear()
 
     @staticmethod
     def _expect(response: aiohttp.ClientResponse, *wanted: int) -> None:
