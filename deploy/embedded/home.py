@@ -102,8 +102,11 @@ class Home:
                 f"{self.path} is not writable by this account.\n"
                 "Run as the account that owns it, or choose another directory: ANTIPHON_HOME=<directory> antiphon up"
             ) from None
-        except (FileExistsError, NotADirectoryError):
-            raise StackError(f"{self.path} is not a directory. Choose another: ANTIPHON_HOME=<directory>") from None
+        except OSError as error:
+            raise StackError(
+                f"{self.path} cannot be used as the state directory: {error.strerror}.\n"
+                "Choose another: ANTIPHON_HOME=<directory> antiphon up"
+            ) from None
 
     def _check_space(self) -> None:
         free = shutil.disk_usage(self.path).free

@@ -71,7 +71,7 @@ class Keeper:
         """End the process: with its signal first, by force after its deadline."""
         child, seconds = self._child, self.unit.stop_seconds
         if child and not child.ended and not await child.stop(self.unit.stop_signal, seconds):
-            self._announce(f"{self.unit.name} did not stop within {seconds:g} s and was killed")
+            self._announce(f"{self.unit.name} took longer than {seconds:g} s to stop and was killed")
         self._turn("stopped", None)
 
     def kill(self) -> None:

@@ -45,6 +45,7 @@ class Nats:
     name = "nats"
     needs_port = "nats"
     stop_signal = signal.SIGTERM
+    stop_seconds = 10.0
 
     def __init__(self, home: Home, ports: Mapping[str, int]) -> None:
         self._home = home

@@ -58,6 +58,7 @@ class Postgres:
     name = "postgres"
     needs_port = "postgres"
     stop_signal = signal.SIGINT  # a "fast" shutdown: open transactions are rolled back, a checkpoint is written
+    stop_seconds = 15.0
 
     def __init__(self, home: Home, ports: Mapping[str, int]) -> None:
         self._home = home
@@ -109,12 +110,11 @@ class Postgres:
             os.close(writable)
             if self._account:
                 os.fchown(readable, self._account.uid, self._account.gid)
-            syncing = ["--sync-method=syncfs"] if sys.platform == "linux" else []
             command = self._run(
                 *("initdb", "-D", self._directory(fresh), "-U", SUPERUSER, f"--pwfile=/dev/fd/{readable}"),
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
-                # Small segments keep an archive of a quiet system small; syncing one file system beats 1,000 files.
-                *("--wal-segsize=1", "--no-instructions", *syncing),
+                # Small segments keep an archive of a quiet system small.
+                *("--wal-segsize=1", "--no-instructions"),
                 cwd=fresh,
                 pass_fds=(readable,),
             )

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 from deploy.embedded.binaries import find_binary
 from deploy.embedded.credentials import WEED_KEYS, read_secret
@@ -31,6 +32,9 @@ class SeaweedFS:
     name = "s3"
     needs_port = "s3"
     stop_signal = signal.SIGTERM
+    # Within a minute of its start it may take half a minute to stop, waiting for parts that are still starting. What it
+    # has acknowledged is on the disk by then, so it is not waited for.
+    stop_seconds = 3.0
 
     def __init__(self, home: Home, ports: Mapping[str, int]) -> None:
         self._home = home
@@ -48,8 +52,7 @@ class SeaweedFS:
 
     async def prepare(self, _children: Children, /) -> None:
         self._data.mkdir(mode=0o700, exist_ok=True)
-        for socket in ("filer.sock", "s3.sock"):
-            (self._home.s3 / socket).unlink(missing_ok=True)
+        self._remove_sockets()
         credentials = {
             "accessKey": read_secret(self._home.secrets, "s3_access_key"),
             "secretKey": read_secret(self._home.secrets, "s3_secret_key"),
@@ -67,6 +70,9 @@ class SeaweedFS:
             *("-logtostderr=true", "mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
             *(f"-master.port={p['s3_master']}", f"-master.port.grpc={p['s3_master_grpc']}"),
             *("-master.telemetry=false", "-master.volumeSizeLimitMB=128"),
+            # A master that resumes is not the leader at once; volumes that are refused ask again 5 s later. Alone as
+            # it is, it learns all it needs from them.
+            "-master.resumeState=false",
             *(f"-volume.port={p['s3_volume']}", f"-volume.port.grpc={p['s3_volume_grpc']}", "-volume.preStopSeconds=0"),
             *(f"-filer.port={p['s3_filer']}", f"-filer.port.grpc={p['s3_filer_grpc']}"),
             # Relative, as the path of a socket may have 108 characters at most.
@@ -86,6 +92,17 @@ class SeaweedFS:
             await self._sync_every_write(children)
             self._synced.touch()
         await until_clear(self._lack_of_room, READY_SECONDS)
+
+    def _remove_sockets(self) -> None:
+        """A kill leaves its sockets. Those in /tmp, named by port, would mislead a server that is given that port."""
+        stale = [self._home.s3 / "filer.sock", self._home.s3 / "s3.sock"]
+        stale += [
+            Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock")  # noqa: S108, its choice, not ours
+            for part in ("master", "volume", "filer", "s3", "admin")
+            for port in self._ports.values()
+        ]
+        for path in stale:
+            path.unlink(missing_ok=True)
 
     async def _lack_of_room(self) -> str | None:
         """Every write fails until the volume server has reported itself to the master."""

@@ -13,6 +13,8 @@ class Server(Protocol):
 
     name: str
     stop_signal: signal.Signals
+    stop_seconds: float
+    """How long to wait for an orderly end; a kill loses nothing that was acknowledged, in any of the three."""
     needs_port: str
     """The name of its main port."""
 

@@ -157,7 +157,7 @@ class Supervisor:
             health=server.health,
             stop_rank=SERVER_STOP_RANK,
             stop_signal=server.stop_signal,
-            stop_seconds=_STOP_SECONDS,
+            stop_seconds=server.stop_seconds,
         )
 
     def _service_unit(self, program: Program) -> Unit:
