@@ -1,0 +1,198 @@
+"""The services behind the gateway, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+import aiohttp
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from yarl import URL
+
+from libs.telemetry import current_trace_headers
+from libs.web import Caller
+from libs.web.identity import HEADER as IDENTITY_HEADER
+from libs.web.identity import sign
+from services.gateway.domain.failures import AnswerCutOff, BodyTooSlow, ServiceTooSlow, ServiceUnavailable
+
+PATIENCE_SECONDS = 5.0
+"""How long a service may be away without a client noticing: one that restarts is back within 2 s."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.25
+CONNECT_SECONDS = 2.0
+IDLE_SECONDS = 30.0
+"""Less than the services keep an idle connection (75 s), so that a request never meets one that is being closed."""
+CONNECTIONS_PER_SERVICE = 1000
+SAFE_METHODS = frozenset(("GET", "HEAD"))
+
+_tracer = trace.get_tracer("antiphon.gateway")
+# Whatever a client did not send, the service does not get either.
+_NOTHING_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class Body(Protocol):
+    """A request's body on its way through."""
+
+    @property
+    def started(self) -> bool:
+        """Say whether a part of it was taken, so that it cannot be sent again."""
+        ...
+
+    @property
+    def awaits_client(self) -> bool:
+        """Say whether the client has to send more of it before anything can go on."""
+        ...
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the rest of it will not come."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Return it piece by piece."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request to a service. `target` is a path, with a query if there is one, escaped as it shall be sent."""
+
+    service: str
+    method: str
+    target: str
+    template: str
+    headers: Sequence[tuple[str, str]]
+    caller: Caller
+    answer_seconds: float
+    body: Body | None = None
+
+
+class _Interrupted(Exception):
+    """The connection broke before an answer began; the service may have done what it was asked or not."""
+
+
+class Services:
+    """Asks services in the name of callers."""
+
+    def __init__(self, urls: Mapping[str, str], identity_keys: Mapping[str, bytes]) -> None:
+        """Connects lazily, but must be made inside the event loop; `close` when done."""
+        self._urls = dict(urls)
+        self._keys = dict(identity_keys)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                limit_per_host=CONNECTIONS_PER_SERVICE,
+                keepalive_timeout=IDLE_SECONDS,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            skip_auto_headers=_NOTHING_ADDED,
+            middlewares=(_never_twice,),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    @asynccontextmanager
+    async def ask(self, question: Question) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask a service and yield its answer, of which only the headers are there yet.
+
+        Raises ServiceUnavailable, ServiceTooSlow, BodyTooSlow, AnswerCutOff, and the body's failure.
+        """
+        with _client_span(question) as span:
+            try:
+                async with await self._answer(question) as response:
+                    span.set_attribute("http.response.status_code", response.status)
+                    if response.status >= HTTPStatus.BAD_REQUEST:
+                        span.set_status(StatusCode.ERROR)
+                    yield response
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise AnswerCutOff(question.service) from error
+
+    async def _answer(self, question: Question) -> aiohttp.ClientResponse:
+        try:
+            async with asyncio.timeout(question.answer_seconds):
+                return await self._ask_patiently(question)
+        except TimeoutError as error:
+            if question.body is not None and question.body.awaits_client:
+                raise BodyTooSlow from error
+            raise ServiceTooSlow(question.service) from error
+
+    async def _ask_patiently(self, question: Question) -> aiohttp.ClientResponse:
+        """Ask until there is an answer, for as long as asking again does no harm."""
+        loop = asyncio.get_running_loop()
+        patient_until = loop.time() + PATIENCE_SECONDS
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._send(question)
+            except ServiceUnavailable as failure:
+                if not _may_repeat(question, failure) or loop.time() + pause > patient_until:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _send(self, question: Question) -> aiohttp.ClientResponse:
+        body = question.body
+        token = sign(question.caller, question.service, self._keys[question.service])
+        try:
+            return await self._session.request(
+                question.method,
+                URL(self._urls[question.service] + question.target, encoded=True),
+                headers=[*question.headers, (IDENTITY_HEADER, token), *current_trace_headers().items()],
+                data=body.chunks() if body is not None else None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(connect=CONNECT_SECONDS, sock_read=question.answer_seconds),
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise ServiceUnavailable(question.service, nothing_done=True) from error
+        except (aiohttp.ClientError, _Interrupted) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            if body is not None and body.failure is not None:
+                raise body.failure from error
+            raise ServiceUnavailable(question.service, nothing_done=False) from error
+
+
+def _may_repeat(question: Question, failure: ServiceUnavailable) -> bool:
+    if question.body is not None and question.body.started:
+        return False
+    return failure.nothing_done or question.method in SAFE_METHODS
+
+
+async def _never_twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep the client library from repeating by itself, as it does with DELETE: the second one finds nothing."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Interrupted from error
+
+
+@contextmanager
+def _client_span(question: Question) -> Iterator[Span]:
+    with _tracer.start_as_current_span(
+        f"{question.method} {question.template}",
+        kind=SpanKind.CLIENT,
+        attributes={
+            "http.request.method": question.method,
+            "url.template": question.template,
+            "server.address": question.service,
+        },
+        # An exception's text may hold an address; its type says enough.
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield span
+        except BaseException as error:
+            span.set_attribute("error.type", type(error).__name__)
+            span.set_status(StatusCode.ERROR)
+            raise

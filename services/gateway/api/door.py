@@ -1,0 +1,135 @@
+"""The gateway's ASGI application: every request comes in here.
+
+It is no framework's, because a proxied request takes half a framework's time otherwise; what the gateway answers
+itself is left to a FastAPI application.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from libs.database import is_database_away
+from libs.telemetry import trace_context
+from libs.web import Problem, ProblemOf
+from libs.web.problems import INTERNAL, UNAVAILABLE
+from services.gateway.api.exchange import Exchange
+from services.gateway.api.proxy import Proxied, Proxy
+from services.gateway.domain.failures import AnswerCutOff, BodyTooLarge, ClientGone
+from services.gateway.domain.headers import read_request_headers
+from services.gateway.domain.routes import MethodNotAllowed, Route, RouteTable
+
+logger = logging.getLogger(__name__)
+
+HEALTH = ("/healthz", "/readyz")
+_REQUEST_ID = b"x-request-id"
+_tracer = trace.get_tracer("antiphon.gateway")
+
+
+class Door:
+    """Finds out what a request asks for, has it answered, and leaves a line about it in the log."""
+
+    def __init__(
+        self, *, routes: RouteTable, proxy: Proxy, own: ASGIApp, problems: Mapping[type[Exception], ProblemOf]
+    ) -> None:
+        """`own` answers whatever `routes` do not have, with 404 if need be."""
+        self._routes = routes
+        self._proxy = proxy
+        self._own = own
+        self._problems = problems
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._own(scope, receive, send)
+            return
+        headers = read_request_headers(scope["headers"])
+        exchange = Exchange(scope["method"], headers, receive, send)
+        try:
+            route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
+        except MethodNotAllowed as error:
+            await exchange.refuse(self._problem_of(error))
+            exchange.log()
+            return
+        if route is None:
+            await self._answer_here(scope, exchange)
+        else:
+            await self._answer_from_service(route, scope, exchange)
+
+    async def _answer_here(self, scope: Scope, exchange: Exchange) -> None:
+        kept = [header for header in scope["headers"] if header[0] != _REQUEST_ID]
+        scope["headers"] = [*kept, (_REQUEST_ID, exchange.request_id.encode())]
+        try:
+            await self._own(scope, exchange.receive, exchange.send)
+        finally:
+            if scope["path"] not in HEALTH:
+                exchange.log(getattr(scope.get("route"), "path", None))
+
+    async def _answer_from_service(self, route: Route, scope: Scope, exchange: Exchange) -> None:
+        path = scope["raw_path"].decode("ascii")
+        with _server_span(route, path, scope["scheme"], exchange) as span:
+            request = Proxied(route, path, scope["query_string"], exchange.headers, exchange.request_id)
+            try:
+                await self._proxy(request, exchange.receive, exchange.send)
+            except ClientGone:
+                exchange.outcome = "client_gone"
+            except AnswerCutOff:
+                # Ending here, without an end of the answer, closes the connection: the client sees that it is cut off.
+                exchange.outcome = "answer_cut_off"
+            except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is told, and the log
+                await self._fail(error, exchange)
+            finally:
+                exchange.log(route.template)
+                _finish(span, exchange)
+
+    async def _fail(self, error: Exception, exchange: Exchange) -> None:
+        problem = self._problem_of(error)
+        if exchange.status:
+            exchange.outcome = "answer_cut_off"
+        elif isinstance(error, BodyTooLarge):
+            await exchange.refuse_body(problem)
+        else:
+            await exchange.refuse(problem)
+
+    def _problem_of(self, error: Exception) -> Problem:
+        of = self._problems.get(type(error))
+        if of is not None:
+            return of(error)
+        if is_database_away(error):
+            logger.warning("database away", extra={"error": type(error).__name__})
+            return UNAVAILABLE
+        logger.error("unexpected error", exc_info=error)
+        return INTERNAL
+
+
+@contextmanager
+def _server_span(route: Route, path: str, scheme: str, exchange: Exchange) -> Iterator[Span]:
+    with _tracer.start_as_current_span(
+        f"{route.method} {route.template}",
+        context=trace_context(exchange.headers.trace),
+        kind=SpanKind.SERVER,
+        attributes={
+            "http.request.method": route.method,
+            "http.route": route.template,
+            "url.path": path,
+            "url.scheme": scheme,
+            "antiphon.request_id": exchange.request_id,
+        },
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        yield span
+
+
+def _finish(span: Span, exchange: Exchange) -> None:
+    span.set_attribute("http.response.status_code", exchange.status)
+    if exchange.outcome:
+        span.set_attribute("error.type", exchange.outcome)
+    if exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR or exchange.outcome == "answer_cut_off":
+        span.set_status(StatusCode.ERROR)

@@ -1,0 +1,108 @@
+"""One request and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+
+from opentelemetry import metrics
+from starlette.types import Message, Receive, Send
+
+from libs.ids import new_id
+from libs.web import Problem
+from libs.web.problems import MEDIA_TYPE
+from services.gateway.domain.headers import RequestHeaders
+
+logger = logging.getLogger(__name__)
+
+LINGER_BYTES = 32 * 2**20
+LINGER_SECONDS = 2.0
+"""How much of a refused body is still taken, so that a client that reads only then finds the answer."""
+
+_duration = metrics.get_meter("antiphon.gateway").create_histogram(
+    "http.server.request.duration", unit="s", description="From a request's headers to the end of its answer"
+)
+
+
+class Exchange:
+    """Sends the answer to one request, with the request's id, and knows what became of it.
+
+    `status` is 0 until an answer has begun; `outcome` is the code of a problem, or what cut the exchange short.
+    """
+
+    __slots__ = ("_client_send", "_method", "_started", "headers", "outcome", "receive", "request_id", "status")
+
+    def __init__(self, method: str, headers: RequestHeaders, receive: Receive, send: Send) -> None:
+        self._started = time.perf_counter()
+        self._method = method
+        self._client_send = send
+        self.headers = headers
+        self.receive = receive
+        self.request_id = headers.request_id or str(new_id())
+        self.status = 0
+        self.outcome = ""
+
+    async def send(self, message: Message) -> None:
+        """Send one ASGI message; what was accepted is held by nobody but the connection."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+        await self._client_send(message)
+
+    async def refuse(self, problem: Problem) -> None:
+        """Answer with `problem`."""
+        await self._start_refusal(problem)
+        await self.send({"type": "http.response.body", "body": problem.body(self.request_id)})
+
+    async def refuse_body(self, problem: Problem) -> None:
+        """Answer with `problem` while the client is still sending, and close the connection.
+
+        A client that sends all before it reads would find the connection broken and never see the answer: some more is
+        taken and thrown away. One that was told to wait (`Expect: 100-continue`) sends nothing.
+        """
+        await self._start_refusal(problem)
+        await self.send({"type": "http.response.body", "body": problem.body(self.request_id), "more_body": True})
+        if not (self.headers.expects_continue and self.headers.content_length):
+            await self._linger()
+        await self.send({"type": "http.response.body", "body": b""})
+
+    def log(self, template: str | None = None) -> None:
+        """Leave a line and a measurement; `template` is the route, None where none was found."""
+        seconds = time.perf_counter() - self._started
+        logger.info(
+            "request",
+            extra={
+                "method": self._method,
+                "route": template,
+                "status": self.status,
+                "outcome": self.outcome or None,
+                "duration_ms": round(seconds * 1000, 2),
+                "request_id": self.request_id,
+            },
+        )
+        _duration.record(
+            seconds,
+            {
+                "http.request.method": self._method,
+                "http.route": template or "",
+                "http.response.status_code": self.status,
+            },
+        )
+
+    async def _start_refusal(self, problem: Problem) -> None:
+        self.outcome = problem.code
+        headers = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(problem.body(self.request_id)))}
+        raw = [(name.lower().encode(), value.encode()) for name, value in (headers | dict(problem.headers)).items()]
+        await self.send({"type": "http.response.start", "status": problem.status, "headers": raw})
+
+    async def _linger(self) -> None:
+        taken = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while taken < LINGER_BYTES:
+                    message = await self.receive()
+                    if not message.get("more_body", False):
+                        return
+                    taken += len(message.get("body", b""))

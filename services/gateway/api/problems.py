@@ -1,0 +1,85 @@
+"""What clients are told when the gateway itself says no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from libs.web import Problem, ProblemOf
+from services.gateway.domain import failures
+from services.gateway.domain.routes import MIB, MethodNotAllowed
+
+RETRY_AFTER_SECONDS = "1"
+
+_INVALID_KEY = Problem(
+    401,
+    "unauthenticated",
+    "A valid API key is needed",
+    "Send the header `Authorization: Bearer <API key>`; `antiphon env` prints the key of an embedded stack.",
+    headers={"WWW-Authenticate": 'Bearer realm="antiphon"'},
+)
+_TOO_SLOW = Problem(
+    408,
+    "request_timeout",
+    "The request's body did not come in time",
+    "Please send it again over a faster connection, or send less.",
+)
+
+
+def body_too_large(error: failures.BodyTooLarge) -> Problem:
+    """Return the 413; the connection is closed, because the rest of the body is not wanted."""
+    return Problem(
+        413,
+        "body_too_large",
+        "The request's body is too large",
+        f"At most {error.limit_bytes} bytes ({error.limit_bytes // MIB} MiB) are taken here; send less.",
+        {"limit_bytes": error.limit_bytes},
+        headers={"Connection": "close"},
+    )
+
+
+def _method_not_allowed(error: MethodNotAllowed) -> Problem:
+    allowed = ", ".join(error.allowed)
+    return Problem(
+        405,
+        "method_not_allowed",
+        "This path does not have that method",
+        f"Use one of: {allowed}.",
+        headers={"Allow": allowed},
+    )
+
+
+def _service_unavailable(error: failures.ServiceUnavailable) -> Problem:
+    status, detail = (
+        (503, "Nothing was done; please repeat the request.")
+        if error.nothing_done
+        else (502, "The connection to it broke: it may have done what was asked. Look before you repeat the request.")
+    )
+    return Problem(
+        status,
+        "service_unavailable",
+        "The service behind this is away for a moment",
+        detail,
+        {"service": error.service},
+        headers={"Retry-After": RETRY_AFTER_SECONDS},
+    )
+
+
+def _service_too_slow(error: failures.ServiceTooSlow) -> Problem:
+    return Problem(
+        504,
+        "service_timeout",
+        "The service behind this did not answer in time",
+        "It may still do what was asked. Look before you repeat the request.",
+        {"service": error.service},
+        headers={"Retry-After": RETRY_AFTER_SECONDS},
+    )
+
+
+PROBLEMS: Mapping[type[Exception], ProblemOf] = {
+    failures.InvalidKey: lambda _error: _INVALID_KEY,
+    failures.BodyTooLarge: body_too_large,
+    failures.BodyTooSlow: lambda _error: _TOO_SLOW,
+    failures.ServiceUnavailable: _service_unavailable,
+    failures.ServiceTooSlow: _service_too_slow,
+    MethodNotAllowed: _method_not_allowed,
+}

@@ -1,0 +1,51 @@
+"""What goes wrong between a client and the service that should answer it."""
+
+from __future__ import annotations
+
+
+class InvalidKey(Exception):
+    """The request carries no API key that opens anything."""
+
+
+class BodyTooLarge(Exception):
+    """The request's body is longer than its route takes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"more than {limit_bytes} bytes")
+        self.limit_bytes = limit_bytes
+
+
+class BodyTooSlow(Exception):
+    """The client did not send its body in time."""
+
+
+class ClientGone(Exception):
+    """The client has closed its connection; nobody waits for an answer."""
+
+
+class ServiceUnavailable(Exception):
+    """The service cannot be reached.
+
+    `nothing_done` says that it is certain not to have seen the request.
+    """
+
+    def __init__(self, service: str, *, nothing_done: bool) -> None:
+        super().__init__(service)
+        self.service = service
+        self.nothing_done = nothing_done
+
+
+class ServiceTooSlow(Exception):
+    """The service did not begin to answer in time."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(service)
+        self.service = service
+
+
+class AnswerCutOff(Exception):
+    """The service's answer ended before it was whole."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(service)
+        self.service = service
