@@ -1,0 +1,1 @@
+"""The voice service: the library of voices."""

@@ -1,0 +1,47 @@
+"""The voice service: keeps the library of voices and tells the others about it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from libs.objectstore import ObjectStore
+from libs.service import Composition, Runtime, run
+from libs.speech.catalogue import SYSTEM_VOICES
+from libs.speech.espeak import EspeakEngine
+from libs.web import IdentityVerifier, create_app
+from services.voice.api import PROBLEMS, router
+from services.voice.settings import Settings
+from services.voice.usecases import Deps, seed_system_voices
+
+MOST_ENGINE_PROCESSES = 4
+"""The previews are spoken once, at the first start: more processes would take longer to start than they save."""
+
+
+def main() -> None:
+    """Run the service until it is asked to stop."""
+    settings = Settings()
+
+    async def compose(runtime: Runtime) -> Composition:
+        objects = ObjectStore(settings.object_store)
+        deps = Deps(database=runtime.database, objects=objects, clock=lambda: datetime.now(UTC))
+        app = create_app(
+            "voice",
+            router,
+            identity=IdentityVerifier("voice", settings.identity_key),
+            problems=PROBLEMS,
+            readiness=runtime.readiness,
+            deps=deps,
+        )
+
+        async def seed() -> None:
+            engine = EspeakEngine(min(MOST_ENGINE_PROCESSES, os.cpu_count() or 1))
+            await seed_system_voices(deps, engine, SYSTEM_VOICES)
+
+        return Composition(app=app, relay_for="voice", startup=[seed], closing=[objects.close])
+
+    run("voice", settings, compose)
+
+
+if __name__ == "__main__":
+    main()

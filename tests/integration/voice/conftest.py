@@ -1,0 +1,153 @@
+"""The voice service over HTTP, on the real servers, and clients of it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+import aiohttp
+import pytest
+import uvicorn
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from libs.contracts.registry import event_type
+from libs.database import Database
+from libs.ids import new_id
+from libs.objectstore import ObjectStore
+from libs.outbox import OutboxHook
+from libs.web import Caller, IdentityVerifier, create_app
+from libs.web.identity import HEADER, sign
+from services.voice.api import PROBLEMS, router
+from services.voice.usecases import Deps
+from tests.support.polling import eventually
+from tests.support.servers import Servers
+from tests.unit.voice.wav import silence
+
+KEY = b"k" * 32
+
+Event = TypeVar("Event", bound=Message)
+
+
+async def _no_wake() -> None:
+    """No relay runs in these tests: events stay in the outbox, where they are looked at."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read to its end."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass(frozen=True)
+class Client:
+    """Somebody of one organisation."""
+
+    session: aiohttp.ClientSession
+    org_id: UUID
+
+    async def ask(self, method: str, path: str, *, content_type: str | None = None, **options: Any) -> Answer:
+        sent = {HEADER: sign(Caller(org_id=self.org_id, key_id=new_id()), "voice", KEY)}
+        if content_type:
+            sent["Content-Type"] = content_type
+        async with self.session.request(method, path, headers=sent, **options) as response:
+            is_json = "json" in response.content_type
+            body = await response.json(content_type=None) if is_json else await response.read()
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, headers, body)
+
+    async def get(self, path: str, **params: Any) -> Answer:
+        return await self.ask("GET", path, params=params)
+
+    async def create(self, name: str, fields: Mapping[str, str] | None = None, *, file: bytes | None = None) -> Answer:
+        form = aiohttp.FormData({"name": name, **(fields or {})})
+        content = io.BytesIO(silence(10) if file is None else file)
+        form.add_field("file", content, filename="me.wav", content_type="audio/wav")
+        return await self.ask("POST", "/v1/voices", data=form)
+
+    async def created(self, name: str, **fields: str) -> dict[str, Any]:
+        answer = await self.create(name, fields)
+        assert answer.status == 201, answer.body
+        voice: dict[str, Any] = answer.body
+        return voice
+
+
+@pytest.fixture
+async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Database]:
+    await asyncio.to_thread(migrated, "voice")
+    opened = servers.database("voice", [OutboxHook(_no_wake)])
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
+    store = servers.object_store()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def deps(database: Database, objects: ObjectStore) -> Deps:
+    return Deps(database=database, objects=objects, clock=lambda: datetime.now(UTC))
+
+
+async def _started(server: uvicorn.Server) -> bool:
+    return server.started
+
+
+@asynccontextmanager
+async def serving(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve the application with `deps` on a free port."""
+
+    async def readiness() -> dict[str, bool]:
+        return {"started": True}
+
+    app = create_app(
+        "voice", router, identity=IdentityVerifier("voice", KEY), problems=PROBLEMS, readiness=readiness, deps=deps
+    )
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+    # The runner of the tests keeps the signals.
+    task = asyncio.create_task(server._serve())
+    await eventually(partial(_started, server), what="the server's start")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        yield session
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def http(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(deps) as session:
+        yield session
+
+
+@pytest.fixture
+def client(http: aiohttp.ClientSession) -> Client:
+    """Somebody of an organisation that only this test knows."""
+    return Client(http, new_id())
+
+
+@pytest.fixture
+def stranger(http: aiohttp.ClientSession) -> Client:
+    """Somebody of another organisation."""
+    return Client(http, new_id())
+
+
+async def written_events(database: Database, kind: type[Event], *, org_id: UUID) -> list[Event]:
+    """The events of one kind that an organisation's transactions have left to send, in their order."""
+    statement = text("select payload from outbox where type_name = :name and org_id = :org_id order by seq")
+    async with database.transaction() as session:
+        found = await session.execute(statement, {"name": event_type(kind).name, "org_id": org_id})
+        return [kind.FromString(payload) for payload in found.scalars()]

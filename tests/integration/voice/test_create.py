@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceReady
+from libs.database import Database
+from libs.objectstore import ObjectStore
+from libs.speech.engine import VoiceProfile
+from services.voice.domain import RECORDING_MAX_BYTES
+from tests.integration.voice.conftest import Client, written_events
+from tests.unit.voice.wav import silence
+
+
+async def test_a_recording_becomes_a_voice_with_its_object_and_its_events(
+    client: Client, database: Database, objects: ObjectStore
+) -> None:
+    recording = silence(12.5, rate=8_000, channels=2)
+    answer = await client.create(
+        " CEO Announcements ",
+        {"description": "For the lobby", "category": "CORPORATE", "language": "en-gb"},
+        file=recording,
+    )
+    assert answer.status == 201
+    voice = answer.body
+    assert answer.headers["location"] == f"/v1/voices/{voice['id']}"
+    assert voice | {"id": "", "created_at": "", "updated_at": ""} == {
+        "id": "",
+        "name": "CEO Announcements",
+        "description": "For the lobby",
+        "category": "CORPORATE",
+        "category_label": "Corporate",
+        "language": "en-GB",
+        "variant": "CUSTOM",
+        "status": "ready",
+        "preview_url": f"/v1/voices/{voice['id']}/audio",
+        "created_at": "",
+        "updated_at": "",
+    }
+    assert (await client.get(f"/v1/voices/{voice['id']}")).body == voice
+
+    key = f"voices/orgs/{client.org_id}/{voice['id']}"
+    assert await objects.get(key) == recording
+    async with database.transaction(client.org_id) as session:
+        sample = (await session.execute(text("select * from voice_samples"))).mappings().one()
+    assert sample["object_key"] == key
+    assert sample["sha256"] == hashlib.sha256(recording).hexdigest()
+    assert (sample["size_bytes"], sample["content_type"]) == (len(recording), "audio/wav")
+    assert (sample["duration_seconds"], sample["sample_rate"], sample["channels"]) == (12.5, 8_000, 2)
+
+    [created] = await written_events(database, VoiceCreated, org_id=client.org_id)
+    assert (created.voice_id, created.org_id, created.variant) == (voice["id"], str(client.org_id), "CUSTOM")
+    [ready] = await written_events(database, VoiceReady, org_id=client.org_id)
+    assert (ready.voice.name, ready.voice.language, ready.voice.revision) == ("CEO Announcements", "en-GB", 1)
+    assert (ready.voice.engine, ready.voice.org_id) == ("espeak-ng", str(client.org_id))
+    profile = VoiceProfile.from_settings(json.loads(ready.voice.engine_settings))
+    assert profile == VoiceProfile(engine_voice="gmw/en", language="en-GB")
+
+
+async def test_only_name_and_file_are_needed(client: Client) -> None:
+    voice = await client.created("Plain")
+    assert (voice["category"], voice["language"], voice["description"]) == ("GENERAL", "en-US", None)
+
+
+async def test_a_voice_is_played_by_storage(client: Client) -> None:
+    voice = await client.created("Played")
+    for method in ("GET", "HEAD"):
+        answer = await client.ask(method, voice["preview_url"])
+        assert (answer.status, answer.body) == (200, b"")
+        expected = f"storage /internal/objects/voices/orgs/{client.org_id}/{voice['id']}"
+        assert answer.headers["x-antiphon-handover"] == expected
+
+
+async def test_a_name_is_given_once_within_an_organisation(
+    client: Client, stranger: Client, database: Database, objects: ObjectStore
+) -> None:
+    voice = await client.created("Élodie")
+    again = await client.create("éLODIE")
+    assert (again.status, again.body["code"]) == (409, "voice_name_taken")
+    assert again.body["errors"][0]["field"] == "name"
+    assert (await stranger.create("Élodie")).status == 201
+    assert len(await written_events(database, VoiceCreated, org_id=client.org_id)) == 1
+    assert (await client.ask("DELETE", f"/v1/voices/{voice['id']}")).status == 204
+    assert (await client.create("ÉLODIE")).status == 201
+
+
+TEXT_CASES = {
+    "no name": ({"name": ""}, "name", "at least 1 character"),
+    "blank name": ({"name": " \t "}, "name", "at least 1 character"),
+    "long name": ({"name": "x" * 101}, "name", "at most 100 characters"),
+    "NUL in name": ({"name": "a\0b"}, "name", "NUL"),
+    "NUL in description": ({"description": "a\0b"}, "description", "NUL"),
+    "long description": ({"description": "x" * 501}, "description", "at most 500 characters"),
+    "unknown category": ({"category": "SINGING"}, "category", "'AUDIOBOOK'"),
+    "no language tag": ({"language": "English (US)"}, "language", "BCP 47"),
+    "empty language": ({"language": ""}, "language", "BCP 47"),
+    "unspoken language": ({"language": "tlh-QO"}, "language", "no engine speaks tlh-QO"),
+}
+
+
+@pytest.mark.parametrize(("fields", "field", "message"), TEXT_CASES.values(), ids=TEXT_CASES)
+async def test_fields_that_are_not_valid_are_named(
+    client: Client, fields: dict[str, str], field: str, message: str
+) -> None:
+    answer = await client.create("A voice", fields)
+    assert (answer.status, answer.body["code"]) == (422, "invalid_request")
+    [error] = answer.body["errors"]
+    assert error["field"] == field
+    assert message in error["message"]
+    assert (await client.get("/v1/voices", variant="CUSTOM")).body["items"] == []
+
+
+async def test_all_wrong_fields_are_named_at_once(client: Client) -> None:
+    answer = await client.create("", {"category": "no", "language": "!"}, file=b"")
+    assert [error["field"] for error in answer.body["errors"]] == ["name", "category", "language", "file"]
+
+
+FILE_CASES = {
+    "text": (b"I am not audio at all. " * 1000, "not_audio", "not a WAV file"),
+    "mp3": (b"ID3\x04" + bytes(50_000), "not_audio", "not a WAV file"),
+    "cut off": (silence(20)[:30], "not_audio", "damaged"),
+    "short": (silence(4.2), "audio_too_short", "4.2 s of audio; at least 10 s are needed"),
+    "a hair too short": (silence(9.999), "audio_too_short", "9.9 s of audio; at least 10 s are needed"),
+    "promises more than it has": (silence(30)[: 32_000 * 5], "audio_too_short", "4.9 s of audio"),
+}
+
+
+@pytest.mark.parametrize(("file", "code", "message"), FILE_CASES.values(), ids=FILE_CASES)
+async def test_files_that_are_no_use_are_refused_with_what_was_measured(
+    client: Client, database: Database, file: bytes, code: str, message: str
+) -> None:
+    answer = await client.create("A voice", file=file)
+    assert (answer.status, answer.body["code"]) == (422, code)
+    assert answer.body["errors"][0]["field"] == "file"
+    assert message in answer.body["detail"]
+    assert await written_events(database, VoiceCreated, org_id=client.org_id) == []
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
+async def test_twenty_megabytes_are_taken_and_no_byte_more(client: Client) -> None:
+    padding = RECORDING_MAX_BYTES - len(silence(10))
+    assert (await client.create("Largest", file=silence(10) + bytes(padding))).status == 201
+    for excess in (1, 100_000, 30 * 2**20):
+        answer = await client.create("Too large", file=silence(10) + bytes(padding + excess))
+        assert (answer.status, answer.body["code"]) == (413, "file_too_large")
+        assert "20 MB" in answer.body["detail"]
+
+
+async def test_a_body_of_unknown_length_is_cut_off_too(client: Client) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+        for _ in range(40):
+            sent += 2**20
+            yield bytes(2**20)
+
+    answer = await client.ask("POST", "/v1/voices", data=endless(), content_type="multipart/form-data; boundary=b")
+    assert (answer.status, answer.body["code"]) == (413, "file_too_large")
+
+
+BODIES = {
+    "json": ("application/json", b'{"name": "x"}', 415, "unsupported_media_type"),
+    "no type": ("application/octet-stream", b"", 415, "unsupported_media_type"),
+    "no boundary": ("multipart/form-data", b"x", 422, "invalid_request"),
+    "no parts": ("multipart/form-data; boundary=b", b"hello", 422, "invalid_request"),
+    "empty": ("multipart/form-data; boundary=b", b"", 422, "invalid_request"),
+    "cut off": (
+        "multipart/form-data; boundary=b",
+        b"--b\r\nContent-Disposition: form-data; na",
+        422,
+        "invalid_request",
+    ),
+    "odd character set": (
+        "multipart/form-data; boundary=b; charset=punycode",
+        b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\xfe-\r\n--b--\r\n',
+        422,
+        "invalid_request",
+    ),
+    "half a surrogate pair": (
+        "multipart/form-data; boundary=b; charset=unicode_escape",
+        b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n\\ud800\r\n--b--\r\n',
+        422,
+        "invalid_request",
+    ),
+    "two files": (
+        "multipart/form-data; boundary=b",
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n' * 2 + b"--b--\r\n",
+        422,
+        "invalid_request",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content_type", "body", "status", "code"), BODIES.values(), ids=BODIES)
+async def test_bodies_that_are_no_such_form_are_refused(
+    client: Client, content_type: str, body: bytes, status: int, code: str
+) -> None:
+    answer = await client.ask("POST", "/v1/voices", data=body, content_type=content_type)
+    assert (answer.status, answer.body["code"]) == (status, code)
+
+
+async def test_without_identity_nothing_is_answered(client: Client) -> None:
+    for method, path in (("GET", "/v1/voices"), ("POST", "/v1/voices"), ("DELETE", f"/v1/voices/{client.org_id}")):
+        async with client.session.request(method, path) as response:
+            assert response.status == 401
+            assert response.content_type == "application/problem+json"
