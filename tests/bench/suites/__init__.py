@@ -1,0 +1,1 @@
+"""One module a suite, each with `async def run() -> list[Row]`."""

@@ -1,0 +1,191 @@
+"""The main job: start, latency of one generation and where it goes, throughput, and what the idle stack costs."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from uuid import uuid4
+
+import psutil
+
+from tests.bench.harness import Row, percentile, row
+from tests.support.api import Api
+from tests.support.otlp import ReceivedSpan, SpanReceiver
+from tests.support.polling import eventually
+from tests.support.stack import Stack, running_stack
+
+WARM_UP, SAMPLES, ROUNDS = 20, 60, 3
+TRACED = 30
+IDLE_SECONDS = 20.0
+CONCURRENCY = 16
+BURST = 200
+# Exactly 100 characters with the number that makes every text new.
+TEXT = "The quick brown fox jumps over the lazy dog while seven wizards brew potions by the river. {:09d}"
+
+
+async def run() -> list[Row]:
+    """Measure everything; takes about two minutes."""
+    with SpanReceiver.running() as receiver:
+        begun = time.perf_counter()
+        with running_stack() as stack:
+            cold = time.perf_counter() - begun
+            rows = [row("cold start after installation", [cold], "s", at_most=20)]
+            rows += await _idle(stack)
+            rows += await _latency(stack)
+            rows += await _throughput(stack)
+            stack.run("down")
+            rows.append(row("warm start", [_start(stack, {})], "s", at_most=8))
+            stack.run("down")
+            _start(stack, {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "100"})
+            rows += await _where_the_time_goes(stack, receiver)
+    return rows
+
+
+def _start(stack: Stack, extra: dict[str, str]) -> float:
+    begun = time.perf_counter()
+    Stack(stack.home, {**stack.environment, **extra}).run("up", "--detach")
+    return time.perf_counter() - begun
+
+
+def _processes(stack: Stack) -> list[psutil.Process]:
+    supervisor = psutil.Process(stack.record["supervisor_pid"])
+    return [supervisor, *supervisor.children(recursive=True)]
+
+
+async def _idle(stack: Stack) -> list[Row]:
+    await asyncio.sleep(3)
+    processes = _processes(stack)
+    memory = sum(process.memory_full_info().pss for process in processes) / 1e9
+
+    def cpu() -> float:
+        return sum(sum(process.cpu_times()[:2]) for process in processes if process.is_running())
+
+    shares = []
+    for _ in range(ROUNDS):
+        before, begun = cpu(), time.perf_counter()
+        await asyncio.sleep(IDLE_SECONDS / ROUNDS)
+        shares.append(100 * (cpu() - before) / (time.perf_counter() - begun))
+    return [
+        row("idle: memory of the whole stack (PSS)", [memory], "GB", at_most=1.3),
+        row("idle: CPU of the whole stack", shares, "% core", at_most=5),
+    ]
+
+
+async def _one(api: Api, voice: str, number: int, headers: dict[str, str] | None = None) -> float:
+    text = TEXT.format(number)
+    assert len(text) == 100, len(text)
+    begun = time.perf_counter()
+    answer = await api.post(
+        "/v1/generations", json={"text": text, "voice_id": voice}, headers={"Prefer": "wait=30", **(headers or {})}
+    )
+    assert answer.status == 201, answer.content
+    return 1000 * (time.perf_counter() - begun)
+
+
+async def _latency(stack: Stack) -> list[Row]:
+    async with Api(stack.url, stack.api_key) as api:
+        voice = (await api.voices())[0]["id"]
+        for number in range(WARM_UP):
+            await _one(api, voice, number)
+        rounds = [[await _one(api, voice, 1000 * turn + number) for number in range(SAMPLES)] for turn in range(ROUNDS)]
+    return [
+        row(
+            "100 characters, one at a time, waited for: p50",
+            [statistics.median(one) for one in rounds],
+            "ms",
+            at_most=60,
+        ),
+        row("the same: p95", [percentile(one, 0.95) for one in rounds], "ms"),
+    ]
+
+
+async def _throughput(stack: Stack) -> list[Row]:
+    rates: list[float] = []
+    async with Api(stack.url, stack.api_key) as api:
+        voice = (await api.voices())[0]["id"]
+        slots = asyncio.Semaphore(CONCURRENCY)
+
+        async def one(number: int) -> None:
+            async with slots:
+                await _one(api, voice, number)
+
+        for turn in range(ROUNDS):
+            begun = time.perf_counter()
+            await asyncio.gather(*(one(100_000 * (turn + 1) + number) for number in range(BURST)))
+            rates.append(BURST / (time.perf_counter() - begun))
+    return [row(f"100 characters, concurrency {CONCURRENCY}", rates, "req/s")]
+
+
+async def _where_the_time_goes(stack: Stack, receiver: SpanReceiver) -> list[Row]:
+    parts: dict[str, list[float]] = {}
+    async with Api(stack.url, stack.api_key) as api:
+        voice = (await api.voices())[0]["id"]
+        for number in range(WARM_UP):
+            await _one(api, voice, 2_000_000 + number)
+        for number in range(TRACED):
+            trace_id = uuid4().hex
+            headers = {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+            await _one(api, voice, 3_000_000 + number, headers)
+
+            async def whole(trace_id: str = trace_id) -> dict[str, float]:
+                return _parts(receiver.trace(trace_id))
+
+            for name, value in (await eventually(whole, within=10, what="a whole trace")).items():
+                parts.setdefault(name, []).append(value)
+    return [row(f"where it goes (traced): {name}", values, "ms") for name, values in parts.items()]
+
+
+def _parts(spans: Sequence[ReceivedSpan]) -> dict[str, float]:
+    """Cut one generation's trace into consecutive parts, in milliseconds; empty until it is whole."""
+    try:
+        marks = [_first(spans, service, start) for service, start in _MARKS]
+    except LookupError:
+        return {}
+    door, served, sent, worked, spoke, uploaded, rendered, stored, announced, finished, _completed = marks
+
+    def between(start: int, end: int) -> float:
+        return (end - start) / 1e6
+
+    engine = {name: float(spoke.attributes[f"antiphon.engine.{name}_seconds"]) * 1000 for name in _ENGINE}
+    return {
+        "gateway": between(door.started, served.started) + between(served.ended, door.ended),
+        "quota and commit": between(served.started, sent.started),
+        "relay to worker": between(sent.started, worked.started),
+        "claim": between(worked.started, spoke.started),
+        "worker queue": engine["queue"],
+        "synthesis": engine["synthesis"],
+        "encoding": engine["encoding"],
+        "engine round trip": between(spoke.started, spoke.ended) - sum(engine.values()),
+        "upload": between(uploaded.started, uploaded.ended),
+        "record and commit": between(uploaded.ended, rendered.started),
+        "relay to storage": between(rendered.started, stored.started),
+        "storage": between(stored.started, announced.started),
+        "relay to generation": between(announced.started, finished.started),
+        "completion": between(finished.started, served.ended),
+        "all": between(door.started, door.ended),
+    }
+
+
+def _first(spans: Sequence[ReceivedSpan], service: str, start: str) -> ReceivedSpan:
+    found = [span for span in spans if span.service == service and span.name.startswith(start)]
+    if not found:
+        raise LookupError(start)
+    return min(found, key=lambda span: span.started)
+
+
+_ENGINE = ("queue", "synthesis", "encoding")
+_MARKS = (
+    ("gateway", "POST"),
+    ("generation", "POST"),
+    ("generation", "send evt.generation.generation_requested"),
+    ("worker", "process"),
+    ("worker", "speak"),
+    ("worker", "upload"),
+    ("generation", "send evt.generation.audio_rendered"),
+    ("storage", "process"),
+    ("storage", "send evt.storage.audio_stored"),
+    ("generation", "process evt.storage.audio_stored"),
+    ("generation", "send evt.generation.generation_completed"),
+)
