@@ -1,0 +1,1 @@
+"""The storage service: what was made, and where it lies."""

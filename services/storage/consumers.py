@@ -1,0 +1,38 @@
+"""What the storage service answers: audio comes, generations and voices go."""
+
+from __future__ import annotations
+
+import sys
+
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
+from libs.messaging import Delivery, declared, work
+from services.storage import usecases
+from services.storage.usecases import Deps
+
+
+async def _give_up(delivery: Delivery[AudioRendered], deps: Deps, reason: str) -> None:
+    # Only the kind of error: its message may repeat what clients must not see.
+    kind = reason.partition(":")[0]
+    await usecases.reject_audio(deps, delivery, f"the audio could not be read back and recorded ({kind})")
+
+
+@work(AudioRendered, concurrency=16, exhausted=_give_up)
+async def keep_audio(delivery: Delivery[AudioRendered], deps: Deps) -> None:
+    """Every generation waits for this."""
+    await usecases.keep_audio(deps, delivery)
+
+
+@work(GenerationDeleted, concurrency=4)
+async def remove_audio(delivery: Delivery[GenerationDeleted], deps: Deps) -> None:
+    """The audio goes with its generation."""
+    await usecases.remove_audio(deps, delivery)
+
+
+@work(VoiceDeleted, concurrency=4)
+async def remove_voice_objects(delivery: Delivery[VoiceDeleted], deps: Deps) -> None:
+    """The samples and previews go with their voice."""
+    await usecases.remove_voice_objects(deps, delivery)
+
+
+CONSUMERS = declared("storage", sys.modules[__name__])

@@ -1,0 +1,37 @@
+"""The storage service: keeps what was made, and sends it to whoever may have it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from libs.objectstore import ObjectStore
+from libs.service import Composition, Runtime, run
+from libs.web import IdentityVerifier, create_app
+from services.storage.api import PROBLEMS, router
+from services.storage.consumers import CONSUMERS
+from services.storage.settings import Settings
+from services.storage.usecases import Deps
+
+
+def main() -> None:
+    """Run the service until it is asked to stop."""
+    settings = Settings()
+
+    async def compose(runtime: Runtime) -> Composition:
+        objects = ObjectStore(settings.object_store)
+        deps = Deps(database=runtime.database, objects=objects, clock=lambda: datetime.now(UTC))
+        app = create_app(
+            "storage",
+            router,
+            identity=IdentityVerifier("storage", settings.identity_key),
+            problems=PROBLEMS,
+            readiness=runtime.readiness,
+            deps=deps,
+        )
+        return Composition(app=app, consumers=CONSUMERS, deps=deps, relay_for="storage", closing=[objects.close])
+
+    run("storage", settings, compose)
+
+
+if __name__ == "__main__":
+    main()

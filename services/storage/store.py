@@ -1,0 +1,229 @@
+"""The storage service's tables and the statements on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Double,
+    Insert,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+)
+from sqlalchemy import func as sql
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PgUuid
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs.ids import new_id
+from services.storage.domain.audio import Alignment, AudioRefused, RenderedAudio, Track
+
+_metadata = MetaData()
+_uuid = PgUuid(as_uuid=True)
+
+tracks = Table(
+    "audio_tracks",
+    _metadata,
+    Column("id", _uuid, primary_key=True),
+    Column("generation_id", _uuid),
+    Column("org_id", _uuid),
+    Column("object_key", Text),
+    Column("text", Text),
+    Column("duration_seconds", Double),
+    Column("format", Text),
+    Column("content_type", Text),
+    Column("size_bytes", BigInteger),
+    Column("sha256", Text),
+    Column("sample_rate", Integer),
+    Column("metadata", JSONB),
+    Column("created_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True)),
+)
+
+alignments = Table(
+    "audio_alignments",
+    _metadata,
+    Column("id", _uuid, primary_key=True),
+    Column("track_id", _uuid),
+    Column("org_id", _uuid),
+    Column("duration_seconds", Double),
+    Column("characters", ARRAY(Text)),
+    Column("start_times", ARRAY(Double)),
+    Column("end_times", ARRAY(Double)),
+)
+
+tombstones = Table(
+    "deleted_generations",
+    _metadata,
+    Column("generation_id", _uuid, primary_key=True),
+    Column("org_id", _uuid),
+    Column("object_keys", ARRAY(Text)),
+    Column("size_bytes", BigInteger),
+    Column("deleted_at", DateTime(timezone=True)),
+)
+
+_REFUSALS = {
+    "track_duration": "the duration is not positive",
+    "track_format": "the format is not the short name of one",
+    "track_content_type": "the content type is not that of audio",
+    "track_size": "the audio is empty",
+    "track_sha256": "the SHA-256 is not 64 lower-case hexadecimal digits",
+    "track_sample_rate": "the sample rate is not positive",
+    "alignment_lengths": "the alignment has not one start and one end time for each character of the text",
+    "alignment_complete": "the alignment has a time that is missing",
+    "alignment_ends": "the alignment has a character that ends before it starts",
+    "alignment_starts": "the alignment's start times are not in order from zero",
+    "alignment_duration": "the alignment has a character that ends after the audio",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A deleted generation: the objects that have to go with it, and how many bytes its track had."""
+
+    object_keys: Sequence[str]
+    size_bytes: int
+
+
+async def lock_generation(session: AsyncSession, generation_id: UUID) -> None:
+    """Let only one transaction at a time decide about a generation, whether it has rows or not."""
+    await session.execute(select(sql.pg_advisory_xact_lock(sql.hashtextextended(str(generation_id), 0))))
+
+
+async def insert_track(session: AsyncSession, audio: RenderedAudio, *, track_id: UUID, now: datetime) -> bool:
+    """Write track and alignment; False when the generation has a track already or was deleted.
+
+    Raises AudioRefused when the database's constraints forbid it; the transaction is lost then.
+    """
+    try:
+        return (await session.execute(_insert_track(audio, track_id, now))).first() is not None
+    except IntegrityError as error:
+        constraint = _constraint_of(error)
+        if constraint not in _REFUSALS:
+            raise
+        # Without its cause: the database's message repeats the row, text and all.
+        raise AudioRefused(_REFUSALS[constraint]) from None
+
+
+def _insert_track(audio: RenderedAudio, track_id: UUID, now: datetime) -> Insert:
+    row: dict[str, Any] = {  # Any: a value a column
+        "id": track_id,
+        "generation_id": audio.generation_id,
+        "org_id": audio.org_id,
+        "object_key": audio.object_key,
+        "text": audio.text,
+        "duration_seconds": audio.duration_seconds,
+        "format": audio.format,
+        "content_type": audio.content_type,
+        "size_bytes": audio.size_bytes,
+        "sha256": audio.sha256,
+        "sample_rate": audio.sample_rate,
+        "metadata": {"model_id": audio.model_id},
+        "created_at": now,
+        "updated_at": now,
+    }
+    wanted = select(*(literal(value, tracks.c[name].type) for name, value in row.items())).where(
+        ~exists().where(tombstones.c.generation_id == audio.generation_id)
+    )
+    track = (
+        upsert(tracks)
+        .from_select(list(row), wanted)
+        .on_conflict_do_nothing(index_elements=[tracks.c.generation_id])
+        .returning(tracks.c.id, tracks.c.org_id, tracks.c.duration_seconds)
+        .cte("track")
+    )
+    aligned = select(
+        literal(new_id(), _uuid),
+        track.c.id,
+        track.c.org_id,
+        track.c.duration_seconds,
+        literal(list(audio.text), ARRAY(Text)),
+        literal(list(audio.start_times), ARRAY(Double)),
+        literal(list(audio.end_times), ARRAY(Double)),
+    )
+    return insert(alignments).from_select([column.name for column in alignments.c], aligned).returning(alignments.c.id)
+
+
+def _constraint_of(error: IntegrityError) -> str:
+    cause = error.orig.__cause__ if error.orig else None
+    return cause.constraint_name or "" if isinstance(cause, asyncpg.IntegrityConstraintViolationError) else ""
+
+
+async def get_track(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Track | None:
+    """Return the track of a generation of the organisation, or None."""
+    statement = select(*(tracks.c[name] for name in Track.__slots__)).where(
+        tracks.c.generation_id == generation_id, tracks.c.org_id == org_id
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return Track(**row._asdict()) if row else None
+
+
+async def get_alignment(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Alignment | None:
+    """Return the alignment of a generation of the organisation, or None."""
+    statement = (
+        select(alignments.c.characters, alignments.c.start_times, alignments.c.end_times)
+        .join(tracks, tracks.c.id == alignments.c.track_id)
+        .where(tracks.c.generation_id == generation_id, tracks.c.org_id == org_id)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return Alignment(row.characters, row.start_times, row.end_times) if row else None
+
+
+async def is_deleted(session: AsyncSession, generation_id: UUID) -> bool:
+    """Say whether the generation is gone for good."""
+    statement = select(exists().where(tombstones.c.generation_id == generation_id))
+    return bool((await session.execute(statement)).scalar_one())
+
+
+async def bury_generation(
+    session: AsyncSession, org_id: UUID, generation_id: UUID, object_keys: Sequence[str], *, now: datetime
+) -> Tombstone:
+    """Delete the track, remember that the generation is gone, and return what has to be deleted with it.
+
+    Doing so again returns the same and more, never less: the objects of the first time may still be there.
+    """
+    gone = (
+        await session.execute(
+            delete(tracks)
+            .where(tracks.c.generation_id == generation_id, tracks.c.org_id == org_id)
+            .returning(tracks.c.object_key, tracks.c.size_bytes)
+        )
+    ).one_or_none()
+    keys = [*object_keys, *([gone.object_key] if gone else [])]
+    statement = upsert(tombstones).values(
+        generation_id=generation_id,
+        org_id=org_id,
+        object_keys=sorted(set(keys)),
+        size_bytes=gone.size_bytes if gone else 0,
+        deleted_at=now,
+    )
+    new = statement.excluded
+    row = (
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[tombstones.c.generation_id],
+                set_={
+                    "object_keys": tombstones.c.object_keys + new.object_keys,
+                    "size_bytes": tombstones.c.size_bytes + new.size_bytes,
+                },
+            ).returning(tombstones.c.object_keys, tombstones.c.size_bytes)
+        )
+    ).one()
+    return Tombstone(sorted(set(row.object_keys)), row.size_bytes)

@@ -1,0 +1,187 @@
+"""What becomes of audio and of voices' objects: kept once it is verified, removed with its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from libs import outbox
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
+from libs.database import Database
+from libs.ids import new_id, parse_id
+from libs.messaging import Delivery, Permanent, inbox
+from libs.objectstore import ObjectMissing, ObjectStore
+from services.storage import store
+from services.storage.domain import audio as domain
+from services.storage.domain.keys import ForeignObject, require_own
+
+# The durables of the consumers that call these use cases: what the inbox remembers is theirs.
+KEEP_AUDIO = "storage-keep_audio"
+REMOVE_AUDIO = "storage-remove_audio"
+REMOVE_VOICE_OBJECTS = "storage-remove_voice_objects"
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the use cases work with."""
+
+    database: Database
+    objects: ObjectStore
+    clock: Callable[[], datetime]
+
+
+async def keep_audio(deps: Deps, delivery: Delivery[AudioRendered]) -> None:
+    """Verify what a worker uploaded and write track and alignment, or reject it for good.
+
+    Audio of a generation that was deleted meanwhile, or that has another track, is removed instead. Raises
+    ObjectMissing while the object is not there.
+    """
+    audio = _announced(delivery.event)
+    try:
+        domain.require_keepable(audio)
+        domain.verify_upload(audio, *await deps.objects.digest(audio.object_key))
+        is_kept = await _record(deps, audio, delivery.event_id)
+    except domain.AudioRefused as refusal:
+        await reject_audio(deps, delivery, str(refusal))
+        return
+    except ObjectMissing:
+        if await _is_deleted(deps, audio):
+            return
+        raise
+    if not is_kept:
+        await deps.objects.delete(audio.object_key)
+
+
+async def _record(deps: Deps, audio: domain.RenderedAudio, event_id: str) -> bool:
+    """Write track, alignment and event in one transaction; False when nothing will ever refer to the object."""
+    now = deps.clock()
+    track_id = new_id()
+    async with deps.database.transaction(audio.org_id) as session:
+        await store.lock_generation(session, audio.generation_id)
+        is_new = await inbox.is_new(session, KEEP_AUDIO, event_id)
+        if is_new and await store.insert_track(session, audio, track_id=track_id, now=now):
+            outbox.add(session, _stored(audio, track_id, now))
+            return True
+        if await store.is_deleted(session, audio.generation_id):
+            return False
+        # Told before, or spoken twice: then the first audio stays, and this one goes if it is another.
+        track = await store.get_track(session, audio.org_id, audio.generation_id)
+        return track is None or track.object_key == audio.object_key
+
+
+async def _is_deleted(deps: Deps, audio: domain.RenderedAudio) -> bool:
+    async with deps.database.transaction(audio.org_id) as session:
+        return await store.is_deleted(session, audio.generation_id)
+
+
+def _stored(audio: domain.RenderedAudio, track_id: UUID, now: datetime) -> AudioStored:
+    return AudioStored(
+        generation_id=str(audio.generation_id),
+        org_id=str(audio.org_id),
+        track_id=str(track_id),
+        object_key=audio.object_key,
+        sha256=audio.sha256,
+        size_bytes=audio.size_bytes,
+        duration_seconds=audio.duration_seconds,
+        stored_at=now,
+    )
+
+
+async def reject_audio(deps: Deps, delivery: Delivery[AudioRendered], reason: str) -> None:
+    """Tell, once, that the audio of a generation will never be served; `reason` is for the client too.
+
+    A generation that was deleted or has audio already hears nothing.
+    """
+    event = delivery.event
+    org_id, generation_id = parse_id(event.org_id), parse_id(event.generation_id)
+    if org_id is None or generation_id is None:
+        # There is nobody to tell; the dead letter says it to operators.
+        return
+    now = deps.clock()
+    async with deps.database.transaction(org_id) as session:
+        await store.lock_generation(session, generation_id)
+        if await store.is_deleted(session, generation_id) or await store.get_track(session, org_id, generation_id):
+            return
+        if await inbox.is_new(session, KEEP_AUDIO, delivery.event_id):
+            outbox.add(
+                session,
+                AudioRejected(generation_id=event.generation_id, org_id=event.org_id, reason=reason, rejected_at=now),
+            )
+
+
+async def remove_audio(deps: Deps, delivery: Delivery[GenerationDeleted]) -> None:
+    """Remove the track, then the objects of a deleted generation, and tell when they are gone.
+
+    The row goes first, so that nobody is promised audio that is not there; the tombstone keeps the objects'
+    keys until all are gone, and keeps a late upload from being kept.
+    """
+    event = delivery.event
+    org_id, generation_id = _id(event.org_id), _id(event.generation_id)
+    _require_own("generations", org_id, event.object_keys)
+    async with deps.database.transaction(org_id) as session:
+        await store.lock_generation(session, generation_id)
+        tombstone = await store.bury_generation(session, org_id, generation_id, event.object_keys, now=deps.clock())
+    for key in tombstone.object_keys:
+        await deps.objects.delete(key)
+    async with deps.database.transaction(org_id) as session:
+        if await inbox.is_new(session, REMOVE_AUDIO, delivery.event_id):
+            outbox.add(
+                session,
+                AudioDeleted(
+                    generation_id=event.generation_id,
+                    org_id=event.org_id,
+                    size_bytes=tombstone.size_bytes,
+                    deleted_at=deps.clock(),
+                ),
+            )
+
+
+async def remove_voice_objects(deps: Deps, delivery: Delivery[VoiceDeleted]) -> None:
+    """Delete the objects of a deleted custom voice and tell, once, when they are gone."""
+    event = delivery.event
+    org_id = _id(event.org_id)
+    _require_own("voices", org_id, event.object_keys)
+    for key in event.object_keys:
+        await deps.objects.delete(key)
+    async with deps.database.transaction(org_id) as session:
+        if await inbox.is_new(session, REMOVE_VOICE_OBJECTS, delivery.event_id):
+            outbox.add(
+                session,
+                MediaDeleted(owner_id=event.voice_id, org_id=event.org_id, owner_type="voice", deleted_at=deps.clock()),
+            )
+
+
+def _announced(event: AudioRendered) -> domain.RenderedAudio:
+    return domain.RenderedAudio(
+        generation_id=_id(event.generation_id),
+        org_id=_id(event.org_id),
+        object_key=event.object_key,
+        text=event.text,
+        duration_seconds=event.duration_seconds,
+        format=event.format,
+        content_type=event.content_type,
+        size_bytes=event.size_bytes,
+        sha256=event.sha256,
+        sample_rate=event.sample_rate,
+        start_times=event.alignment.start_times,
+        end_times=event.alignment.end_times,
+        model_id=event.model_id,
+    )
+
+
+def _id(text: str) -> UUID:
+    parsed = parse_id(text)
+    if parsed is None:
+        raise Permanent("the event carries an id that is not a UUID")
+    return parsed
+
+
+def _require_own(kind: str, org_id: UUID, keys: Iterable[str]) -> None:
+    try:
+        require_own(kind, org_id, keys)
+    except ForeignObject as error:
+        raise Permanent(str(error)) from error

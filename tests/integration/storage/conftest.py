@@ -1,0 +1,289 @@
+"""The storage service on the real servers: its HTTP, its consumers, and audio to give them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import aiohttp
+import pytest
+import uvicorn
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, GenerationDeleted
+from libs.contracts.registry import event_type
+from libs.database import Database
+from libs.ids import new_id
+from libs.messaging import Bus, Consumers, Delivery, connect
+from libs.messaging.envelope import Attributes
+from libs.messaging.provision import provision
+from libs.messaging.works import WorkRunner
+from libs.objectstore import ObjectStore, ObjectStoreAddress
+from libs.outbox import OutboxHook
+from libs.web import Caller, IdentityVerifier, create_app
+from libs.web.identity import HEADER, sign
+from services.storage import usecases
+from services.storage.api import PROBLEMS, router
+from services.storage.consumers import CONSUMERS
+from services.storage.usecases import Deps
+from tests.support.polling import eventually
+from tests.support.servers import Servers
+
+KEY = b"s" * 32
+Event = TypeVar("Event", bound=Message)
+
+
+async def _no_wake() -> None:
+    """No relay runs in these tests: events stay in the outbox, where they are looked at."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read to its end; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Client:
+    """Somebody of one organisation."""
+
+    session: aiohttp.ClientSession
+    org_id: UUID
+
+    def identity(self) -> dict[str, str]:
+        return {HEADER: sign(Caller(org_id=self.org_id, key_id=new_id()), "storage", KEY)}
+
+    async def ask(self, method: str, path: str, **headers: str) -> Answer:
+        sent = self.identity() | {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.session.request(method, path, headers=sent) as response:
+            received = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, received, await response.read())
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await self.ask("GET", path, **headers)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Makes audio as a worker would, for one organisation."""
+
+    objects: ObjectStore
+    org_id: UUID
+
+    def announce(self, content: bytes, *, spoken: str = "Hi!", generation_id: str | None = None) -> AudioRendered:
+        """What a worker says of `content`; nothing is uploaded."""
+        generation = generation_id or str(new_id())
+        digest = hashlib.sha256(content).hexdigest()
+        count = len(spoken)
+        return AudioRendered(
+            generation_id=generation,
+            org_id=str(self.org_id),
+            object_key=f"generations/orgs/{self.org_id}/{generation}/{digest[:16]}.mp3",
+            content_type="audio/mpeg",
+            format="mp3",
+            size_bytes=len(content),
+            sha256=digest,
+            duration_seconds=count * 0.1,
+            sample_rate=22050,
+            text=spoken,
+            alignment=Alignment(
+                start_times=[number * 0.1 for number in range(count)],
+                end_times=[min(number + 1, count) * 0.1 for number in range(count)],
+            ),
+            model_id="espeak",
+            rendered_at=datetime.now(UTC),
+        )
+
+    async def upload(
+        self, content: bytes = b"audio", *, spoken: str = "Hi!", generation_id: str | None = None
+    ) -> AudioRendered:
+        event = self.announce(content, spoken=spoken, generation_id=generation_id)
+        await self.objects.put(event.object_key, content, event.content_type)
+        return event
+
+    def deletion(self, rendered: AudioRendered, keys: list[str] | None = None) -> GenerationDeleted:
+        return GenerationDeleted(
+            generation_id=rendered.generation_id,
+            org_id=rendered.org_id,
+            object_keys=[rendered.object_key] if keys is None else keys,
+            deleted_at=datetime.now(UTC),
+        )
+
+
+def delivery(event: Event) -> Delivery[Event]:
+    return Delivery(event, str(new_id()), 1)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the service has written."""
+
+    database: Database
+    org_id: UUID
+
+    async def events(self, kind: type[Event]) -> list[Event]:
+        """The events of one kind that the organisation's transactions have left to send."""
+        statement = text("select payload from outbox where type_name = :name and org_id = :org order by seq")
+        async with self.database.transaction() as session:
+            found = await session.execute(statement, {"name": event_type(kind).name, "org": self.org_id})
+            return [kind.FromString(payload) for payload in found.scalars()]
+
+    async def count(self, table: str) -> int:
+        async with self.database.transaction(self.org_id) as session:
+            return int((await session.execute(text(f"select count(*) from {table}"))).scalar_one())  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Delivers events to the service as the relay of another service would."""
+
+    bus: Bus
+
+    async def publish(self, event: Any, *, event_id: UUID | None = None) -> UUID:
+        """Publish under an id that may be known already; the broker itself drops nothing."""
+        declared = event_type(event)
+        known = event_id or new_id()
+        headers = Attributes(
+            event_id=known,
+            type_name=declared.name,
+            source=f"antiphon/{declared.service}",
+            aggregate=declared.aggregate_of(event),
+            org_id=UUID(event.org_id),
+            time=datetime.now(UTC),
+        ).headers()
+        headers["Nats-Msg-Id"] = str(new_id())
+        await self.bus.jetstream.publish(declared.subject, event.SerializeToString(), headers=headers)
+        return known
+
+    async def is_idle(self, stream: str, durable: str) -> bool:
+        """Whether a durable has nothing to deliver and everything acknowledged."""
+        info = await self.bus.jetstream.consumer_info(stream, durable)
+        return not info.num_pending and not info.num_ack_pending
+
+
+@pytest.fixture
+async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Database]:
+    await asyncio.to_thread(migrated, "storage")
+    opened = servers.database("storage", [OutboxHook(_no_wake)])
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
+    store = servers.object_store()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def unreachable() -> AsyncIterator[ObjectStore]:
+    """An object store that is away: nothing listens there."""
+    store = ObjectStore(ObjectStoreAddress("http://127.0.0.1:1", "us-east-1", "antiphon", "key", "secret"))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def deps(database: Database, objects: ObjectStore) -> Deps:
+    return Deps(database=database, objects=objects, clock=lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+def studio(objects: ObjectStore) -> Studio:
+    """Audio of an organisation that only this test knows."""
+    return Studio(objects, new_id())
+
+
+@pytest.fixture
+def ledger(database: Database, studio: Studio) -> Ledger:
+    return Ledger(database, studio.org_id)
+
+
+@pytest.fixture
+async def broker(servers: Servers) -> AsyncIterator[Broker]:
+    bus = await connect(servers.nats("provisioner"), "test")
+    await provision(bus.jetstream, [CONSUMERS])
+    yield Broker(bus)
+    await bus.close()
+
+
+@asynccontextmanager
+async def consuming(servers: Servers, deps: Deps, consumers: Consumers = CONSUMERS) -> AsyncIterator[None]:
+    """Run the service's consumers."""
+    runner = WorkRunner(servers.nats("storage"), consumers, deps)
+    await runner.start()
+    try:
+        yield
+    finally:
+        await runner.stop(5)
+
+
+def impatient(consumers: Consumers) -> Consumers:
+    """The same jobs with the same number of tries, in milliseconds instead of minutes."""
+    hasty = [
+        replace(one, policy=replace(one.policy, delays=(0.02,) * len(one.policy.delays))) for one in consumers.works
+    ]
+    return replace(consumers, works=tuple(hasty))
+
+
+@asynccontextmanager
+async def serving(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve the application with `deps` on a free port."""
+
+    async def readiness() -> dict[str, bool]:
+        return {"started": True}
+
+    app = create_app(
+        "storage", router, identity=IdentityVerifier("storage", KEY), problems=PROBLEMS, readiness=readiness, deps=deps
+    )
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+
+    async def started() -> bool:
+        return server.started
+
+    # The runner of the tests keeps the signals.
+    task = asyncio.create_task(server._serve())
+    await eventually(started, what="the server's start")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            yield session
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def http(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(deps) as session:
+        yield session
+
+
+@pytest.fixture
+def client(http: aiohttp.ClientSession, studio: Studio) -> Client:
+    """Somebody of the organisation whose audio is made."""
+    return Client(http, studio.org_id)
+
+
+@pytest.fixture
+def stranger(http: aiohttp.ClientSession) -> Client:
+    """Somebody of another organisation."""
+    return Client(http, new_id())
+
+
+async def kept(deps: Deps, studio: Studio, content: bytes, *, spoken: str = "Hi!") -> AudioRendered:
+    """Audio that storage has verified and written."""
+    event = await studio.upload(content, spoken=spoken)
+    await usecases.keep_audio(deps, delivery(event))
+    return event

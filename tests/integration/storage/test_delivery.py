@@ -1,0 +1,174 @@
+"""Audio and objects over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+
+from libs.ids import new_id
+from libs.objectstore import ObjectStore
+from services.storage.usecases import Deps
+from tests.integration.storage.conftest import Client, Studio, kept, serving
+
+CONTENT = bytes(range(256)) * 1000
+
+
+def audio_path(generation_id: str) -> str:
+    return f"/internal/generations/{generation_id}/audio"
+
+
+async def test_audio_is_sent_whole_with_what_caches_and_players_need(
+    deps: Deps, studio: Studio, client: Client
+) -> None:
+    event = await kept(deps, studio, CONTENT)
+    answer = await client.get(audio_path(event.generation_id))
+    assert (answer.status, answer.body) == (200, CONTENT)
+    assert answer.headers["content-type"] == "audio/mpeg"
+    assert answer.headers["content-length"] == str(len(CONTENT))
+    assert answer.headers["etag"] == f'"{hashlib.sha256(CONTENT).hexdigest()}"'
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert answer.headers["cache-control"] == "private, max-age=3600"
+    assert answer.headers["content-disposition"] == f'inline; filename="generation-{event.generation_id}.mp3"'
+    assert "last-modified" in answer.headers
+    assert event.object_key not in str(answer.headers)
+
+
+async def test_head_says_the_same_without_the_audio(deps: Deps, studio: Studio, client: Client) -> None:
+    event = await kept(deps, studio, CONTENT)
+    got = await client.get(audio_path(event.generation_id))
+    asked = await client.ask("HEAD", audio_path(event.generation_id), range="bytes=0-1")
+    assert (asked.status, asked.body) == (200, b"")
+    for moving in ("date", "server"):
+        got.headers.pop(moving, None), asked.headers.pop(moving, None)
+    assert asked.headers == got.headers
+
+
+@pytest.mark.parametrize(
+    ("asked", "part", "described"),
+    [
+        ("bytes=0-0", slice(0, 1), "bytes 0-0/256000"),
+        ("bytes=100000-", slice(100000, None), "bytes 100000-255999/256000"),
+        ("bytes=-7", slice(-7, None), "bytes 255993-255999/256000"),
+        ("bytes=0-999999", slice(None), "bytes 0-255999/256000"),
+    ],
+)
+async def test_a_part_is_sent(
+    deps: Deps, studio: Studio, client: Client, asked: str, part: slice, described: str
+) -> None:
+    event = await kept(deps, studio, CONTENT)
+    answer = await client.get(audio_path(event.generation_id), range=asked)
+    assert (answer.status, answer.body) == (206, CONTENT[part])
+    assert answer.headers["content-range"] == described
+    assert answer.headers["content-length"] == str(len(CONTENT[part]))
+
+
+async def test_a_part_behind_the_end_is_refused(deps: Deps, studio: Studio, client: Client) -> None:
+    event = await kept(deps, studio, CONTENT)
+    answer = await client.get(audio_path(event.generation_id), range="bytes=256000-")
+    assert answer.status == 416
+    assert answer.headers["content-range"] == "bytes */256000"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert json.loads(answer.body)["code"] == "range_not_satisfiable"
+
+
+async def test_a_client_with_a_copy_gets_no_second_one(deps: Deps, studio: Studio, client: Client) -> None:
+    event = await kept(deps, studio, CONTENT)
+    path = audio_path(event.generation_id)
+    first = await client.get(path)
+    etag, modified = first.headers["etag"], first.headers["last-modified"]
+    for method in ("GET", "HEAD"):
+        for condition in ({"if_none_match": etag}, {"if_modified_since": modified}):
+            answer = await client.ask(method, path, **condition)
+            assert (answer.status, answer.body) == (304, b"")
+            assert answer.headers["etag"] == etag
+            assert answer.headers["cache-control"] == "private, max-age=3600"
+    assert (await client.get(path, if_none_match='"other"')).status == 200
+    assert (await client.get(path, if_match='"other"')).status == 412
+
+
+async def test_a_download_is_resumed_only_if_it_is_still_the_same(deps: Deps, studio: Studio, client: Client) -> None:
+    event = await kept(deps, studio, CONTENT)
+    path = audio_path(event.generation_id)
+    etag = (await client.get(path)).headers["etag"]
+    same = await client.get(path, range="bytes=10-", if_range=etag)
+    assert (same.status, same.body) == (206, CONTENT[10:])
+    other = await client.get(path, range="bytes=10-", if_range='"other"')
+    assert (other.status, other.body) == (200, CONTENT)
+
+
+async def test_the_alignment_has_one_entry_a_code_point(deps: Deps, studio: Studio, client: Client) -> None:
+    event = await kept(deps, studio, b"x", spoken="e\u0301 👩‍🚀é")
+    answer = await client.get(f"/internal/generations/{event.generation_id}/alignment")
+    assert answer.status == 200
+    body = json.loads(answer.body)
+    assert set(body) == {"characters", "start_times", "end_times"}
+    assert body["characters"] == list(event.text)
+    assert body["start_times"] == list(event.alignment.start_times)
+    assert body["end_times"] == list(event.alignment.end_times)
+
+
+async def test_nobody_else_sees_or_guesses_audio(deps: Deps, studio: Studio, client: Client, stranger: Client) -> None:
+    event = await kept(deps, studio, CONTENT)
+    for path in (audio_path(event.generation_id), f"/internal/generations/{event.generation_id}/alignment"):
+        answer = await stranger.get(path)
+        assert (answer.status, json.loads(answer.body)["code"]) == (404, "audio_not_found")
+    for unknown in (str(new_id()), "not-an-id", "%00", event.generation_id + "0"):
+        assert (await client.get(audio_path(unknown))).status == 404
+    async with client.session.get(audio_path(event.generation_id)) as response:
+        assert response.status == 401
+
+
+async def test_objects_of_system_voices_are_everybodys(objects: ObjectStore, client: Client) -> None:
+    key = f"voices/system/{new_id()}"
+    await objects.put(key, CONTENT, "audio/mpeg")
+    answer = await client.get(f"/internal/objects/{key}")
+    assert (answer.status, answer.body) == (200, CONTENT)
+    assert answer.headers["cache-control"] == "public, max-age=86400"
+    assert answer.headers["content-type"] == "audio/mpeg"
+    assert "content-disposition" not in answer.headers
+    part = await client.get(f"/internal/objects/{key}", range="bytes=5-9", if_range=answer.headers["etag"])
+    assert (part.status, part.body) == (206, CONTENT[5:10])
+    assert (await client.get(f"/internal/objects/{key}", if_none_match=answer.headers["etag"])).status == 304
+    head = await client.ask("HEAD", f"/internal/objects/{key}")
+    assert (head.status, head.headers["content-length"], head.body) == (200, str(len(CONTENT)), b"")
+
+
+async def test_objects_of_a_custom_voice_are_its_organisations(
+    objects: ObjectStore, client: Client, stranger: Client
+) -> None:
+    key = f"voices/orgs/{client.org_id}/{new_id()}"
+    await objects.put(key, b"voice", "audio/wav")
+    mine = await client.get(f"/internal/objects/{key}")
+    assert (mine.status, mine.body) == (200, b"voice")
+    assert mine.headers["cache-control"] == "private, max-age=3600"
+    for path in (key, key.replace(str(client.org_id), f"{stranger.org_id}/%2e%2e/{client.org_id}")):
+        answer = await stranger.get(f"/internal/objects/{path}")
+        assert (answer.status, json.loads(answer.body)["code"]) == (404, "object_not_found")
+    assert (await client.get(f"/internal/objects/voices/system/{new_id()}")).status == 404
+    assert (await client.get(f"/internal/objects/generations/orgs/{client.org_id}/x/y.mp3")).status == 404
+
+
+async def test_an_object_store_that_is_away_is_said_to_be(deps: Deps, studio: Studio, unreachable: ObjectStore) -> None:
+    event = await kept(deps, studio, CONTENT)
+    async with serving(replace(deps, objects=unreachable)) as session:
+        client = Client(session, studio.org_id)
+        for path in (audio_path(event.generation_id), f"/internal/objects/voices/system/{new_id()}"):
+            answer = await client.get(path)
+            assert (answer.status, json.loads(answer.body)["code"]) == (503, "unavailable")
+            assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")
+async def test_a_client_that_leaves_does_not_keep_the_object_open(deps: Deps, studio: Studio, client: Client) -> None:
+    content = b"x" * 20_000_000
+    event = await kept(deps, studio, content)
+    for _ in range(150):
+        # More than the object store's connections, were they not given back.
+        async with client.session.get(audio_path(event.generation_id), headers=client.identity()) as response:
+            assert response.status == 200
+            await response.content.readexactly(1000)
+    whole = await client.get(audio_path(event.generation_id))
+    assert whole.body == content
