@@ -80,7 +80,11 @@ def release() -> None:
     if newest and newest.read_bytes() == image.read_bytes():
         image.unlink()
         raise ContractsError(f"nothing changed since release {newest.stem}")
-    print(f"contracts: released {image.relative_to(ROOT)}")
+    # Only now: the examples need the generated code, which the other actions may have to make first.
+    from deploy.setup.examples import write_examples
+
+    examples = write_examples(ROOT / "proto" / "examples" / str(number))
+    print(f"contracts: released {image.relative_to(ROOT)} with {len(examples)} examples")
 
 
 def _newest_release() -> Path | None:
