@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceReady
 from libs.database import Database
-from libs.objectstore import ObjectStore
+from libs.ids import new_id
+from libs.objectstore import ObjectStore, ObjectStoreAddress
 from libs.speech.engine import VoiceProfile
 from services.voice.domain import RECORDING_MAX_BYTES
-from tests.integration.voice.conftest import Client, written_events
+from services.voice.usecases import Deps
+from tests.integration.voice.conftest import Client, serving, written_events
+from tests.support.servers import Servers
 from tests.unit.voice.wav import silence
 
 
@@ -76,7 +81,7 @@ async def test_a_voice_is_played_by_storage(client: Client) -> None:
 
 
 async def test_a_name_is_given_once_within_an_organisation(
-    client: Client, stranger: Client, database: Database, objects: ObjectStore
+    client: Client, stranger: Client, database: Database
 ) -> None:
     voice = await client.created("Élodie")
     again = await client.create("éLODIE")
@@ -86,6 +91,47 @@ async def test_a_name_is_given_once_within_an_organisation(
     assert len(await written_events(database, VoiceCreated, org_id=client.org_id)) == 1
     assert (await client.ask("DELETE", f"/v1/voices/{voice['id']}")).status == 204
     assert (await client.create("ÉLODIE")).status == 201
+
+
+async def test_of_many_voices_of_one_name_at_once_one_is_made(client: Client) -> None:
+    answers = await asyncio.gather(*(client.create("Contested") for _ in range(8)))
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 7
+    assert len((await client.get("/v1/voices", variant="CUSTOM")).body["items"]) == 1
+
+
+class NotingStore(ObjectStore):
+    """The real store; notes what was put."""
+
+    def __init__(self, address: ObjectStoreAddress) -> None:
+        super().__init__(address)
+        self.keys: list[str] = []
+
+    async def put(self, key: str, content: bytes, content_type: str) -> str:
+        self.keys.append(key)
+        return await super().put(key, content, content_type)
+
+
+async def test_a_voice_that_is_not_made_leaves_no_object(deps: Deps, servers: Servers) -> None:
+    noting = NotingStore(servers.object_store_address)
+    async with serving(replace(deps, objects=noting)) as http:
+        client = Client(http, new_id())
+        await client.created("Taken")
+        assert (await client.create("Taken")).status == 409
+    kept, removed = noting.keys
+    assert await noting.exists(kept)
+    assert not await noting.exists(removed)
+    await noting.close()
+
+
+async def test_without_an_object_store_nothing_is_made(deps: Deps, database: Database, unused_tcp_port: int) -> None:
+    nowhere = ObjectStore(ObjectStoreAddress(f"http://127.0.0.1:{unused_tcp_port}", "r", "bucket", "key", "secret"))
+    async with serving(replace(deps, objects=nowhere)) as http:
+        client = Client(http, new_id())
+        answer = await client.create("Homeless")
+        assert (answer.status, answer.body["code"], answer.headers["retry-after"]) == (503, "unavailable", "1")
+        assert (await client.get("/v1/voices", variant="CUSTOM")).body["items"] == []
+    await nowhere.close()
+    assert await written_events(database, VoiceCreated, org_id=client.org_id) == []
 
 
 TEXT_CASES = {
