@@ -78,8 +78,14 @@ class _Interrupted(Exception):
 class Services:
     """Asks services in the name of callers."""
 
-    def __init__(self, urls: Mapping[str, str], identity_keys: Mapping[str, bytes]) -> None:
-        """Connects lazily, but must be made inside the event loop; `close` when done."""
+    def __init__(
+        self, urls: Mapping[str, str], identity_keys: Mapping[str, bytes], *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """Connects lazily, but must be made inside the event loop; `close` when done.
+
+        A service that cannot be reached is asked again for `patience_seconds`.
+        """
+        self._patience_seconds = patience_seconds
         self._urls = dict(urls)
         self._keys = dict(identity_keys)
         self._session = aiohttp.ClientSession(
@@ -127,7 +133,7 @@ class Services:
     async def _ask_patiently(self, question: Question) -> aiohttp.ClientResponse:
         """Ask until there is an answer, for as long as asking again does no harm."""
         loop = asyncio.get_running_loop()
-        patient_until = loop.time() + PATIENCE_SECONDS
+        patient_until = loop.time() + self._patience_seconds
         pause = FIRST_PAUSE
         while True:
             try:

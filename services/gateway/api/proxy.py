@@ -14,9 +14,9 @@ from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Question, Services
 from services.gateway.api.streams import Connected, RequestBody
 from services.gateway.domain.credentials import bearer_token, digest_of
-from services.gateway.domain.failures import BodyTooLarge, InvalidKey, ServiceUnavailable
+from services.gateway.domain.failures import BodyTooLarge, InvalidHandover, InvalidKey
 from services.gateway.domain.headers import RequestHeaders, answer_headers
-from services.gateway.domain.routes import Route
+from services.gateway.domain.routes import SERVICES, Route
 
 _VISIBLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -90,8 +90,8 @@ def _question(request: Proxied, caller: Caller, body: RequestBody | None) -> Que
 
 def _handed_over(request: Proxied, caller: Caller, instruction: str) -> Question:
     service, _, target = instruction.partition(" ")
-    if not target.startswith("/internal/"):
-        raise ServiceUnavailable(service, nothing_done=False)
+    if service not in SERVICES or not target.startswith("/internal/"):
+        raise InvalidHandover(f"{request.route.service} handed {request.route.template} over to {instruction!r}")
     return Question(
         service=service,
         method=request.route.method,

@@ -49,3 +49,7 @@ class AnswerCutOff(Exception):
     def __init__(self, service: str) -> None:
         super().__init__(service)
         self.service = service
+
+
+class InvalidHandover(Exception):
+    """A service handed a request over to a place that serves nothing."""

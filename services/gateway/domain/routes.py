@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Service = Literal["voice", "generation", "storage", "embedding", "analytics"]
+SERVICES = frozenset(get_args(Service))
 
 MIB = 2**20
 JSON_BYTES = 1 * MIB

@@ -1,0 +1,131 @@
+"""A gateway in front of two services that the test plays, on the real database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from uuid import UUID
+
+import aiohttp
+import pytest
+
+from libs.apikeys import new_api_key
+from libs.database import Database
+from libs.ids import new_id
+from libs.web import create_app
+from services.gateway import store, usecases
+from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.services import Services
+from services.gateway.api.door import Door
+from services.gateway.api.own import router
+from services.gateway.api.problems import PROBLEMS
+from services.gateway.api.proxy import Proxy
+from services.gateway.domain.credentials import digest_of, shown_prefix
+from services.gateway.domain.organizations import ApiKey, Organization
+from services.gateway.domain.routes import ROUTES, RouteTable
+from services.gateway.usecases import Deps
+from tests.integration.gateway.serving import HOST, Service, free_port, serving
+from tests.support.servers import Servers
+
+IDENTITY_KEYS = {name: name.encode() * 8 for name in ("voice", "generation", "storage", "embedding", "analytics")}
+ANSWER_SECONDS, PATIENCE_SECONDS = 2.0, 1.5
+"""Everything is as it is, only more impatient."""
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An organisation with one key."""
+
+    org_id: UUID
+    key_id: UUID
+    key: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+@pytest.fixture(scope="session")
+def schema(migrated: Callable[[str], None]) -> None:
+    migrated("gateway")
+
+
+@pytest.fixture
+async def database(servers: Servers, schema: None) -> AsyncIterator[Database]:
+    opened = servers.database("gateway")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def deps(database: Database) -> Deps:
+    return Deps(database=database, clock=lambda: datetime.now(UTC))
+
+
+async def new_tenant(database: Database) -> Tenant:
+    tenant = Tenant(org_id=new_id(), key_id=new_id(), key=new_api_key())
+    now = datetime.now(UTC)
+    async with database.transaction(tenant.org_id) as session:
+        await store.insert_organization(session, Organization(tenant.org_id, "Tenant", "free", now))
+        key = ApiKey(tenant.key_id, tenant.org_id, "Key", shown_prefix(tenant.key), digest_of(tenant.key), now)
+        await store.insert_key(session, key)
+    return tenant
+
+
+@pytest.fixture
+async def tenant(database: Database) -> Tenant:
+    return await new_tenant(database)
+
+
+@pytest.fixture
+def voice() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def storage() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def voice_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+async def voice_running(voice: Service, voice_port: int) -> AsyncIterator[None]:
+    async with serving(voice, voice_port):
+        yield
+
+
+@pytest.fixture
+async def gateway(deps: Deps, storage: Service, voice_port: int) -> AsyncIterator[str]:
+    """The gateway's URL; the voice service need not run, and nothing runs where the others should be."""
+    async with serving(storage) as storage_url:
+        urls = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}")
+        urls |= {"voice": f"http://{HOST}:{voice_port}", "storage": storage_url}
+        services = Services(urls, IDENTITY_KEYS, patience_seconds=PATIENCE_SECONDS)
+        impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in ROUTES]
+
+        async def readiness() -> dict[str, bool]:
+            return {"started": True}
+
+        door = Door(
+            routes=RouteTable(impatient),
+            proxy=Proxy(KnownKeys(partial(usecases.authenticate, deps), time.monotonic), services),
+            own=create_app("gateway", router, identity=None, problems=PROBLEMS, readiness=readiness, deps=deps),
+            problems=PROBLEMS,
+        )
+        async with serving(door) as url:
+            yield url
+        await services.close()
+
+
+@pytest.fixture
+async def client(gateway: str, tenant: Tenant) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client with the tenant's key."""
+    async with aiohttp.ClientSession(gateway, headers=tenant.headers, auto_decompress=False) as session:
+        yield session
