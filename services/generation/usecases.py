@@ -111,11 +111,12 @@ async def _accept(
             idempotency_key=idempotency_key,
             now=now,
         )
-        outbox.add(session, _requested(generation, voice, now))
+        outbox.add(session, requested_event(generation, voice, now))
     return generation
 
 
-def _requested(generation: domain.Generation, voice: domain.Voice, now: datetime) -> GenerationRequested:
+def requested_event(generation: domain.Generation, voice: domain.Voice, now: datetime) -> GenerationRequested:
+    """Return the event that asks the workers for a generation."""
     return GenerationRequested(
         generation_id=str(generation.id),
         org_id=str(generation.org_id),
