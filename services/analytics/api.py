@@ -1,0 +1,96 @@
+"""HTTP routes of the analytics service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+
+from libs.web import CallerOf, ProblemOf, invalid_field
+from services.analytics import domain, usecases
+from services.analytics.usecases import Deps
+
+router = APIRouter()
+
+
+async def _deps(request: Request) -> Deps:
+    deps: Deps = request.app.state.deps
+    return deps
+
+
+DepsOf = Annotated[Deps, Depends(_deps)]
+
+
+class DayView(BaseModel):
+    """What was used on one day (UTC)."""
+
+    date: date
+    characters: int
+    audio_seconds: float
+    generations: int
+
+
+class TotalsView(BaseModel):
+    """What was used on all days of the answer together."""
+
+    characters: int
+    audio_seconds: float
+    generations: int
+
+
+class PeriodView(BaseModel):
+    """How the organisation stands in the current calendar month (UTC); no limit is null."""
+
+    characters_used: int
+    characters_reserved: int
+    characters_limit: int | None
+    resets_at: datetime
+
+
+class UsageView(BaseModel):
+    """Usage by day; days without use are left out."""
+
+    items: list[DayView]
+    totals: TotalsView
+    plan: domain.Plan
+    period: PeriodView
+    next_cursor: None = None
+
+
+@router.get("/v1/usage")
+async def get_usage(
+    caller: CallerOf,
+    deps: DepsOf,
+    first: Annotated[date | None, Query(alias="from")] = None,
+    last: Annotated[date | None, Query(alias="to")] = None,
+) -> UsageView:
+    """Report what the organisation used, by day; the last 30 days unless `from` and `to` say otherwise."""
+    days, period = await usecases.get_usage(deps, caller, first, last)
+    characters, audio_seconds, generations = domain.total(days)
+    return UsageView(
+        items=[
+            DayView(
+                date=day.day,
+                characters=int(day.characters),
+                audio_seconds=float(day.audio_seconds),
+                generations=day.generations,
+            )
+            for day in days
+        ],
+        totals=TotalsView(characters=int(characters), audio_seconds=float(audio_seconds), generations=generations),
+        plan=period.plan,
+        period=PeriodView(
+            characters_used=period.used,
+            characters_reserved=period.reserved,
+            characters_limit=period.plan.characters,
+            resets_at=period.resets_at,
+        ),
+    )
+
+
+PROBLEMS: Mapping[type[Exception], ProblemOf] = {
+    domain.InvalidRange: lambda error: invalid_field(error.field, error.message),
+}

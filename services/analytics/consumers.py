@@ -1,0 +1,132 @@
+"""What the analytics service answers: organisations appear, generations end."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs import outbox
+from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted, GenerationFailed
+from libs.ids import new_id
+from libs.messaging import declared, projection
+from libs.messaging.causes import cause_of
+from services.analytics import domain, store
+from services.analytics.domain import DayOfUse, Entry, Unit
+
+
+def _time(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+@projection(OrganizationCreated)
+async def begin_subscriptions(session: AsyncSession, events: Sequence[OrganizationCreated]) -> None:
+    """Every organisation begins with a subscription."""
+    rows = {
+        event.org_id: {
+            "org_id": UUID(event.org_id),
+            "plan": event.plan,
+            "status": "active",
+            "start_date": _time(event.created_at),
+            "end_date": None,
+        }
+        for event in events
+    }
+    await store.save_subscriptions(session, list(rows.values()))
+
+
+@projection(GenerationCompleted)
+async def record_usage(session: AsyncSession, events: Sequence[GenerationCompleted]) -> None:
+    """What was spoken goes into the ledger, and from there into the sums; its reservation is settled."""
+    by_generation = {UUID(event.generation_id): event for event in events}
+    for known in await store.recorded_resources(session, list(by_generation)):
+        del by_generation[known]
+    if not by_generation:
+        return
+    entries = [entry for event in by_generation.values() for entry in _entries(session, event)]
+    await store.insert_entries(session, entries)
+    await store.add_to_totals(session, _totals(entries))
+    await store.add_to_days(session, _days(by_generation.values()))
+    settled = [(generation_id, UUID(event.org_id)) for generation_id, event in by_generation.items()]
+    await store.decide_reservations(session, settled, status="settled", now=datetime.now(UTC))
+    for entry in entries:
+        outbox.add(session, _recorded(entry), cause=by_generation[entry.resource_id])
+
+
+def _entries(session: AsyncSession, event: GenerationCompleted) -> Iterator[Entry]:
+    event_id = UUID(cause_of(session, event).event_id)
+    quantities = {
+        Unit.CHARACTERS: Decimal(event.characters),
+        # Milliseconds: sums of them are exact.
+        Unit.AUDIO_SECONDS: Decimal(round(event.duration_seconds * 1000)) / 1000,
+    }
+    for unit, quantity in quantities.items():
+        yield Entry(
+            id=new_id(),
+            event_id=event_id,
+            org_id=UUID(event.org_id),
+            unit=unit,
+            quantity=quantity,
+            resource_id=UUID(event.generation_id),
+            at=_time(event.completed_at),
+        )
+
+
+def _totals(entries: Sequence[Entry]) -> dict[tuple[UUID, date, str], Decimal]:
+    sums: dict[tuple[UUID, date, str], Decimal] = defaultdict(Decimal)
+    for entry in entries:
+        sums[entry.org_id, domain.period_of(entry.at), str(entry.unit)] += entry.quantity
+    return sums
+
+
+def _days(events: Iterable[GenerationCompleted]) -> dict[tuple[UUID, date], DayOfUse]:
+    days: dict[tuple[UUID, date], DayOfUse] = {}
+    for event in events:
+        day = _time(event.completed_at).date()
+        key = (UUID(event.org_id), day)
+        so_far = days.get(key, DayOfUse(day, Decimal(0), Decimal(0), 0))
+        days[key] = DayOfUse(
+            day,
+            so_far.characters + event.characters,
+            so_far.audio_seconds + Decimal(round(event.duration_seconds * 1000)) / 1000,
+            so_far.generations + 1,
+        )
+    return days
+
+
+def _recorded(entry: Entry) -> UsageRecorded:
+    return UsageRecorded(
+        usage_id=str(entry.id),
+        org_id=str(entry.org_id),
+        unit=str(entry.unit),
+        quantity=float(entry.quantity),
+        resource_id=str(entry.resource_id),
+        recorded_at=entry.at,
+    )
+
+
+@projection(GenerationFailed)
+async def release_failed(session: AsyncSession, events: Sequence[GenerationFailed]) -> None:
+    """What failed is not billed."""
+    await _release(session, [(UUID(event.generation_id), UUID(event.org_id)) for event in events])
+
+
+@projection(GenerationDeleted)
+async def release_deleted(session: AsyncSession, events: Sequence[GenerationDeleted]) -> None:
+    """What was deleted before it was spoken is not billed; what was spoken stays billed."""
+    await _release(session, [(UUID(event.generation_id), UUID(event.org_id)) for event in events])
+
+
+async def _release(session: AsyncSession, ended: Sequence[tuple[UUID, UUID]]) -> None:
+    await store.decide_reservations(session, sorted(set(ended)), status="released", now=datetime.now(UTC))
+
+
+CONSUMERS = declared("analytics", sys.modules[__name__])

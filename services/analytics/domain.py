@@ -1,0 +1,130 @@
+"""Plans, periods and the decision whether something may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+RESERVATION_LIFETIME = timedelta(hours=1)
+"""How long characters stay reserved for a generation of which nothing more is heard."""
+USAGE_DAYS_DEFAULT = 30
+USAGE_DAYS_MAX = 366
+
+
+class Plan(StrEnum):
+    """What an organisation has subscribed to."""
+
+    FREE = "free"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+    @property
+    def characters(self) -> int | None:
+        """Characters a calendar month (UTC); None when there is no limit."""
+        return _CHARACTERS[self]
+
+
+_CHARACTERS: dict[Plan, int | None] = {Plan.FREE: 10_000, Plan.PRO: 500_000, Plan.ENTERPRISE: None}
+
+
+class Unit(StrEnum):
+    """What is metered."""
+
+    CHARACTERS = "characters"
+    AUDIO_SECONDS = "audio_seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether characters may be used. `limit` is None when there is none; then `remaining` means nothing."""
+
+    granted: bool
+    limit: int | None
+    remaining: int
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger."""
+
+    id: UUID
+    event_id: UUID
+    org_id: UUID
+    unit: Unit
+    quantity: Decimal
+    resource_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfUse:
+    """What an organisation used on one day (UTC)."""
+
+    day: date
+    characters: Decimal
+    audio_seconds: Decimal
+    generations: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodOfUse:
+    """How the organisation stands in the current period."""
+
+    plan: Plan
+    used: int
+    reserved: int
+    resets_at: datetime
+
+
+class InvalidRange(Exception):
+    """The dates asked for make no range; `field` is the one to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+def period_of(moment: datetime) -> date:
+    """Return the first day of the calendar month (UTC) in which `moment` lies."""
+    return moment.astimezone(UTC).date().replace(day=1)
+
+
+def end_of(period: date) -> datetime:
+    """Return when the period that begins on `period` ends: the start of the next month."""
+    following = (period.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return datetime(following.year, following.month, following.day, tzinfo=UTC)
+
+
+def decide(*, asked: int, used: int, reserved: int, limit: int | None, resets_at: datetime) -> Decision:
+    """Say whether `asked` characters fit beside those used and reserved."""
+    if limit is None:
+        return Decision(True, None, 0, resets_at)
+    left = max(0, limit - used - reserved)
+    granted = asked <= left
+    return Decision(granted, limit, left - asked if granted else left, resets_at)
+
+
+def usage_range(first: date | None, last: date | None, today: date) -> tuple[date, date]:
+    """Return the days to report on, both included; raises InvalidRange."""
+    end = last or today
+    begin = first or end - timedelta(days=USAGE_DAYS_DEFAULT - 1)
+    if begin > end:
+        raise InvalidRange("from", f"lies after the end of the range, {end.isoformat()}")
+    if (end - begin).days >= USAGE_DAYS_MAX:
+        raise InvalidRange("from", f"the range has more than {USAGE_DAYS_MAX} days; ask for less at once")
+    return begin, end
+
+
+def total(days: Sequence[DayOfUse]) -> tuple[Decimal, Decimal, int]:
+    """Return the sums of characters, audio seconds and generations."""
+    return (
+        sum((day.characters for day in days), Decimal(0)),
+        sum((day.audio_seconds for day in days), Decimal(0)),
+        sum(day.generations for day in days),
+    )

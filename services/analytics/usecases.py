@@ -1,0 +1,91 @@
+"""What may be used, what was used, and what is told about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
+from libs.database import Database
+from libs.web import Caller
+from services.analytics import domain, store
+
+PARTITIONS_AHEAD = 3
+"""Months for which the ledger has partitions before they begin."""
+PARTITION_CHECK_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the use cases work with. `default_plan` is for organisations without an active subscription."""
+
+    database: Database
+    default_plan: domain.Plan
+    clock: Callable[[], datetime]
+
+
+async def reserve(deps: Deps, request: ReserveRequest) -> ReserveReply:
+    """Set characters aside for a generation if the plan covers them; asking twice reserves once."""
+    org_id, reservation_id = UUID(request.org_id), UUID(request.reservation_id)
+    decision = await _reserve(deps, org_id, reservation_id, request.characters)
+    return ReserveReply(
+        granted=decision.granted,
+        limit=decision.limit or 0,
+        remaining=decision.remaining,
+        resets_at=int(decision.resets_at.timestamp()),
+    )
+
+
+async def _reserve(deps: Deps, org_id: UUID, reservation_id: UUID, characters: int) -> domain.Decision:
+    now = deps.clock()
+    period = domain.period_of(now)
+    resets_at = domain.end_of(period)
+    async with deps.database.transaction(org_id) as session:
+        plan = await store.get_plan(session, org_id) or deps.default_plan
+        used = reserved = 0
+        if plan.characters is not None:
+            # Without a limit nothing is compared, so nobody has to wait for anybody.
+            await store.lock_organization(session, org_id)
+            if await store.get_reservation(session, reservation_id) is not None:
+                return domain.Decision(True, plan.characters, 0, resets_at)
+            used, reserved = await store.used_and_reserved(session, org_id, period, now)
+        decision = domain.decide(
+            asked=characters, used=used, reserved=reserved, limit=plan.characters, resets_at=resets_at
+        )
+        if decision.granted:
+            await store.insert_reservation(
+                session,
+                reservation_id=reservation_id,
+                org_id=org_id,
+                characters=characters,
+                expires_at=now + domain.RESERVATION_LIFETIME,
+            )
+    return decision
+
+
+async def get_usage(
+    deps: Deps, caller: Caller, first: date | None, last: date | None
+) -> tuple[list[domain.DayOfUse], domain.PeriodOfUse]:
+    """Return what the caller's organisation used on each day, and how it stands in this period.
+
+    Raises InvalidRange.
+    """
+    now = deps.clock()
+    begin, end = domain.usage_range(first, last, now.astimezone(UTC).date())
+    period = domain.period_of(now)
+    async with deps.database.transaction(caller.org_id) as session:
+        days = await store.list_days(session, caller.org_id, begin, end)
+        plan = await store.get_plan(session, caller.org_id) or deps.default_plan
+        used, reserved = await store.used_and_reserved(session, caller.org_id, period, now)
+    return days, domain.PeriodOfUse(plan, used, reserved, domain.end_of(period))
+
+
+async def keep_partitions(deps: Deps) -> None:
+    """Keep the ledger's partitions made ahead, once a day."""
+    while True:
+        async with deps.database.transaction() as session:
+            await store.make_partitions(session, PARTITIONS_AHEAD)
+        await asyncio.sleep(PARTITION_CHECK_SECONDS)
