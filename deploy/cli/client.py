@@ -1,20 +1,21 @@
-"""The gateway's HTTP API for commands: the standard library is enough, and starts at once."""
+"""The gateway's HTTP API for commands: the standard library is enough, and is imported only when there is a request."""
 
 from __future__ import annotations
 
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from deploy.embedded.credentials import read_secret
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import Home
 from deploy.embedded.record import read_record
+
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -54,6 +55,9 @@ class GatewayClient:
     def _send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> bytes:
+        import urllib.error
+        import urllib.request
+
         request = urllib.request.Request(self.url.rstrip("/") + path, data=body, method=method)  # noqa: S310, see below
         request.add_header("Authorization", f"Bearer {self.api_key}")
         if body is not None:
@@ -96,7 +100,9 @@ def connect(home: Home) -> GatewayClient:
     return GatewayClient(record.urls["gateway"], read_secret(home.secrets, "api_key"))
 
 
-def _opener(url: str) -> urllib.request.OpenerDirector:
+def _opener(url: str) -> OpenerDirector:
+    import urllib.request
+
     # A proxy that the machine is set up with does not reach what listens on this machine.
     direct = urlsplit(url).hostname in _LOOPBACK
     return urllib.request.build_opener(urllib.request.ProxyHandler({} if direct else None))

@@ -104,8 +104,8 @@ def _wait_until_completed(
         time.sleep(_POLL_SECONDS)
         generation = client.get(f"/v1/generations/{generation['id']}")
     if generation["status"] != "completed":
-        reason = generation.get("error") or "no reason given"
-        raise StackError(f"The generation is {generation['status']}: {reason}")
+        error = generation.get("error") or {"code": generation["status"], "message": "no reason given"}
+        raise StackError(f"The generation is {generation['status']}: {error['message']} [{error['code']}]")
     return generation
 
 

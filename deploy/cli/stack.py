@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -20,6 +20,7 @@ from deploy.cli.speech import say_hello
 from deploy.embedded.credentials import read_secret
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import Home, find_home
+from deploy.embedded.programs import INIT, PROGRAMS, Program
 from deploy.embedded.record import StackRecord, read_record
 
 DEFAULT_PORT = 8080
@@ -45,7 +46,13 @@ def up(
     greet(home, port, stop_hint="antiphon down")
 
 
-def run_stack(home: Home, port: int, announce: Callable[[str], None], when_ready: Callable[[], None]) -> None:
+def run_stack(
+    home: Home,
+    port: int,
+    announce: Callable[[str], None],
+    when_ready: Callable[[], None],
+    programs: Sequence[Program] = PROGRAMS,
+) -> None:
     """Supervise the stack until a signal ends it; `when_ready` runs in a thread once everything is ready."""
     from deploy.embedded.supervisor import Supervisor
 
@@ -53,7 +60,7 @@ def run_stack(home: Home, port: int, announce: Callable[[str], None], when_ready
         await asyncio.to_thread(when_ready)
 
     with home.locked():
-        asyncio.run(Supervisor(home, gateway_port=port, announce=announce).run(ready))
+        asyncio.run(Supervisor(home, gateway_port=port, announce=announce, programs=programs).run(ready))
 
 
 def greet(home: Home, port: int, *, stop_hint: str) -> None:
@@ -125,7 +132,6 @@ def migrate() -> None:
     """Bring the databases of the running stack to the current schema, and its streams and bucket with them."""
     from deploy.embedded.environment import program_environment
     from deploy.embedded.ports import read_ports
-    from deploy.embedded.programs import INIT
 
     home = find_home()
     _running_record(home)

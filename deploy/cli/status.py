@@ -63,7 +63,7 @@ async def examine(home: Home) -> StackStatus:
         pid=record.supervisor_pid,
         port=None,
         url=None,
-        uptime_seconds=None,
+        uptime_seconds=_seconds_since(record.started_at) if running else None,
         restarts=0,
         problem=None if running else "was killed; antiphon up ends what it left behind and starts anew",
     )
@@ -75,9 +75,12 @@ async def _examine_process(name: str, process: ProcessRecord) -> ProcessStatus:
     problem = process.detail if alive else process.detail or "is not running"
     if alive and problem is None and process.health is not None:
         problem = await find_obstacle(process.health)
-    started = datetime.fromisoformat(process.started_at).timestamp()
-    uptime = round(time.time() - started, 1) if alive else None
+    uptime = _seconds_since(process.started_at) if alive else None
     return ProcessStatus(name, process.pid, process.port, process.url, uptime, process.restarts, problem)
+
+
+def _seconds_since(moment: str) -> float:
+    return round(time.time() - datetime.fromisoformat(moment).timestamp(), 1)
 
 
 def render(report: StackStatus) -> str:

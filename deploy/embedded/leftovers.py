@@ -14,7 +14,7 @@ import psutil
 from deploy.embedded.errors import StackError
 from deploy.embedded.processes import HOME_MARK, identify, is_running
 
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS = 3.0
 _KILL_SECONDS = 5.0
 
 

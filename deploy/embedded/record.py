@@ -38,13 +38,14 @@ class ProcessRecord:
 
 @dataclass
 class StackRecord:
-    """The whole stack. `supervisor_pid` is the process to signal."""
+    """The whole stack. `supervisor_pid` is the process to signal; `urls` has one for each server and service."""
 
     home: str
     supervisor_pid: int
     supervisor_identity: str | None
     state: StackState
     urls: dict[str, str]
+    started_at: str
     version: int = RECORD_VERSION
     processes: dict[str, ProcessRecord] = field(default_factory=dict)
 

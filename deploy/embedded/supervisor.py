@@ -54,6 +54,7 @@ class Supervisor:
         self._programs = programs
         self._caller = caller
         self._began = time.monotonic()
+        self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._children = Children()
         self._ports = Ports(home.ports_file)
         self._launcher: Launcher = choose_launcher(home, self._children, [program.module for program in programs])
@@ -247,6 +248,7 @@ class Supervisor:
             supervisor_pid=os.getpid(),
             supervisor_identity=identify(os.getpid()),
             state=self._state,
+            started_at=self._started_at,
             urls={name: keeper.unit.url for name, keeper in self._keepers.items()},
             processes=processes,
         )

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.home import Home
+from deploy.embedded.launching import ForkingLauncher, InterpreterLauncher, Launcher
+from deploy.embedded.probes import find_obstacle, until_clear
+from deploy.embedded.processes import Children, adopt_orphans, has_pidfd
+from tests.integration.embedded.conftest import free_port
+
+pytestmark = pytest.mark.skipif(not has_pidfd(), reason="the forking launcher needs Linux")
+
+SERVICE = "tests.support.standin.service"
+
+
+@pytest.fixture(params=["forking", "interpreter"])
+async def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Launcher]:
+    home, children = Home(tmp_path), Children()
+    adopt_orphans()
+    made: Launcher = (
+        ForkingLauncher(home, children, [SERVICE])
+        if request.param == "forking"
+        else InterpreterLauncher(home, children)
+    )
+    await made.open()
+    yield made
+    await made.close()
+    await children.end_all(5)
+
+
+async def test_a_launched_service_serves_and_stops(launcher: Launcher, tmp_path: Path) -> None:
+    port = free_port()
+    environment = {"ANTIPHON_HOST": "127.0.0.1", "ANTIPHON_PORT": str(port), "PATH": os.environ["PATH"]}
+    child = await launcher.launch("voice", SERVICE, environment)
+    await until_clear(lambda: find_obstacle(f"http://127.0.0.1:{port}/readyz"), 10)
+    assert os.getsid(child.pid) == child.pid
+    assert not child.ended
+    assert await child.stop(signal.SIGTERM, 5)
+    assert await child.wait() == 0
+    assert (tmp_path / "logs" / "voice.log").read_text() == "a stand-in serves\n"
+
+
+async def test_the_reason_of_a_failure_is_in_the_log(launcher: Launcher, tmp_path: Path) -> None:
+    child = await launcher.launch("broken", "tests.support.standin.broken", {})
+    assert await child.wait() == 1
+    assert "RuntimeError: the stand-in is broken on purpose" in (tmp_path / "logs" / "broken.log").read_text()
+    missing = await launcher.launch("missing", "tests.support.standin.nowhere", {})
+    assert await missing.wait() == 1
+    assert "No module named" in (tmp_path / "logs" / "missing.log").read_text()
+
+
+async def test_a_killed_service_is_reported_with_its_signal(launcher: Launcher) -> None:
+    environment = {"ANTIPHON_HOST": "127.0.0.1", "ANTIPHON_PORT": str(free_port())}
+    child = await launcher.launch("voice", SERVICE, environment)
+    child.send(signal.SIGKILL)
+    assert await child.wait() == -signal.SIGKILL
+    child.send(signal.SIGTERM)  # it has ended: nobody is signalled
+
+
+async def test_many_at_once_get_each_their_own_environment(launcher: Launcher) -> None:
+    names = [f"s{number}" for number in range(3)]
+    ports = {name: free_port() for name in names}
+    children = [
+        await launcher.launch(name, SERVICE, {"ANTIPHON_HOST": "127.0.0.1", "ANTIPHON_PORT": str(ports[name])})
+        for name in names
+    ]
+    assert len({child.pid for child in children}) == 3
+    for port in ports.values():
+        await until_clear(lambda port=port: find_obstacle(f"http://127.0.0.1:{port}/"), 10)  # type: ignore[misc]
+    for child in children:
+        await child.stop(signal.SIGTERM, 5)
