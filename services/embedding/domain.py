@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
+from uuid import UUID
 
 CHUNK_CHARACTERS: Final = 1_000
 CHUNK_OVERLAP: Final = 200
 # Cormack, Clarke and Büttcher 2009, "Reciprocal Rank Fusion outperforms Condorcet".
 FUSION_K: Final = 60
+# What the database's column holds.
+DIMENSIONS: Final = 384
+# A fusion of short rankings misses what is second-best in both of them.
+LEAST_DEPTH: Final = 50
+TITLE_CHARACTERS: Final = 80
 
 _ZERO_WIDTH_SPACE: Final = "\u200b"  # what Thai, Khmer and Burmese typesetting puts between words
 _ZERO_WIDTH_JOINER: Final = "\u200d"
@@ -38,6 +44,14 @@ class SourceType(StrEnum):
     PORTFOLIO_INSIGHT = "portfolio_insight"
 
 
+class SearchMode(StrEnum):
+    """By meaning, by words, or by both."""
+
+    HYBRID = "hybrid"
+    VECTOR = "vector"
+    TEXT = "text"
+
+
 class EmbeddingError(Exception):
     """No vectors could be made. The message says what to do."""
 
@@ -57,6 +71,46 @@ class EmbeddingUnavailable(EmbeddingError):
         super().__init__(message)
         self.retry_after = retry_after
         """Seconds after which the provider asked to be called again, if it said so."""
+
+
+class ModelChanged(EmbeddingError):
+    """The index holds another model's vectors, with which the configured model's cannot be compared."""
+
+    def __init__(self, indexed: str, configured: str) -> None:
+        super().__init__(
+            f"The search index was made with {indexed}, but {configured} is configured. Configure {indexed} again, "
+            "or empty the embedding service's database and replay the events into it."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something to be found. Of one source the greatest `revision` counts; `org_id` is None for everybody's."""
+
+    org_id: UUID | None
+    type: SourceType
+    id: str
+    revision: int
+    title: str
+    text: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document that was found, with the text of its best chunk.
+
+    `score` orders the hits of one search and compares with nothing else; `similarity` is the cosine between
+    query and chunk, None where the search did not look at meaning.
+    """
+
+    document_id: UUID
+    source_type: str
+    source_id: str
+    title: str
+    text: str
+    score: float
+    similarity: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +176,25 @@ def language_name(tag: str) -> str:
         return tag
     adjective = _REGIONS.get(region.upper())
     return f"{adjective} {name}" if adjective else name
+
+
+def title_of(text: str) -> str:
+    """The beginning of a text that has no title, in one line of at most TITLE_CHARACTERS."""
+    line = " ".join(text[: 4 * TITLE_CHARACTERS].split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    beginning = cut(line, size=TITLE_CHARACTERS - 1, overlap=0)[0].content
+    return f"{beginning}…"
+
+
+def fuse_hits(rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
+    """The best `limit` documents of all rankings by reciprocal rank, each as the first ranking that has it shows it."""
+    shown: dict[UUID, Hit] = {}
+    for ranking in rankings:
+        for hit in ranking:
+            shown.setdefault(hit.document_id, hit)
+    fused = fuse([[hit.document_id for hit in ranking] for ranking in rankings])
+    return [replace(shown[document_id], score=score) for document_id, score in fused[:limit]]
 
 
 def fuse(rankings: Sequence[Sequence[T]], k: int = FUSION_K) -> list[tuple[T, float]]:

@@ -1,0 +1,43 @@
+"""What the embedding service reads from its environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, HttpUrl, model_validator
+
+from libs.service import ResourceSettings
+
+
+def _default_threads() -> int:
+    """Two cores embed 1.4 times as much as one; more are left to others."""
+    return min(2, max(1, (os.cpu_count() or 1) // 2))
+
+
+class Settings(ResourceSettings):
+    """Settings of the embedding service."""
+
+    model_dir: Path
+    """Where the built local model is kept; 100 MB."""
+    embedding_provider: Literal["local", "openai"] = "local"
+    """all-MiniLM-L6-v2 in this process, or any server that speaks OpenAI's embeddings API."""
+    embedding_threads: int = Field(default_factory=_default_threads, ge=1, le=64)
+    """Cores that the local model computes on."""
+    embedding_url: HttpUrl | None = None
+    """The provider's base URL, as https://host/v1."""
+    embedding_model: str | None = Field(default=None, min_length=1)
+    embedding_key_file: Path | None = None
+    embedding_shorten: bool = False
+    """Ask the provider for vectors shorter than its model's own, where the model can (text-embedding-3)."""
+    search_exact_chunks: int = Field(default=10_000, ge=0)
+    """Up to this many chunks of an organisation are all compared; beyond, the approximate index is searched."""
+
+    @model_validator(mode="after")
+    def _provider_is_complete(self) -> Self:
+        if self.embedding_provider == "openai" and not (self.embedding_url and self.embedding_model):
+            raise ValueError(
+                "ANTIPHON_EMBEDDING_PROVIDER=openai needs ANTIPHON_EMBEDDING_URL and ANTIPHON_EMBEDDING_MODEL"
+            )
+        return self
