@@ -92,5 +92,7 @@ def _engine(url: str, password: str, *, application: str, pool_size: int, pooled
         pool_timeout=30,
         pool_recycle=1800,
         pool_use_lifo=True,
+        # Parameters are users' data: they stay out of exceptions, and so out of logs.
+        hide_parameters=True,
         connect_args=connect_args,
     )

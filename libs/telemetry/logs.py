@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import structlog
 from opentelemetry import trace
+
+_OWN_PACKAGES = ("libs", "services", "deploy")
+_FRAMES = 12
 
 
 def _trace_ids(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -21,6 +26,37 @@ def _trace_ids(_logger: Any, _method: str, event: structlog.typing.EventDict) ->
 
 def _to_json(event: structlog.typing.EventDict, **_options: Any) -> str:
     return orjson.dumps(event, default=str).decode()
+
+
+def _exceptions(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say where an exception came from, without what it was about.
+
+    Values of variables, parameters of statements and rows in database errors are users' data. Only
+    messages that this project's own exceptions carry are kept.
+    """
+    raised = event.pop("exc_info", None)
+    if raised is True:
+        raised = sys.exc_info()
+    error = raised[1] if isinstance(raised, tuple) else raised
+    if isinstance(error, BaseException):
+        event["exception"] = list(_chain(error))
+    return event
+
+
+def _chain(error: BaseException) -> Iterator[dict[str, Any]]:
+    seen: BaseException | None = error
+    while seen is not None:
+        kind = type(seen)
+        told: dict[str, Any] = {"type": f"{kind.__module__}.{kind.__qualname__}"}
+        if kind.__module__.split(".")[0] in _OWN_PACKAGES:
+            told["message"] = str(seen)
+        if (state := getattr(seen, "sqlstate", None)) is not None:
+            told["sqlstate"] = state
+        told["frames"] = [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(seen.__traceback__)
+        ][-_FRAMES:]
+        yield told
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
 
 
 def configure_logs(service: str, level: str) -> None:
@@ -45,7 +81,7 @@ def configure_logs(service: str, level: str) -> None:
         ],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.dict_tracebacks,
+            _exceptions,
             structlog.processors.JSONRenderer(serializer=_to_json),
         ],
     )

@@ -136,7 +136,7 @@ async def remove_document(
 
 
 _COUNT = text(
-    "select count(*) from (select 1 from chunks where (org_id = :org_id or org_id is null) limit :most) as some"
+    "select count(*) from (select 1 from chunks where (org_id = :org_id or org_id is null) limit :most) as counted"
 ).bindparams(bindparam("org_id", type_=PgUuid(as_uuid=True)))
 
 

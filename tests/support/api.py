@@ -58,7 +58,7 @@ class Api:
         """Send a request and read the whole answer."""
         assert self._session is not None
         async with self._session.request(method, path, **options) as response:
-            return Answer(response.status, dict(response.headers), await response.read())
+            return Answer(response.status, response.headers, await response.read())
 
     async def get(self, path: str, **options: Any) -> Answer:
         return await self.ask("GET", path, **options)
