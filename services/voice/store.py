@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
     Double,
     Integer,
@@ -74,6 +75,7 @@ samples = Table(
 )
 
 _VOICE = [voices.c[name] for name in Voice.__slots__]
+_NEWEST_FIRST = (voices.c.created_at.desc(), voices.c.id.desc())
 # Kept when the catalogue's voice changes: who it is and since when.
 _LASTING = ("id", "org_id", "variant", "revision", "created_at", "updated_at")
 
@@ -116,30 +118,27 @@ async def list_voices(
     session: AsyncSession, org_id: UUID, wanted: VoiceFilter, *, after: Cursor | None, limit: int
 ) -> list[Voice]:
     """Return ready voices, newest first, with one more than `limit` if there are more."""
-    statement = _visible(org_id).where(voices.c.status == Status.READY)
-    if wanted.query:
-        statement = statement.where(
-            or_(
-                voices.c.name.icontains(wanted.query, autoescape=True),
-                voices.c.description.icontains(wanted.query, autoescape=True),
-            )
-        )
-    if wanted.category:
-        statement = statement.where(voices.c.category == wanted.category)
-    if wanted.variant:
-        statement = statement.where(voices.c.variant == wanted.variant)
-    if wanted.language:
-        statement = statement.where(
-            or_(
-                func.lower(voices.c.language) == wanted.language.lower(),
-                func.lower(voices.c.language).startswith(f"{wanted.language.lower()}-", autoescape=True),
-            )
-        )
+    conditions = [voices.c.status == Status.READY, *_conditions(wanted)]
     if after:
         position = tuple_(literal(after.at, voices.c.created_at.type), literal(after.id, voices.c.id.type))
-        statement = statement.where(tuple_(voices.c.created_at, voices.c.id) < position)
-    statement = statement.order_by(voices.c.created_at.desc(), voices.c.id.desc()).limit(limit + 1)
+        conditions.append(tuple_(voices.c.created_at, voices.c.id) < position)
+    statement = _visible(org_id).where(*conditions).order_by(*_NEWEST_FIRST).limit(limit + 1)
     return [_voice(row) for row in (await session.execute(statement)).mappings()]
+
+
+def _conditions(wanted: VoiceFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.query:
+        yield or_(
+            voices.c.name.icontains(wanted.query, autoescape=True),
+            voices.c.description.icontains(wanted.query, autoescape=True),
+        )
+    if wanted.category:
+        yield voices.c.category == wanted.category
+    if wanted.variant:
+        yield voices.c.variant == wanted.variant
+    if wanted.language:
+        tag, stored = wanted.language.lower(), func.lower(voices.c.language)
+        yield or_(stored == tag, stored.startswith(f"{tag}-", autoescape=True))
 
 
 async def get_voice(session: AsyncSession, org_id: UUID, voice_id: UUID) -> Voice | None:
@@ -167,7 +166,7 @@ async def insert_voice(session: AsyncSession, voice: Voice) -> None:
     try:
         await session.execute(insert(voices).values(asdict(voice)))
     except IntegrityError as error:
-        if "voices_name" in str(error.orig):
+        if '"voices_name"' in str(error.orig):
             raise VoiceNameTaken(voice.name) from error
         raise
 
