@@ -45,13 +45,13 @@ async def _reserve(deps: Deps, org_id: UUID, reservation_id: UUID, characters: i
     resets_at = domain.end_of(period)
     async with deps.database.transaction(org_id) as session:
         plan = await store.get_plan(session, org_id) or deps.default_plan
-        used = reserved = 0
-        if plan.characters is not None:
-            # Without a limit nothing is compared, so nobody has to wait for anybody.
-            await store.lock_organization(session, org_id)
-            if await store.get_reservation(session, reservation_id) is not None:
-                return domain.Decision(True, plan.characters, 0, resets_at)
-            used, reserved = await store.used_and_reserved(session, org_id, period, now)
+        if plan.characters is None:
+            # Nothing is compared, so nothing needs to be held, and nobody has to wait for anybody.
+            return domain.decide(asked=characters, used=0, reserved=0, limit=None, resets_at=resets_at)
+        await store.lock_organization(session, org_id)
+        if await store.get_reservation(session, reservation_id) is not None:
+            return domain.Decision(True, plan.characters, 0, resets_at)
+        used, reserved = await store.used_and_reserved(session, org_id, period, now)
         decision = domain.decide(
             asked=characters, used=used, reserved=reserved, limit=plan.characters, resets_at=resets_at
         )

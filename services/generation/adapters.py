@@ -11,6 +11,7 @@ from uuid import UUID
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationFailed
@@ -43,11 +44,20 @@ class Quota:
             )
 
 
+_FINISHED = "generation.finished"
+
+
+def note_finished(session: AsyncSession, generation_id: UUID) -> None:
+    """Say that the transaction of `session` finishes a generation."""
+    session.info.setdefault(_FINISHED, []).append(generation_id)
+
+
 class Finishes:
     """Tells waiting requests that their generation is finished, whichever process finished it.
 
-    It overhears the events on their way into the stream. A notice can be lost, so whoever waits also
-    looks for himself now and then.
+    As a transaction hook it learns of those that this process finished; of the others it overhears the
+    events on their way into the stream. A notice can be lost, so whoever waits also looks for himself
+    now and then.
     """
 
     def __init__(self, bus: Bus) -> None:
@@ -62,9 +72,21 @@ class Finishes:
             subject = event_type(event).subject
             self._subscriptions.append(await self._bus.client.subscribe(subject, cb=self._hear))
 
+    async def before_commit(self, session: AsyncSession) -> None:
+        """Nothing is finished yet."""
+
+    async def after_commit(self, session: AsyncSession) -> None:
+        """Tell those who wait in this process at once, without the way over the broker."""
+        for generation_id in session.info.pop(_FINISHED, ()):
+            self._tell(generation_id)
+
     async def _hear(self, message: Msg) -> None:
         generation_id = parse_id((message.headers or {}).get("ce-subject", ""))
-        for waiting in self._expected.get(generation_id, ()) if generation_id else ():
+        if generation_id is not None:
+            self._tell(generation_id)
+
+    def _tell(self, generation_id: UUID) -> None:
+        for waiting in self._expected.get(generation_id, ()):
             if not waiting.done():
                 waiting.set_result(None)
 

@@ -14,6 +14,7 @@ from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioSt
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
 from libs.messaging import declared, projection
 from services.generation import store, usecases
+from services.generation.adapters import note_finished
 
 
 @projection(VoiceReady)
@@ -58,6 +59,7 @@ async def complete_generations(session: AsyncSession, events: Sequence[AudioStor
         completed = usecases.completed_event(generation)
         completed.size_bytes = cause.size_bytes
         outbox.add(session, completed, cause=cause)
+        note_finished(session, generation.id)
 
 
 @projection(AudioRejected)
@@ -70,6 +72,7 @@ async def fail_generations(session: AsyncSession, events: Sequence[AudioRejected
                 generation_id, UUID(event.org_id), "audio_rejected", event.reason, event.rejected_at.ToDatetime()
             )
             outbox.add(session, failed, cause=event)
+            note_finished(session, generation_id)
 
 
 CONSUMERS = declared("generation", sys.modules[__name__])

@@ -24,6 +24,7 @@ def main() -> None:
             finishes=Finishes(runtime.bus),
             clock=lambda: datetime.now(UTC),
         )
+        runtime.database.add_hook(deps.finishes)
         app = create_app(
             "generation",
             router,

@@ -50,16 +50,8 @@ async def render(deps: WorkerDeps, requested: GenerationRequested) -> None:
     org_id, generation_id = UUID(requested.org_id), UUID(requested.generation_id)
     attempt_id = new_id()
     async with deps.database.transaction(org_id) as session:
-        if not await store.claim_generation(session, org_id, generation_id):
+        if not await store.claim_generation(session, org_id, generation_id, attempt_id):
             return
-        await store.insert_attempt(
-            session,
-            attempt_id=attempt_id,
-            generation_id=generation_id,
-            org_id=org_id,
-            voice_id=UUID(requested.voice_id),
-            model_id=requested.engine,
-        )
     try:
         rendered = await _speak(deps.engine, requested)
     except PermanentSpeechError as error:
@@ -67,7 +59,7 @@ async def render(deps: WorkerDeps, requested: GenerationRequested) -> None:
         return
     except Exception as error:
         async with deps.database.transaction(org_id) as session:
-            await store.finish_attempt(session, attempt_id, error=f"{type(error).__name__}: {error}")
+            await store.fail_attempt(session, attempt_id, f"{type(error).__name__}: {error}")
         raise
     sha256 = hashlib.sha256(rendered.audio).hexdigest()
     key = domain.object_key(org_id, generation_id, sha256, requested.format)
@@ -120,12 +112,13 @@ async def _record(
             session,
             org_id,
             UUID(requested.generation_id),
+            attempt_id,
             object_key=key,
             duration_seconds=rendered.duration_seconds,
             applied=dict(rendered.applied),
+            timings=timings,
         )
         if wanted:
-            await store.finish_attempt(session, attempt_id, timings=timings)
             outbox.add(session, _rendered_event(requested, rendered, key, sha256, deps.clock()))
     return wanted
 
@@ -168,7 +161,7 @@ async def fail(
     org_id, generation_id = UUID(requested.org_id), UUID(requested.generation_id)
     async with deps.database.transaction(org_id) as session:
         if attempt_id is not None:
-            await store.finish_attempt(session, attempt_id, error=reason)
+            await store.fail_attempt(session, attempt_id, reason)
         if await store.fail_generation(session, generation_id, code=code, reason=reason):
             outbox.add(session, usecases.failed_event(generation_id, org_id, code, reason, deps.clock()))
             logger.warning("generation failed", extra={"generation_id": str(generation_id), "code": code})

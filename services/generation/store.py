@@ -237,9 +237,9 @@ async def delete_generation(session: AsyncSession, org_id: UUID, generation_id: 
     return None if row is None else [key for key in row if key]
 
 
-async def claim_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> bool:
-    """Take a generation for rendering; False when it is gone, rendered or finished."""
-    statement = (
+async def claim_generation(session: AsyncSession, org_id: UUID, generation_id: UUID, attempt_id: UUID) -> bool:
+    """Take a generation for rendering and note the try; False when it is gone, rendered or finished."""
+    claimed = (
         update(generations)
         .where(
             generations.c.id == generation_id,
@@ -248,49 +248,43 @@ async def claim_generation(session: AsyncSession, org_id: UUID, generation_id: U
             generations.c.object_key.is_(None),
         )
         .values(status="processing")
-        .returning(generations.c.id)
+        .returning(generations.c.id, generations.c.org_id, generations.c.voice_id, generations.c.model_id)
+        .cte("claimed")
     )
+    attempt = select(
+        literal(attempt_id, _uuid),
+        claimed.c.id,
+        claimed.c.org_id,
+        claimed.c.voice_id,
+        claimed.c.model_id,
+        literal("processing"),
+    )
+    columns = ["id", "generation_id", "org_id", "voice_id", "model_id", "status"]
+    statement = insert(attempts).from_select(columns, attempt).returning(attempts.c.id)
     return (await session.execute(statement)).first() is not None
 
 
-async def insert_attempt(
-    session: AsyncSession, *, attempt_id: UUID, generation_id: UUID, org_id: UUID, voice_id: UUID | None, model_id: str
-) -> None:
-    """Note that a try begins."""
-    await session.execute(
-        insert(attempts).values(
-            id=attempt_id,
-            generation_id=generation_id,
-            org_id=org_id,
-            voice_id=voice_id,
-            model_id=model_id,
-            status="processing",
-        )
-    )
-
-
-async def finish_attempt(
-    session: AsyncSession, attempt_id: UUID, *, error: str | None = None, timings: dict[str, float] | None = None
-) -> None:
-    """Note how a try ended."""
-    await session.execute(
-        update(attempts)
-        .where(attempts.c.id == attempt_id)
-        .values(status="failed" if error else "rendered", error=error, timings=timings or {})
-    )
+async def fail_attempt(session: AsyncSession, attempt_id: UUID, error: str) -> None:
+    """Note that a try failed."""
+    await session.execute(update(attempts).where(attempts.c.id == attempt_id).values(status="failed", error=error))
 
 
 async def save_rendered(
     session: AsyncSession,
     org_id: UUID,
     generation_id: UUID,
+    attempt_id: UUID,
     *,
     object_key: str,
     duration_seconds: float,
     applied: dict[str, Any],
+    timings: dict[str, float],
 ) -> bool:
-    """Write down a generation's audio; False when it is gone, finished, or another worker was first."""
-    statement = (
+    """Write down a generation's audio and how the try went.
+
+    False when the generation is gone, finished, or another worker was first.
+    """
+    saved = (
         update(generations)
         .where(
             generations.c.id == generation_id,
@@ -300,6 +294,13 @@ async def save_rendered(
         )
         .values(object_key=object_key, duration_seconds=duration_seconds, applied=applied)
         .returning(generations.c.id)
+        .cte("saved")
+    )
+    statement = (
+        update(attempts)
+        .where(attempts.c.id == attempt_id, attempts.c.generation_id == saved.c.id)
+        .values(status="rendered", timings=timings)
+        .returning(attempts.c.id)
     )
     return (await session.execute(statement)).first() is not None
 

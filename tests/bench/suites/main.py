@@ -21,8 +21,48 @@ TRACED = 30
 IDLE_SECONDS = 20.0
 CONCURRENCY = 16
 BURST = 200
-# Exactly 100 characters with the number that makes every text new.
-TEXT = "The quick brown fox jumps over the lazy dog while seven wizards brew potions by the river. {:09d}"
+_WORDS = [
+    "river",
+    "stone",
+    "letter",
+    "garden",
+    "window",
+    "morning",
+    "silver",
+    "thunder",
+    "basket",
+    "candle",
+    "dragon",
+    "engine",
+    "forest",
+    "harbour",
+    "island",
+    "jacket",
+    "kettle",
+    "ladder",
+    "mirror",
+    "needle",
+    "orange",
+    "pepper",
+    "quiver",
+    "rocket",
+    "saddle",
+    "timber",
+    "valley",
+    "walnut",
+    "yellow",
+    "zipper",
+    "anchor",
+    "bridge",
+]
+
+
+def text_of_100(number: int) -> str:
+    """Return a sentence of exactly 100 characters, another one for every number below 2**25."""
+    words = [_WORDS[(number >> shift) % len(_WORDS)] for shift in (0, 5, 10, 15, 20)]
+    sentence = f"The {words[0]} and the {words[1]} met a {words[2]} near the {words[3]}, then they found a {words[4]}"
+    filler = " and went home together before it was dark and cold outside of the old house"
+    return (sentence + filler)[:99] + "."
 
 
 async def run() -> list[Row]:
@@ -74,8 +114,7 @@ async def _idle(stack: Stack) -> list[Row]:
 
 
 async def _one(api: Api, voice: str, number: int, headers: dict[str, str] | None = None) -> float:
-    text = TEXT.format(number)
-    assert len(text) == 100, len(text)
+    text = text_of_100(number)
     begun = time.perf_counter()
     answer = await api.post(
         "/v1/generations", json={"text": text, "voice_id": voice}, headers={"Prefer": "wait=30", **(headers or {})}

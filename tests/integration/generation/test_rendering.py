@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted, GenerationFailed
+from libs.ids import new_id
 from libs.objectstore import ObjectStore, ObjectStoreAddress, ObjectStoreUnavailable
 from libs.speech.engine import Rendered, RenderJob
 from services.generation import rendering, store, usecases
@@ -89,7 +90,7 @@ async def test_another_organisation_sees_and_changes_nothing(world: World) -> No
     async with world.database.transaction(other) as session:
         assert await store.get_generation(session, world.org_id, generation_id) is None
         assert await store.delete_generation(session, world.org_id, generation_id) is None
-        assert not await store.claim_generation(session, world.org_id, generation_id)
+        assert not await store.claim_generation(session, world.org_id, generation_id, new_id())
         assert not await store.lock_custom_voice(session, UUID(requested.voice_id))
         for table in (store.generations, store.attempts, store.voices):
             count = select(func.count()).select_from(table).where(table.c.org_id == world.org_id)
