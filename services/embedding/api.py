@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from libs.web import CallerOf, Problem, ProblemOf, invalid_field
+from libs.web import CallerOf, Problem, ProblemOf
 from services.embedding import domain, usecases
-from services.embedding.domain import SearchMode, SourceType
 from services.embedding.usecases import Deps
 
 router = APIRouter()
 
-QUERY_MAX_LENGTH = 1000
+QUERY_MAX_LENGTH = 1_000
 LIMIT_MAX = 250
+RETRY_AFTER_SECONDS = 5
 
 
 async def _deps(request: Request) -> Deps:
@@ -28,15 +28,15 @@ async def _deps(request: Request) -> Deps:
 DepsOf = Annotated[Deps, Depends(_deps)]
 
 
-class SearchRequest(BaseModel):
-    """What to look for. `hybrid` asks by meaning and by words and fuses both."""
+class Search(BaseModel):
+    """What is looked for. Unknown fields are refused, so that a typing error does not pass silently."""
 
     model_config = ConfigDict(extra="forbid")
 
     query: str = Field(min_length=1, max_length=QUERY_MAX_LENGTH)
     limit: int = Field(default=10, ge=1, le=LIMIT_MAX)
     source_types: list[Literal["voice", "generation"]] | None = Field(default=None, min_length=1)
-    mode: SearchMode = SearchMode.HYBRID
+    mode: domain.SearchMode = domain.SearchMode.HYBRID
 
     @field_validator("query")
     @classmethod
@@ -44,14 +44,17 @@ class SearchRequest(BaseModel):
         if "\0" in query:
             raise ValueError(f"has a NUL at character {query.index(chr(0))}; remove it")
         if not query.strip():
-            raise ValueError("is only white space; say what to look for")
+            raise ValueError("is only white space; there is nothing to look for")
         return query
 
 
 class HitView(BaseModel):
-    """One document that was found, with its best passage."""
+    """A document that was found, with the passage that fits best.
 
-    document_id: UUID
+    `similarity` is the cosine between the meanings of query and passage, null in a search by words alone.
+    """
+
+    document_id: str
     source_type: str
     source_id: str
     title: str
@@ -60,32 +63,48 @@ class HitView(BaseModel):
     similarity: float | None
 
 
-class SearchAnswer(BaseModel):
-    """What was found, best first."""
+class HitList(BaseModel):
+    """Hits, best first; all that were asked for."""
 
     items: list[HitView]
     next_cursor: None = None
 
 
 @router.post("/v1/search")
-async def search(request: SearchRequest, caller: CallerOf, deps: DepsOf) -> SearchAnswer:
-    """Find voices and spoken texts by meaning, by words, or by both."""
-    types = None if request.source_types is None else [SourceType(one) for one in request.source_types]
+async def search(wanted: Search, caller: CallerOf, deps: DepsOf) -> HitList:
+    """Find voices and generations by meaning and words, each once, by its best passage."""
     hits = await usecases.search(
-        deps, caller, request.query, mode=request.mode, source_types=types, limit=request.limit
+        deps,
+        caller,
+        wanted.query,
+        mode=wanted.mode,
+        source_types=[domain.SourceType(name) for name in wanted.source_types] if wanted.source_types else None,
+        limit=wanted.limit,
     )
-    return SearchAnswer(items=[HitView.model_validate(hit, from_attributes=True) for hit in hits])
+    return HitList(items=[_view(hit) for hit in hits])
 
 
-_UNAVAILABLE = Problem(
-    503,
-    "embedding_unavailable",
-    "The embedding model cannot be asked right now",
-    "Nothing was done; please repeat the request.",
-    headers={"Retry-After": "2"},
-)
+def _view(hit: domain.Hit) -> HitView:
+    return HitView(
+        document_id=str(hit.document_id),
+        source_type=hit.source_type,
+        source_id=hit.source_id,
+        title=hit.title,
+        text=hit.text,
+        score=hit.score,
+        similarity=hit.similarity,
+    )
 
-PROBLEMS: Mapping[type[Exception], ProblemOf] = {
-    domain.EmbeddingUnavailable: lambda _error: _UNAVAILABLE,
-    domain.EmbeddingRefused: lambda error: invalid_field("query", str(error)),
-}
+
+def _no_meaning(error: domain.EmbeddingError) -> Problem:
+    wait = error.retry_after if isinstance(error, domain.EmbeddingUnavailable) else None
+    return Problem(
+        503,
+        "embedding_unavailable",
+        "The query's meaning cannot be computed at the moment",
+        'Repeat the request later, or search by words alone with "mode": "text".',
+        headers={"Retry-After": str(math.ceil(wait or RETRY_AFTER_SECONDS))},
+    )
+
+
+PROBLEMS: Mapping[type[Exception], ProblemOf] = {domain.EmbeddingError: _no_meaning}

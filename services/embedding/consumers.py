@@ -1,4 +1,4 @@
-"""What the embedding service answers: voices and spoken texts come and go."""
+"""What the embedding service answers: voices and generations come and go, and are found accordingly."""
 
 from __future__ import annotations
 
@@ -6,30 +6,49 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs import outbox
-from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentRemoved
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
-from libs.ids import new_id
 from libs.messaging import Delivery, declared, projection, work
-from services.embedding import domain, store, usecases
-from services.embedding.domain import Source, SourceType
+from services.embedding import domain, usecases
 from services.embedding.usecases import Deps
-
-GROUP = "embedding"
 
 
 @work(VoiceReady, concurrency=8)
 async def index_voice(delivery: Delivery[VoiceReady], deps: Deps) -> None:
-    """A voice is found by what it is called, how it is described, what it is for and what it speaks."""
-    voice = delivery.event.voice
-    source = Source(
-        org_id=UUID(voice.org_id) if voice.org_id else None,
-        type=SourceType.VOICE,
-        id=voice.voice_id,
+    """A voice is found by what people say of it."""
+    source = _voice_source(delivery.event)
+    await usecases.index(deps, source, consumer="embedding-index_voice", event_id=delivery.event_id)
+
+
+@work(GenerationCompleted, concurrency=16)
+async def index_generation(delivery: Delivery[GenerationCompleted], deps: Deps) -> None:
+    """A generation is found by its text."""
+    source = _generation_source(delivery.event)
+    await usecases.index(deps, source, consumer="embedding-index_generation", event_id=delivery.event_id)
+
+
+@projection(VoiceDeleted)
+async def forget_voices(session: AsyncSession, events: Sequence[VoiceDeleted]) -> None:
+    """A deleted voice is not found any more."""
+    causes = {(_org(event.org_id), event.voice_id): event for event in events}
+    await usecases.remove(session, domain.SourceType.VOICE, causes)
+
+
+@projection(GenerationDeleted)
+async def forget_generations(session: AsyncSession, events: Sequence[GenerationDeleted]) -> None:
+    """A deleted generation is not found any more."""
+    causes = {(_org(event.org_id), event.generation_id): event for event in events}
+    await usecases.remove(session, domain.SourceType.GENERATION, causes)
+
+
+def _voice_source(event: VoiceReady) -> domain.Source:
+    voice = event.voice
+    return domain.Source(
+        org_id=_org(event.org_id),
+        type=domain.SourceType.VOICE,
+        id=event.voice_id,
         revision=voice.revision,
         title=voice.name,
         text=domain.voice_text(
@@ -38,52 +57,24 @@ async def index_voice(delivery: Delivery[VoiceReady], deps: Deps) -> None:
             category=voice.category.replace("_", " ").title(),
             language=voice.language,
         ),
-        metadata={"language": voice.language, "category": voice.category},
+        metadata={"category": voice.category, "language": voice.language, "variant": voice.variant},
     )
-    await usecases.index(deps, source, consumer=f"{GROUP}-index_voice", event_id=delivery.event_id)
 
 
-@work(GenerationCompleted, concurrency=16)
-async def index_generation(delivery: Delivery[GenerationCompleted], deps: Deps) -> None:
-    """A generation is found by its text."""
-    event = delivery.event
-    source = Source(
-        org_id=UUID(event.org_id),
-        type=SourceType.GENERATION,
+def _generation_source(event: GenerationCompleted) -> domain.Source:
+    return domain.Source(
+        org_id=_org(event.org_id),
+        type=domain.SourceType.GENERATION,
         id=event.generation_id,
-        revision=1,
+        revision=1,  # a completed generation never changes
         title=domain.title_of(event.text),
         text=event.text,
-        metadata={"voice_id": event.voice_id, "voice_name": event.voice_name},
+        metadata={"voice_name": event.voice_name},
     )
-    await usecases.index(deps, source, consumer=f"{GROUP}-index_generation", event_id=delivery.event_id)
 
 
-@projection(VoiceDeleted)
-async def forget_voices(session: AsyncSession, events: Sequence[VoiceDeleted]) -> None:
-    """A deleted voice is no longer found."""
-    for event in events:
-        await _forget(session, UUID(event.org_id), SourceType.VOICE, event.voice_id, cause=event)
+def _org(org_id: str) -> UUID | None:
+    return UUID(org_id) if org_id else None
 
 
-@projection(GenerationDeleted)
-async def forget_generations(session: AsyncSession, events: Sequence[GenerationDeleted]) -> None:
-    """A deleted generation is no longer found."""
-    for event in events:
-        await _forget(session, UUID(event.org_id), SourceType.GENERATION, event.generation_id, cause=event)
-
-
-async def _forget(
-    session: AsyncSession, org_id: UUID, source_type: SourceType, source_id: str, *, cause: Message
-) -> None:
-    document_id = await store.remove_document(session, new_id(), org_id, source_type, source_id)
-    if document_id is None:
-        return
-    removed = DocumentRemoved(
-        document_id=str(document_id), org_id=str(org_id), source_type=str(source_type), source_id=source_id
-    )
-    removed.removed_at.GetCurrentTime()
-    outbox.add(session, removed, cause=cause)
-
-
-CONSUMERS = declared(GROUP, sys.modules[__name__])
+CONSUMERS = declared("embedding", sys.modules[__name__])

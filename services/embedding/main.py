@@ -1,34 +1,18 @@
-"""The embedding service: knows what everything means."""
+"""The embedding service: knows what voices and texts mean, and finds them by it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
-from services.embedding import usecases
-from services.embedding.adapters import Embedder, MiniLm
-from services.embedding.adapters.gathering import Gathering
+from services.embedding.adapters import Embedder, Gathering, MiniLm
 from services.embedding.api import PROBLEMS, router
 from services.embedding.consumers import CONSUMERS
 from services.embedding.domain import DIMENSIONS
 from services.embedding.settings import Settings
-from services.embedding.usecases import Deps
-
-
-async def _open_model(settings: Settings) -> Embedder:
-    if settings.embedding_provider == "local":
-        return await MiniLm.open(settings.model_dir, threads=settings.embedding_threads)
-    # Imported here: only who uses such a provider pays for its client.
-    from services.embedding.adapters.openai import OpenAiEmbeddings
-
-    return await OpenAiEmbeddings.open(
-        str(settings.embedding_url),
-        settings.embedding_model or "",
-        DIMENSIONS,
-        key_file=settings.embedding_key_file,
-        shorten=settings.embedding_shorten,
-    )
+from services.embedding.usecases import Deps, adopt_model
 
 
 def main() -> None:
@@ -36,8 +20,13 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
-        embedder = Gathering(await _open_model(settings))
-        deps = Deps(database=runtime.database, embedder=embedder, exact_chunks=settings.search_exact_chunks)
+        embedder = await _open_embedder(settings)
+        deps = Deps(
+            database=runtime.database,
+            embedder=embedder,
+            clock=lambda: datetime.now(UTC),
+            exact_chunks=settings.search_exact_chunks,
+        )
         app = create_app(
             "embedding",
             router,
@@ -51,11 +40,25 @@ def main() -> None:
             consumers=CONSUMERS,
             deps=deps,
             relay_for="embedding",
-            startup=[partial(usecases.adopt_index, deps)],
+            startup=[partial(adopt_model, deps)],
             closing=[embedder.close],
         )
 
     run("embedding", settings, compose)
+
+
+async def _open_embedder(settings: Settings) -> Embedder:
+    if settings.embedding_provider == "local":
+        return Gathering(await MiniLm.open(settings.model_dir, threads=settings.embedding_threads))
+    from services.embedding.adapters.openai import OpenAiEmbeddings
+
+    return await OpenAiEmbeddings.open(
+        str(settings.embedding_url),
+        settings.embedding_model or "",
+        DIMENSIONS,
+        key_file=settings.embedding_key_file,
+        shorten=settings.embedding_shorten,
+    )
 
 
 if __name__ == "__main__":

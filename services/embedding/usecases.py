@@ -1,73 +1,97 @@
-"""Indexing what there is to be found, and finding it."""
+"""How things become findable, stop being so, and are found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from libs import outbox
-from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed
+from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed, DocumentRemoved
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeleted
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.database import Database
 from libs.ids import SYSTEM_ORG, new_id
-from libs.messaging import inbox
+from libs.messaging import Unavailable, inbox
 from libs.web import Caller
-from services.embedding import domain, store
-from services.embedding.adapters import Embedder
-from services.embedding.domain import Hit, SearchMode, Source, SourceType
+from services.embedding import domain
+from services.embedding.adapters import Embedder, Vectors
+from services.embedding.store import documents, hits
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What the use cases work with.
-
-    Up to `exact_chunks` chunks of an organisation are all compared; beyond, the approximate index is searched.
-    """
+    """What the use cases work with. Up to `exact_chunks` chunks of an organisation are all compared in a search."""
 
     database: Database
     embedder: Embedder
+    clock: Callable[[], datetime]
     exact_chunks: int
 
 
-async def adopt_index(deps: Deps) -> None:
-    """Make sure that the index holds vectors of the configured model; raises ModelChanged."""
+async def adopt_model(deps: Deps) -> None:
+    """Make sure that the index holds the configured model's vectors and no other's; raises ModelChanged."""
+    configured = deps.embedder.model_id
     async with deps.database.transaction() as session:
-        indexed = await store.claim_index(session, deps.embedder.model_id)
-    if indexed != deps.embedder.model_id:
-        raise domain.ModelChanged(indexed, deps.embedder.model_id)
+        indexed = await documents.adopt_model(session, configured)
+    if indexed != configured:
+        raise domain.ModelChanged(indexed, configured)
 
 
-async def index(deps: Deps, source: Source, *, consumer: str, event_id: str) -> None:
-    """Index a source for one event: vectors first, then everything in one transaction.
+async def index(deps: Deps, source: domain.Source, *, consumer: str, event_id: str) -> None:
+    """Make `source` findable, once for each event and never after its removal; a newer revision takes its place.
 
-    Nothing happens for an event that was applied before, a source that was removed, or an older revision.
+    `consumer` is the durable that delivered the event. Raises Unavailable while no vectors can be had, and
+    EmbeddingRefused.
     """
     pieces = domain.cut(source.text)
-    vectors = store.vector_literals(await deps.embedder.embed([piece.content for piece in pieces]))
-    indexed = [
-        store.IndexedPiece(new_id(), piece.idx, piece.content, domain.content_hash(piece.content), vector)
-        for piece, vector in zip(pieces, vectors, strict=True)
-    ]
+    vectors = await _embed(deps.embedder, pieces)
     async with deps.database.transaction(source.org_id or SYSTEM_ORG) as session:
         if not await inbox.is_new(session, consumer, event_id):
             return
-        document_id = await store.save_document(session, new_id(), source, domain.content_hash(source.text))
+        document_id = await documents.save_document(session, source, new_id())
         if document_id is None:
             return
-        await store.replace_chunks(session, document_id, source, indexed)
-        outbox.add(session, _indexed(document_id, source, len(indexed)))
+        count = await documents.replace_chunks(session, document_id, source, pieces, vectors)
+        outbox.add(
+            session,
+            DocumentIndexed(
+                document_id=str(document_id),
+                org_id=str(source.org_id or ""),
+                source_type=source.type,
+                source_id=source.id,
+                chunks=count,
+                indexed_at=deps.clock(),
+            ),
+        )
 
 
-def _indexed(document_id: UUID, source: Source, chunks: int) -> DocumentIndexed:
-    event = DocumentIndexed(
-        document_id=str(document_id),
-        org_id=str(source.org_id or ""),
-        source_type=str(source.type),
-        source_id=source.id,
-        chunks=chunks,
-    )
-    event.indexed_at.GetCurrentTime()
-    return event
+async def _embed(embedder: Embedder, pieces: tuple[domain.Piece, ...]) -> Vectors:
+    try:
+        return await embedder.embed([piece.content for piece in pieces])
+    except domain.EmbeddingUnavailable as error:
+        raise Unavailable(str(error)) from error
+
+
+async def remove(
+    session: AsyncSession,
+    source_type: domain.SourceType,
+    causes: Mapping[tuple[UUID | None, str], VoiceDeleted | GenerationDeleted],
+) -> None:
+    """Let what `causes` are about, by (organisation, id), be found no more, however late it is told of."""
+    for document_id, org_id, source_id in await documents.bury_documents(session, source_type, list(causes)):
+        cause = causes[org_id, source_id]
+        removed = DocumentRemoved(
+            document_id=str(document_id),
+            org_id=str(org_id or ""),
+            source_type=source_type,
+            source_id=source_id,
+            removed_at=cause.deleted_at,
+        )
+        outbox.add(session, removed, cause=cause)
 
 
 async def search(
@@ -75,26 +99,22 @@ async def search(
     caller: Caller,
     query: str,
     *,
-    mode: SearchMode,
-    source_types: Sequence[SourceType] | None,
+    mode: domain.SearchMode,
+    source_types: list[domain.SourceType] | None,
     limit: int,
-) -> list[Hit]:
-    """Find documents of the caller's organisation and of everybody, best first; one hit a document."""
-    vector = None
-    if mode is not SearchMode.TEXT:
-        (vector,) = store.vector_literals(await deps.embedder.embed([query]))
-    depth = max(limit, domain.LEAST_DEPTH)
-    rankings: list[list[Hit]] = []
+) -> list[domain.Hit]:
+    """Find documents of the caller's organisation and everybody's, best first, each once.
+
+    Raises EmbeddingRefused and EmbeddingUnavailable, but not when searching by words alone.
+    """
+    vector = None if mode is domain.SearchMode.TEXT else (await deps.embedder.embed([query]))[0]
+    depth = max(limit, domain.LEAST_DEPTH) if mode is domain.SearchMode.HYBRID else limit
+    scope = hits.Scope(caller.org_id, source_types)
+    near: list[domain.Hit] = []
+    worded: list[domain.Hit] = []
     async with deps.database.transaction(caller.org_id) as session:
         if vector is not None:
-            exact = not await store.has_more_chunks_than(session, caller.org_id, deps.exact_chunks)
-            rankings.append(
-                await store.search_by_meaning(
-                    session, caller.org_id, vector, source_types=source_types, limit=depth, exact=exact
-                )
-            )
-        if mode is not SearchMode.VECTOR:
-            rankings.append(
-                await store.search_by_words(session, caller.org_id, query, source_types=source_types, limit=depth)
-            )
-    return rankings[0][:limit] if len(rankings) == 1 else domain.fuse_hits(rankings, limit)
+            near = await hits.list_nearest(session, scope, vector, depth, exact_chunks=deps.exact_chunks)
+        if mode is not domain.SearchMode.VECTOR:
+            worded = await hits.list_worded(session, scope, query, depth, query=vector)
+    return domain.fuse_hits([near, worded], limit) if mode is domain.SearchMode.HYBRID else near or worded

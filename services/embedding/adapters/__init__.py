@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from services.embedding.adapters.embedder import Embedder as Embedder
 from services.embedding.adapters.embedder import Vectors as Vectors
+from services.embedding.adapters.gathering import Gathering as Gathering
 from services.embedding.adapters.minilm import MiniLm as MiniLm

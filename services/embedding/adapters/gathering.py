@@ -58,6 +58,7 @@ class Gathering:
     async def close(self) -> None:
         if self._sending is not None:
             self._sending.cancel()
+            await asyncio.wait({self._sending})
         for call in self._waiting:
             call.answer.cancel()
         await self._embedder.close()

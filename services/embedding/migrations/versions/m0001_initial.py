@@ -26,7 +26,7 @@ _TABLES = (
         created_at timestamptz not null default now(),
         updated_at timestamptz not null default now(),
         check (status = 'removed' or content_hash is not null),
-        constraint documents_source unique nulls not distinct (org_id, source_type, source_id)
+        constraint documents_source unique nulls not distinct (source_type, source_id, org_id)
     )
     """,
     touch_trigger("documents"),

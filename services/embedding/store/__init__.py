@@ -1,0 +1,1 @@
+"""The embedding service's tables: what is written there, and how it is searched."""

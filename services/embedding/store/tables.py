@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import BigInteger, Cast, Column, Integer, MetaData, Table, Text, cast
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import UUID as PgUuid
+from sqlalchemy.types import UserDefinedType
+
+from services.embedding.domain import DIMENSIONS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_metadata = MetaData()
+UUID_TYPE = PgUuid(as_uuid=True)
+
+
+class HalfVector(UserDefinedType[str]):
+    """pgvector's vector of 16-bit numbers, written as text: [0.1,0.2]."""
+
+    cache_ok = True
+
+    # Any: SQLAlchemy's own signature.
+    def get_col_spec(self, **_options: Any) -> str:
+        return f"halfvec({DIMENSIONS})"
+
+
+documents = Table(
+    "documents",
+    _metadata,
+    Column("id", UUID_TYPE, primary_key=True),
+    Column("org_id", UUID_TYPE),
+    Column("source_type", Text),
+    Column("source_id", Text),
+    Column("title", Text),
+    Column("status", Text),
+    Column("content_hash", Text),
+    Column("revision", BigInteger),
+)
+
+chunks = Table(
+    "chunks",
+    _metadata,
+    Column("id", UUID_TYPE, primary_key=True),
+    Column("document_id", UUID_TYPE),
+    Column("org_id", UUID_TYPE),
+    Column("source_type", Text),
+    Column("idx", Integer),
+    Column("content", Text),
+    Column("content_hash", Text),
+    Column("embedding", HalfVector),
+    Column("metadata", JSONB),
+    Column("words", TSVECTOR),
+)
+
+index_model = Table("index_model", _metadata, Column("model_id", Text))
+
+
+def half_vector(vector: NDArray[np.float32]) -> Cast[str]:
+    """The SQL value of a vector of DIMENSIONS finite numbers."""
+    return cast(orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode(), HalfVector)
