@@ -70,7 +70,7 @@ class GatewayClient:
                 return content
         except urllib.error.HTTPError as error:
             with error:
-                raise _explain(error.code, error.read(), path) from None
+                raise explain(error.code, error.read(), path) from None
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", None) or error
             raise StackError(f"No answer from {self.url}: {reason}\nIs it running? Look at: antiphon status") from None
@@ -108,7 +108,7 @@ def _opener(url: str) -> OpenerDirector:
     return urllib.request.build_opener(urllib.request.ProxyHandler({} if direct else None))
 
 
-def _explain(status: int, body: bytes, path: str) -> ApiError:
+def explain(status: int, body: bytes, path: str) -> ApiError:
     try:
         problem = json.loads(body)
         code, title, detail = (str(problem.get(field, "")) for field in ("code", "title", "detail"))
