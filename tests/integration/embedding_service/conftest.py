@@ -1,0 +1,276 @@
+"""The embedding service on the real servers with the real model: its HTTP, its consumers, and what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import aiohttp
+import pytest
+import uvicorn
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceSnapshot
+from libs.contracts.registry import event_type
+from libs.database import Database
+from libs.ids import SYSTEM_ORG, new_id, parse_id
+from libs.messaging import Bus, connect
+from libs.messaging.envelope import Attributes
+from libs.messaging.projections import ProjectionRunner
+from libs.messaging.provision import provision
+from libs.messaging.topology import durables, projection_durable, projections_by_stream
+from libs.messaging.works import WorkRunner
+from libs.outbox import OutboxHook
+from libs.web import Caller, IdentityVerifier, create_app
+from libs.web.identity import HEADER, sign
+from services.embedding.adapters import Gathering, MiniLm
+from services.embedding.api import PROBLEMS, router
+from services.embedding.consumers import CONSUMERS
+from services.embedding.usecases import Deps
+from tests.support.polling import eventually
+from tests.support.servers import Servers
+
+KEY = b"e" * 32
+EVERYTHING = 10_000_000
+Event = TypeVar("Event", bound=Message)
+
+
+async def _no_wake() -> None:
+    """No relay runs in these tests: events stay in the outbox, where they are looked at."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """Somebody of one organisation."""
+
+    session: aiohttp.ClientSession
+    org_id: UUID
+
+    async def ask(self, body: Any) -> tuple[int, dict[str, Any]]:
+        sent = {HEADER: sign(Caller(org_id=self.org_id, key_id=new_id()), "embedding", KEY)}
+        async with self.session.post("/v1/search", json=body, headers=sent) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def search(self, query: str, **options: Any) -> list[dict[str, Any]]:
+        status, body = await self.ask({"query": query, **options})
+        assert status == 200, body
+        assert body["next_cursor"] is None
+        items: list[dict[str, Any]] = body["items"]
+        return items
+
+    async def sources(self, query: str, **options: Any) -> list[str]:
+        return [item["source_id"] for item in await self.search(query, **options)]
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Delivers events to the service as the relays of other services would."""
+
+    bus: Bus
+
+    async def publish(self, event: Any, *, event_id: UUID | None = None) -> UUID:
+        """Publish under an id that may be known already; the broker itself drops nothing."""
+        declared = event_type(event)
+        known = event_id or new_id()
+        headers = Attributes(
+            event_id=known,
+            type_name=declared.name,
+            source=f"antiphon/{declared.service}",
+            aggregate=declared.aggregate_of(event),
+            org_id=parse_id(event.org_id) or SYSTEM_ORG,
+            time=datetime.now(UTC),
+        ).headers()
+        headers["Nats-Msg-Id"] = str(new_id())
+        await self.bus.jetstream.publish(declared.subject, event.SerializeToString(), headers=headers)
+        return known
+
+    async def settled(self) -> None:
+        """Wait until the service has answered everything that was published."""
+        await eventually(self._is_idle, within=60, what="the end of all work")
+
+    async def _is_idle(self) -> bool:
+        for stream, durable in durables([CONSUMERS]):
+            info = await self.bus.jetstream.consumer_info(stream, durable.durable_name or "")
+            if info.num_pending or info.num_ack_pending:
+                return False
+        return True
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the service has written for one organisation."""
+
+    database: Database
+    org_id: UUID
+
+    async def events(self, kind: type[Event]) -> list[Event]:
+        """The events of one kind that the organisation's transactions have left to send."""
+        statement = text("select payload from outbox where type_name = :name and org_id = :org order by seq")
+        async with self.database.transaction() as session:
+            found = await session.execute(statement, {"name": event_type(kind).name, "org": self.org_id})
+            return [kind.FromString(payload) for payload in found.scalars()]
+
+    async def rows(self, statement: str) -> list[Any]:
+        async with self.database.transaction(self.org_id) as session:
+            return list(await session.execute(text(statement)))
+
+
+def completed(org_id: UUID, spoken: str, *, generation_id: str | None = None) -> GenerationCompleted:
+    return GenerationCompleted(
+        generation_id=generation_id or str(new_id()), org_id=str(org_id), voice_name="Aaron", text=spoken
+    )
+
+
+def deleted(event: GenerationCompleted) -> GenerationDeleted:
+    return GenerationDeleted(
+        generation_id=event.generation_id, org_id=event.org_id, deleted_at=datetime(2026, 1, 2, tzinfo=UTC)
+    )
+
+
+def ready(
+    org_id: UUID | None, description: str, *, voice_id: str | None = None, revision: int = 1, name: str = "Iris"
+) -> VoiceReady:
+    voice_id, owner = voice_id or str(new_id()), str(org_id or "")
+    snapshot = VoiceSnapshot(
+        voice_id=voice_id,
+        org_id=owner,
+        name=name,
+        description=description,
+        category="CUSTOMER_SERVICE",
+        language="en-GB",
+        variant="CUSTOM" if org_id else "SYSTEM",
+        revision=revision,
+    )
+    return VoiceReady(voice_id=voice_id, org_id=owner, voice=snapshot)
+
+
+def silenced(event: VoiceReady) -> VoiceDeleted:
+    return VoiceDeleted(voice_id=event.voice_id, org_id=event.org_id, deleted_at=datetime(2026, 1, 2, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("model")
+
+
+@pytest.fixture(scope="session")
+def minilm(model_dir: Path) -> Iterator[MiniLm]:
+    """The model, which belongs to no event loop."""
+    model = asyncio.run(MiniLm.open(model_dir))
+    yield model
+    asyncio.run(model.close())
+
+
+@pytest.fixture
+async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Database]:
+    await asyncio.to_thread(migrated, "embedding")
+    opened = servers.database("embedding", [OutboxHook(_no_wake)])
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def deps(database: Database, minilm: MiniLm) -> Deps:
+    return Deps(database=database, embedder=Gathering(minilm), clock=lambda: datetime.now(UTC), exact_chunks=EVERYTHING)
+
+
+@pytest.fixture
+async def broker(servers: Servers) -> AsyncIterator[Broker]:
+    bus = await connect(servers.nats("provisioner"), "test")
+    await provision(bus.jetstream, [CONSUMERS])
+    yield Broker(bus)
+    await bus.close()
+
+
+@asynccontextmanager
+async def consuming(servers: Servers, broker: Broker, deps: Deps) -> AsyncIterator[None]:
+    """Run all of the service's consumers."""
+    works = WorkRunner(servers.nats("embedding"), CONSUMERS, deps)
+    await works.start()
+    runners = [
+        ProjectionRunner(
+            broker.bus,
+            deps.database,
+            stream=stream,
+            durable=projection_durable(CONSUMERS.group),
+            projections=projections,
+        )
+        for stream, projections in projections_by_stream(CONSUMERS).items()
+    ]
+    tasks = [asyncio.create_task(runner.run()) for runner in runners]
+    try:
+        yield
+    finally:
+        for runner in runners:
+            runner.stop()
+        await asyncio.gather(*tasks)
+        await works.stop(5)
+
+
+@pytest.fixture
+async def consumers(servers: Servers, broker: Broker, deps: Deps) -> AsyncIterator[None]:
+    async with consuming(servers, broker, deps):
+        yield
+
+
+@asynccontextmanager
+async def serving(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve the application with `deps` on a free port."""
+
+    async def readiness() -> dict[str, bool]:
+        return {"started": True}
+
+    app = create_app(
+        "embedding",
+        router,
+        identity=IdentityVerifier("embedding", KEY),
+        problems=PROBLEMS,
+        readiness=readiness,
+        deps=deps,
+    )
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+
+    async def started() -> bool:
+        return server.started
+
+    # The runner of the tests keeps the signals.
+    task = asyncio.create_task(server._serve())
+    await eventually(started, what="the server's start")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            yield session
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def http(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(deps) as session:
+        yield session
+
+
+@pytest.fixture
+def client(http: aiohttp.ClientSession) -> Client:
+    """Somebody of an organisation that only this test knows."""
+    return Client(http, new_id())
+
+
+@pytest.fixture
+def stranger(http: aiohttp.ClientSession) -> Client:
+    """Somebody of another organisation."""
+    return Client(http, new_id())
+
+
+@pytest.fixture
+def ledger(database: Database, client: Client) -> Ledger:
+    return Ledger(database, client.org_id)
