@@ -49,7 +49,7 @@ def _new_lines(path: Path) -> Iterator[list[str]]:
     """Complete lines that were added since the last look; starts anew when the file was replaced."""
     position, inode, partial = path.stat().st_size, path.stat().st_ino, ""
     while True:
-        yield_lines: list[str] = []
+        complete: list[str] = []
         if path.exists():
             status = path.stat()
             if status.st_ino != inode or status.st_size < position:
@@ -58,8 +58,8 @@ def _new_lines(path: Path) -> Iterator[list[str]]:
                 file.seek(position)
                 added = file.read()
             position += len(added)
-            *yield_lines, partial = (partial + added.decode(errors="replace")).split("\n")
-        yield yield_lines
+            *complete, partial = (partial + added.decode(errors="replace")).split("\n")
+        yield complete
 
 
 def _print_lines(log: str, lines: list[str], *, alone: bool) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -36,13 +37,13 @@ def up(
         return
     home.prepare()
     if not detach:
-        run_stack(home, port, print, lambda: greet(home, port, stop_hint="Ctrl-C here"))
+        run_stack(home, port, say, lambda: _greet_or_explain(home, port))
         return
     from deploy.embedded.daemon import run_in_background
 
     print(f"starting in {home.path}")
     with home.open_log("supervisor") as log:
-        run_in_background(lambda announce, ready: run_stack(home, port, announce, ready), log, print)
+        run_in_background(lambda announce, ready: run_stack(home, port, announce, ready), log, say)
     greet(home, port, stop_hint="antiphon down")
 
 
@@ -69,15 +70,28 @@ def greet(home: Home, port: int, *, stop_hint: str) -> None:
     if not home.hello_file.exists():
         began = time.monotonic()
         say_hello(GatewayClient(url, read_secret(home.secrets, "api_key")), home.hello_file)
-        print(f"The first sentence took {time.monotonic() - began:.2f} s: {home.hello_file}")
-    print(
+        say(f"The first sentence took {time.monotonic() - began:.2f} s: {home.hello_file}")
+    say(
         f"\nAntiphon is ready on {url}\n\n"
         "Try next:\n"
         f'  eval "$(antiphon env)"; curl -H "Authorization: Bearer $ANTIPHON_API_KEY" $ANTIPHON_URL/v1/voices\n'
         '  antiphon speak "Any text that you like" -o out.mp3\n'
-        f"  antiphon status    (stop it: {stop_hint})\n",
-        flush=True,
+        f"  antiphon status    (stop it: {stop_hint})\n"
     )
+
+
+def _greet_or_explain(home: Home, port: int) -> None:
+    """In the foreground the stack stays up even when it could not speak: whoever looks for the cause needs it."""
+    try:
+        greet(home, port, stop_hint="Ctrl-C here")
+    except StackError as error:
+        say(f"The stack runs, but its first sentence failed: {error}\nLook at: antiphon status and antiphon logs")
+
+
+def say(text: str) -> None:
+    """Print a line if anybody still reads it. A terminal that was closed must not keep the stack from stopping."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def down() -> None:
@@ -159,8 +173,8 @@ def _running_record(home: Home) -> StackRecord:
 def _say_running(home: Home) -> str:
     record = read_record(home)
     if record is None or record.state == "starting":
-        return f"A stack is just being started in {home.path} (pid {home.holder()}); see: antiphon status"
+        raise StackError(f"A stack is just being started in {home.path} (pid {home.holder()}); see: antiphon status")
     if record.state == "stopping":
-        return f"The stack in {home.path} is just being stopped (pid {home.holder()}); start it again after that."
+        raise StackError(f"The stack in {home.path} is just being stopped (pid {home.holder()}). Try again after that.")
     where = record.urls.get("gateway", "unknown")
     return f"Antiphon is already running on {where} (pid {record.supervisor_pid}, state in {home.path})."

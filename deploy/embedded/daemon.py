@@ -42,9 +42,9 @@ def run_in_background(work: Work, log: IO[bytes], show: Announce) -> None:
             _follow(messages, show)
         except KeyboardInterrupt:
             show("interrupted; everything is stopped again")
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, StackError):
                 os.kill(daemon, signal.SIGTERM)
-            _follow(messages, show)
+                _follow(messages, show)
             raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from deploy.embedded.home import REPOSITORY, Home
 from deploy.embedded.processes import HOME_MARK, Child, Children, Command, adopt_orphans, has_pidfd
 
 _RESTART_SECONDS = 1.0
+_STOP_SECONDS = 1.0
 
 
 class LauncherGone(Exception):
@@ -102,7 +104,7 @@ class ForkingLauncher:
         if self._streams:
             self._streams[1].close()
         if self._child:
-            await self._child.wait()
+            await self._child.stop(signal.SIGTERM, _STOP_SECONDS)  # it may still be importing
 
     async def _ask(self, request: Mapping[str, object]) -> Child:
         async with self._turn:

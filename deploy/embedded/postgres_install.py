@@ -86,7 +86,9 @@ def _public_copy(install: Path, account: Account) -> Path:
 
 
 def _copy(install: Path, target: Path) -> None:
-    target.parent.mkdir(mode=0o755, exist_ok=True)
+    if not target.parent.exists():
+        target.parent.mkdir()
+        target.parent.chmod(0o755)  # whatever the caller's umask
     if not _belongs_to_root(target.parent):
         raise PermissionError(f"{target.parent} is not root's alone")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copy-") as temporary:

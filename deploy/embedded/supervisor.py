@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ SERVER_STOP_RANK = 10
 _SERVICE_SECONDS = 90.0
 _STOP_SECONDS = 12.0
 _SWEEP_SECONDS = 5.0
+_OPEN_FILES = 65_536
 
 
 class Supervisor:
@@ -69,6 +71,7 @@ class Supervisor:
 
         Raises StackError when the start fails; everything is stopped then, too.
         """
+        _raise_file_limit()
         self._listen_to_signals()
         work = asyncio.create_task(self._start(when_ready))
         stop = asyncio.create_task(self._stop_requested.wait())
@@ -253,6 +256,14 @@ class Supervisor:
             processes=processes,
         )
         write_record(self._home, record)
+
+
+def _raise_file_limit() -> None:
+    """Allow all processes as many connections as the system lets this account have; a shell often allows 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _record_of_launcher(child: Child) -> ProcessRecord:
