@@ -66,13 +66,14 @@ class Relay:
         self._service = service
         self._database_url = database_url
         self._password = password
-        self._wake = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._leads = False
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Lead or stand by until `stop`; survives losing the database and the broker."""
         subscription = await self._bus.client.subscribe(wake_subject(self._service), cb=self._on_wake)
-        self._bus.on_reconnect(self._wake.set)
+        self._bus.on_reconnect(self._woken.set)
         pause = ERROR_PAUSE
         try:
             while not self._stopping.is_set():
@@ -100,10 +101,17 @@ class Relay:
     def stop(self) -> None:
         """Send what is there and return from `run`."""
         self._stopping.set()
-        self._wake.set()
+        self._woken.set()
+
+    async def wake(self) -> None:
+        """Say that there is something to send: to this relay if it leads, else to the one that does."""
+        if self._leads:
+            self._woken.set()
+        else:
+            await self._bus.wake(wake_subject(self._service))
 
     async def _on_wake(self, _message: Msg) -> None:
-        self._wake.set()
+        self._woken.set()
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -127,8 +135,10 @@ class Relay:
                 if self._stopping.is_set():
                     return
             logger.info("relay leads")
+            self._leads = True
             await self._lead(connection)
         finally:
+            self._leads = False
             connection.terminate()
 
     async def _lead(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -139,7 +149,7 @@ class Relay:
                 await connection.execute("select outbox_maintain($1)", ARCHIVE_DAYS)
                 await connection.execute("select inbox_maintain($1)", inbox.KEEP_DAYS)
                 maintained = loop.time()
-            self._wake.clear()
+            self._woken.clear()
             stopping = self._stopping.is_set()
             sent = await self._send(connection)
             if sent:
@@ -147,7 +157,7 @@ class Relay:
             if stopping:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
 
     async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> int:
         """Publish the oldest rows and archive them; return how many there were."""

@@ -20,7 +20,7 @@ from libs.messaging.projections import ProjectionRunner
 from libs.messaging.rpc import RpcServer
 from libs.messaging.topology import projection_durable, projections_by_stream
 from libs.messaging.works import WorkRunner
-from libs.outbox import OutboxHook, Relay, wake_subject
+from libs.outbox import OutboxHook, Relay
 from libs.service.settings import ServiceSettings
 from libs.telemetry import start_telemetry
 
@@ -63,14 +63,14 @@ class Composition:
     """What a service is made of.
 
     `app` is its HTTP application; `consumers` what it answers, with `deps` for its work handlers;
-    `relay_for` the service whose outbox this process sends (None where another process does);
+    `relays` whether it sends the outbox of its database (False where another process does);
     `startup` runs before the service is ready; `closing` when all else has stopped.
     """
 
     app: ASGIApp
     consumers: Consumers | None = None
     deps: object = None
-    relay_for: str | None = None
+    relays: bool = True
     rpc: Sequence[RpcServer] = ()
     startup: Sequence[Callable[[], Awaitable[None]]] = ()
     background: Sequence[Callable[[], Awaitable[None]]] = ()
@@ -106,18 +106,19 @@ async def _serve(
 ) -> None:
     stopping = _stop_on_signals()
     bus = await connect(settings.nats, name)
+    relay = Relay(bus, owner, settings.direct_url, settings.database_password)
     database = Database(
         settings.database_url,
         settings.database_password,
         application=name,
         pool_size=settings.database_pool_size,
         pooled=settings.database_behind_pooler,
-        hooks=[OutboxHook(lambda: bus.wake(wake_subject(owner)))],
+        hooks=[OutboxHook(relay.wake)],
     )
     runtime = Runtime(name, database, bus, stopping)
     try:
         composition = await compose(runtime)
-        async with _http(composition, settings), _parts(runtime, composition, settings):
+        async with _http(composition, settings), _parts(runtime, composition, settings, relay):
             runtime.started.set()
             logger.info("ready", extra={"port": settings.port})
             await stopping.wait()
@@ -176,11 +177,12 @@ async def _http(composition: Composition, settings: ServiceSettings) -> AsyncIte
 
 
 @contextlib.asynccontextmanager
-async def _parts(runtime: Runtime, composition: Composition, settings: ServiceSettings) -> AsyncIterator[None]:
+async def _parts(
+    runtime: Runtime, composition: Composition, settings: ServiceSettings, relay: Relay
+) -> AsyncIterator[None]:
     """Start relay, start-up actions, RPC and consumers; stop them so that nothing is cut off."""
     async with contextlib.AsyncExitStack() as stack:
-        if composition.relay_for is not None:
-            relay = Relay(runtime.bus, composition.relay_for, settings.direct_url, settings.database_password)
+        if composition.relays:
             await stack.enter_async_context(_running(runtime, "relay", relay.run, relay.stop))
         for action in composition.startup:
             await action()

@@ -34,7 +34,6 @@ def main() -> None:
         return Composition(
             app=app,
             consumers=CONSUMERS,
-            relay_for="analytics",
             rpc=[reserve],
             background=[partial(usecases.keep_partitions, deps)],
         )

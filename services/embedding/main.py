@@ -39,7 +39,6 @@ def main() -> None:
             app=app,
             consumers=CONSUMERS,
             deps=deps,
-            relay_for="embedding",
             startup=[partial(adopt_model, deps)],
             closing=[embedder.close],
         )

@@ -38,7 +38,6 @@ def main() -> None:
         return Composition(
             app=door,
             deps=deps,
-            relay_for="gateway",
             startup=[partial(usecases.ensure_first_organization, deps, bootstrap)] if bootstrap else [],
             closing=[services.close],
             # The peer's address is the peer's: nobody is believed who claims to ask for somebody else.

@@ -18,7 +18,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.contracts.registry import event_type
 from libs.ids import parse_id
 from libs.messaging import Bus, rpc
-from services.generation.domain import QuotaExceeded
+from services.generation.domain import Generation, QuotaExceeded
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +47,9 @@ class Quota:
 _FINISHED = "generation.finished"
 
 
-def note_finished(session: AsyncSession, generation_id: UUID) -> None:
+def note_finished(session: AsyncSession, generation: Generation) -> None:
     """Say that the transaction of `session` finishes a generation."""
-    session.info.setdefault(_FINISHED, []).append(generation_id)
+    session.info.setdefault(_FINISHED, []).append(generation)
 
 
 class Finishes:
@@ -63,7 +63,7 @@ class Finishes:
     def __init__(self, bus: Bus) -> None:
         """Nothing is heard before `start`."""
         self._bus = bus
-        self._expected: dict[UUID, set[asyncio.Future[None]]] = {}
+        self._expected: dict[UUID, set[asyncio.Future[Generation | None]]] = {}
         self._subscriptions: list[Subscription] = []
 
     async def start(self) -> None:
@@ -77,23 +77,23 @@ class Finishes:
 
     async def after_commit(self, session: AsyncSession) -> None:
         """Tell those who wait in this process at once, without the way over the broker."""
-        for generation_id in session.info.pop(_FINISHED, ()):
-            self._tell(generation_id)
+        for generation in session.info.pop(_FINISHED, ()):
+            self._tell(generation.id, generation)
 
     async def _hear(self, message: Msg) -> None:
         generation_id = parse_id((message.headers or {}).get("ce-subject", ""))
         if generation_id is not None:
-            self._tell(generation_id)
+            self._tell(generation_id, None)
 
-    def _tell(self, generation_id: UUID) -> None:
+    def _tell(self, generation_id: UUID, generation: Generation | None) -> None:
         for waiting in self._expected.get(generation_id, ()):
             if not waiting.done():
-                waiting.set_result(None)
+                waiting.set_result(generation)
 
     @contextmanager
-    def expecting(self, generation_id: UUID) -> Iterator[asyncio.Future[None]]:
-        """Yield a future that is done when the generation is finished."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def expecting(self, generation_id: UUID) -> Iterator[asyncio.Future[Generation | None]]:
+        """Yield a future that is done when the generation is finished, with the generation if this process knows it."""
+        future: asyncio.Future[Generation | None] = asyncio.get_running_loop().create_future()
         self._expected.setdefault(generation_id, set()).add(future)
         try:
             yield future

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -20,7 +19,6 @@ from services.generation.usecases import Deps
 
 router = APIRouter()
 
-_PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNORECASE)
 RETRY_AFTER_SECONDS = 1
 
 
@@ -115,11 +113,6 @@ def _view(generation: domain.Generation) -> GenerationView:
     )
 
 
-def _wait_seconds(prefer: str | None) -> int:
-    match = _PREFER_WAIT.search(prefer or "")
-    return min(int(match[1]), domain.WAIT_MAX_SECONDS) if match else 0
-
-
 def _id(text: str) -> UUID:
     parsed = parse_id(text)
     if parsed is None:
@@ -141,11 +134,10 @@ async def create_generation(
     if voice_id is None:
         raise domain.UnknownVoice
     request = domain.Request(**(new.model_dump() | {"voice_id": voice_id}))
-    generation = await usecases.request_generation(deps, caller, request, idempotency_key)
-    seconds = _wait_seconds(prefer)
+    seconds = domain.wait_seconds(prefer)
+    generation = await usecases.request_generation(deps, caller, request, idempotency_key, wait_seconds=seconds)
     if seconds:
         response.headers["Preference-Applied"] = f"wait={seconds}"
-        generation = await usecases.wait_until_finished(deps, caller, generation, seconds)
     response.headers["Location"] = f"/v1/generations/{generation.id}"
     if generation.status == "completed":
         response.status_code = HTTP_201_CREATED

@@ -59,7 +59,7 @@ async def complete_generations(session: AsyncSession, events: Sequence[AudioStor
         completed = usecases.completed_event(generation)
         completed.size_bytes = cause.size_bytes
         outbox.add(session, completed, cause=cause)
-        note_finished(session, generation.id)
+        note_finished(session, generation)
 
 
 @projection(AudioRejected)
@@ -72,7 +72,6 @@ async def fail_generations(session: AsyncSession, events: Sequence[AudioRejected
                 generation_id, UUID(event.org_id), "audio_rejected", event.reason, event.rejected_at.ToDatetime()
             )
             outbox.add(session, failed, cause=event)
-            note_finished(session, generation_id)
 
 
 CONSUMERS = declared("generation", sys.modules[__name__])

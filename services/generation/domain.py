@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from uuid import UUID
 TEXT_MAX_LENGTH = 5000
 """Characters (code points) of one interactive request; from the platform's data model."""
 WAIT_MAX_SECONDS = 60
+_PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNORECASE)
 SAMPLING_PARAMETERS = ("temperature", "top_p", "top_k", "repetition_penalty")
 
 Status = Literal["pending", "processing", "completed", "failed"]
@@ -139,6 +141,12 @@ def may_be_on_its_way(voice_id: UUID, now: datetime, grace: timedelta = timedelt
         return False
     made = datetime.fromtimestamp((voice_id.int >> 80) / 1000, tz=UTC)
     return abs(now - made) <= grace
+
+
+def wait_seconds(prefer: str | None) -> int:
+    """Return for how long a client is willing to wait, by its `Prefer` header (RFC 7240), at most WAIT_MAX_SECONDS."""
+    match = _PREFER_WAIT.search(prefer or "")
+    return min(int(match[1]), WAIT_MAX_SECONDS) if match else 0
 
 
 def audio_of(generation: Generation) -> Generation:

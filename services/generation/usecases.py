@@ -27,8 +27,8 @@ from services.generation.adapters import Finishes, Quota
 VOICE_GRACE_SECONDS = 2.0
 """How long a request waits for a brand-new voice to become known here."""
 VOICE_POLL_SECONDS = 0.05
-WAIT_POLL_SECONDS = (0.05, 0.1, 0.2, 0.5)
-"""How long a lost notice can delay the answer to a waiting client: little at first, then the last value."""
+WAIT_POLL_SECONDS = 0.5
+"""How long a lost notice can delay the answer to a waiting client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,33 @@ class Deps:
 
 
 async def request_generation(
-    deps: Deps, caller: Caller, request: domain.Request, idempotency_key: str | None
+    deps: Deps, caller: Caller, request: domain.Request, idempotency_key: str | None, *, wait_seconds: float = 0
 ) -> domain.Generation:
-    """Accept a request for speech: reserve its characters, then write it with its event in one transaction.
+    """Accept a request for speech, and return it once it is finished or as it is after `wait_seconds`.
 
     The same idempotency key gives the same generation. Raises UnknownVoice, QuotaExceeded,
     IdempotencyConflict, and Unavailable when the quota cannot be asked.
     """
+    generation_id = new_id()
+    # Listening begins before anything can finish.
+    with deps.finishes.expecting(generation_id) as finished:
+        generation = await _request(deps, caller, request, idempotency_key, generation_id)
+        if wait_seconds and generation.id == generation_id:
+            return await _wait(deps, caller, generation, finished, wait_seconds)
+    if wait_seconds:
+        with deps.finishes.expecting(generation.id) as finished:
+            return await _wait(deps, caller, generation, finished, wait_seconds)
+    return generation
+
+
+async def _request(
+    deps: Deps, caller: Caller, request: domain.Request, idempotency_key: str | None, generation_id: UUID
+) -> domain.Generation:
+    """Reserve the characters, then write the request with its event in one transaction."""
     earlier = await _asked_before(deps, caller, request, idempotency_key)
     if earlier is not None:
         return earlier
     voice = await _find_voice(deps, caller, request.voice_id)
-    generation_id = new_id()
     await deps.quota.reserve(caller.org_id, generation_id, request.characters)
     try:
         return await _accept(deps, caller, request, voice, generation_id, idempotency_key)
@@ -131,24 +146,33 @@ def requested_event(generation: domain.Generation, voice: domain.Voice, now: dat
     )
 
 
-async def wait_until_finished(
-    deps: Deps, caller: Caller, generation: domain.Generation, seconds: float
+async def _wait(
+    deps: Deps,
+    caller: Caller,
+    generation: domain.Generation,
+    finished: asyncio.Future[domain.Generation | None],
+    seconds: float,
 ) -> domain.Generation:
-    """Return the generation once it is finished, or as it is after `seconds`."""
+    """Return the generation once it is finished, or as it is after `seconds`; raises GenerationNotFound."""
     deadline = asyncio.get_running_loop().time() + seconds
-    polls = iter(WAIT_POLL_SECONDS)
-    with deps.finishes.expecting(generation.id) as finished:
-        while not generation.is_finished:
-            left = deadline - asyncio.get_running_loop().time()
-            if left <= 0:
-                break
-            await asyncio.wait({finished}, timeout=min(left, next(polls, WAIT_POLL_SECONDS[-1])))
-            async with deps.database.transaction(caller.org_id) as session:
-                current = await store.get_generation(session, caller.org_id, generation.id)
-            if current is None:
-                raise domain.GenerationNotFound
-            generation = current
+    while not generation.is_finished:
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            break
+        await asyncio.wait({finished}, timeout=min(left, WAIT_POLL_SECONDS))
+        told = finished.result() if finished.done() else None
+        generation = told or await _current(deps, caller, generation.id)
+        if finished.done():
+            finished = asyncio.get_running_loop().create_future()  # heard once; from here on only time counts
     return generation
+
+
+async def _current(deps: Deps, caller: Caller, generation_id: UUID) -> domain.Generation:
+    async with deps.database.transaction(caller.org_id) as session:
+        current = await store.get_generation(session, caller.org_id, generation_id)
+    if current is None:
+        raise domain.GenerationNotFound
+    return current
 
 
 async def delete_generation(database: Database, caller: Caller, generation_id: UUID, *, now: datetime) -> None:

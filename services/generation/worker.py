@@ -23,7 +23,12 @@ def main() -> None:
         deps = WorkerDeps(database=runtime.database, objects=objects, engine=engine, clock=lambda: datetime.now(UTC))
         app = create_app("worker", None, identity=None, problems={}, readiness=runtime.readiness)
         return Composition(
-            app=app, consumers=CONSUMERS, deps=deps, startup=[engine.start], closing=[engine.close, objects.close]
+            app=app,
+            consumers=CONSUMERS,
+            deps=deps,
+            startup=[engine.start],
+            closing=[engine.close, objects.close],
+            relays=False,
         )
 
     run("worker", settings, compose, outbox_of="generation")

@@ -28,7 +28,7 @@ def main() -> None:
             readiness=runtime.readiness,
             deps=deps,
         )
-        return Composition(app=app, consumers=CONSUMERS, deps=deps, relay_for="storage", closing=[objects.close])
+        return Composition(app=app, consumers=CONSUMERS, deps=deps, closing=[objects.close])
 
     run("storage", settings, compose)
 

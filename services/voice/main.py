@@ -38,7 +38,7 @@ def main() -> None:
             engine = EspeakEngine(min(MOST_ENGINE_PROCESSES, os.cpu_count() or 1))
             await seed_system_voices(deps, engine, SYSTEM_VOICES)
 
-        return Composition(app=app, relay_for="voice", startup=[seed], closing=[objects.close])
+        return Composition(app=app, startup=[seed], closing=[objects.close])
 
     run("voice", settings, compose)
 

@@ -10,7 +10,6 @@ import pytest
 
 from libs.ids import new_id
 from services.generation import domain
-from services.generation.api import _wait_seconds
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -96,4 +95,4 @@ def test_only_a_brand_new_voice_is_waited_for() -> None:
     ],
 )
 def test_prefer_wait_is_read_as_rfc_7240_writes_it(prefer: str | None, seconds: int) -> None:
-    assert _wait_seconds(prefer) == seconds
+    assert domain.wait_seconds(prefer) == seconds
