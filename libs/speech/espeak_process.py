@@ -19,11 +19,11 @@ import sys
 from time import perf_counter
 from typing import BinaryIO, cast
 
-from libs.speech.alignment import Phoneme, Word, align
+from libs.speech.alignment import align
 from libs.speech.encoding import Encoder, Mp3Encoder, WavEncoder
 from libs.speech.espeak_native import NATIVE_RATES, Espeak, Stretcher, TooLong, UnknownVoice
 from libs.speech.espeak_wire import PREFIX, Ready, Refused, Request, Spoken, pack_prefix
-from libs.speech.spoken_text import SpokenText, prepare
+from libs.speech.spoken_text import readable
 
 DEFAULT_RATE = 175
 """Words a minute that eSpeak NG speaks unless told otherwise."""
@@ -151,15 +151,16 @@ def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes,
     stretcher = None if stretch == 1.0 else espeak.stretcher(stretch)
     encoder = Mp3Encoder(espeak.sample_rate) if request["format"] == "mp3" else WavEncoder(espeak.sample_rate)
     output = _Output(encoder, stretcher)
-    spoken = prepare(text)
     most_samples = int(espeak.sample_rate * LONGEST_SECONDS * stretch)
     try:
-        words, phonemes, samples = espeak.speak(spoken.text, output.feed, most_samples=most_samples)
+        words, phonemes, samples = espeak.speak(readable(text), output.feed, most_samples=most_samples)
         audio = output.finish(int(espeak.sample_rate * SHORTEST_SECONDS))
     finally:
         if stretcher:
             stretcher.close()
-    times = _times(text, spoken, words, phonemes, samples, output.samples / espeak.sample_rate)
+    starts, ends = align(
+        text, words, phonemes, total_samples=samples, duration_seconds=output.samples / espeak.sample_rate
+    )
     header = Spoken(
         kind="spoken",
         characters=len(text),
@@ -169,7 +170,7 @@ def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes,
         encoding_seconds=output.encoding_seconds,
         applied={"rate": rate * stretch, "speed": rate * stretch / (request["rate"] or DEFAULT_RATE)},
     )
-    return header, times, audio
+    return header, array.array("d", starts + ends).tobytes(), audio
 
 
 def _split_speed(words_per_minute: float) -> tuple[int, float]:
@@ -178,15 +179,6 @@ def _split_speed(words_per_minute: float) -> tuple[int, float]:
     rate = min(max(round(words_per_minute), slowest), fastest)
     stretch = words_per_minute / rate
     return rate, 1.0 if abs(stretch - 1.0) < _SAME_SPEED else stretch
-
-
-def _times(
-    text: str, spoken: SpokenText, words: list[Word], phonemes: list[Phoneme], samples: int, seconds: float
-) -> bytes:
-    """Start times, then end times, of the text as sent, packed as doubles."""
-    placed = [word._replace(position=spoken.origin(word.position)) for word in words] if spoken.inserted else words
-    starts, ends = align(text, placed, phonemes, total_samples=samples, duration_seconds=seconds)
-    return array.array("d", starts).tobytes() + array.array("d", ends).tobytes()
 
 
 if __name__ == "__main__":
