@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -14,16 +13,15 @@ from sqlalchemy import (
     Column,
     DateTime,
     Double,
-    Insert,
     Integer,
     MetaData,
     Table,
     Text,
+    bindparam,
     delete,
     exists,
-    insert,
-    literal,
     select,
+    text,
 )
 from sqlalchemy import func as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -94,6 +92,31 @@ _REFUSALS = {
 }
 
 
+# As text: compiling the same statement from parts takes longer than the database takes to execute it.
+_INSERT_TRACK = text("""
+with track as (
+    insert into audio_tracks (
+        id, generation_id, org_id, object_key, text, duration_seconds, format, content_type, size_bytes, sha256,
+        sample_rate, metadata, created_at, updated_at
+    )
+    select
+        :id, :generation_id, :org_id, :object_key, :text, :duration_seconds, :format, :content_type, :size_bytes,
+        :sha256, :sample_rate, :metadata, :now, :now
+    where not exists (select from deleted_generations where generation_id = :generation_id)
+    on conflict (generation_id) do nothing
+    returning id, org_id, duration_seconds
+)
+insert into audio_alignments (id, track_id, org_id, duration_seconds, characters, start_times, end_times)
+select :alignment_id, id, org_id, duration_seconds, :characters, :start_times, :end_times from track
+returning id
+""").bindparams(
+    *(bindparam(column.name, type_=column.type) for column in tracks.c if not column.name.endswith("_at")),
+    *(bindparam(name, type_=alignments.c[name].type) for name in ("characters", "start_times", "end_times")),
+    bindparam("alignment_id", type_=_uuid),
+    bindparam("now", type_=DateTime(timezone=True)),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """A deleted generation: the objects that have to go with it, and how many bytes its track had."""
@@ -112,18 +135,7 @@ async def insert_track(session: AsyncSession, audio: RenderedAudio, *, track_id:
 
     Raises AudioRefused when the database's constraints forbid it; the transaction is lost then.
     """
-    try:
-        return (await session.execute(_insert_track(audio, track_id, now))).first() is not None
-    except IntegrityError as error:
-        constraint = _constraint_of(error)
-        if constraint not in _REFUSALS:
-            raise
-        # Without its cause: the database's message repeats the row, text and all.
-        raise AudioRefused(_REFUSALS[constraint]) from None
-
-
-def _insert_track(audio: RenderedAudio, track_id: UUID, now: datetime) -> Insert:
-    row: dict[str, Any] = {  # Any: a value a column
+    row = {
         "id": track_id,
         "generation_id": audio.generation_id,
         "org_id": audio.org_id,
@@ -136,29 +148,20 @@ def _insert_track(audio: RenderedAudio, track_id: UUID, now: datetime) -> Insert
         "sha256": audio.sha256,
         "sample_rate": audio.sample_rate,
         "metadata": {"model_id": audio.model_id},
-        "created_at": now,
-        "updated_at": now,
+        "now": now,
+        "alignment_id": new_id(),
+        "characters": list(audio.text),
+        "start_times": list(audio.start_times),
+        "end_times": list(audio.end_times),
     }
-    wanted = select(*(literal(value, tracks.c[name].type) for name, value in row.items())).where(
-        ~exists().where(tombstones.c.generation_id == audio.generation_id)
-    )
-    track = (
-        upsert(tracks)
-        .from_select(list(row), wanted)
-        .on_conflict_do_nothing(index_elements=[tracks.c.generation_id])
-        .returning(tracks.c.id, tracks.c.org_id, tracks.c.duration_seconds)
-        .cte("track")
-    )
-    aligned = select(
-        literal(new_id(), _uuid),
-        track.c.id,
-        track.c.org_id,
-        track.c.duration_seconds,
-        literal(list(audio.text), ARRAY(Text)),
-        literal(list(audio.start_times), ARRAY(Double)),
-        literal(list(audio.end_times), ARRAY(Double)),
-    )
-    return insert(alignments).from_select([column.name for column in alignments.c], aligned).returning(alignments.c.id)
+    try:
+        return (await session.execute(_INSERT_TRACK, row)).first() is not None
+    except IntegrityError as error:
+        constraint = _constraint_of(error)
+        if constraint not in _REFUSALS:
+            raise
+        # Without its cause: the database's message repeats the row, text and all.
+        raise AudioRefused(_REFUSALS[constraint]) from None
 
 
 def _constraint_of(error: IntegrityError) -> str:

@@ -11,26 +11,13 @@ from libs.outbox import schema as outbox_schema
 revision = "0001"
 down_revision = None
 
-_FUNCTIONS = (
-    """
-    create function ends_follow_starts(start_times double precision[], end_times double precision[]) returns boolean
-    language sql immutable parallel safe as $$
-        select coalesce(bool_and(ending >= beginning), true)
-        from unnest(start_times, end_times) as t (beginning, ending)
-    $$
-    """,
-    # The first one is compared with zero: nothing is heard before the audio begins.
-    """
-    create function starts_are_ordered(start_times double precision[]) returns boolean
-    language sql immutable parallel safe as $$
-        select coalesce(bool_and(beginning >= before), true)
-        from (
-            select beginning, lag(beginning, 1, 0.0::double precision) over (order by place) as before
-            from unnest(start_times) with ordinality as t (beginning, place)
-        ) as neighbours
-    $$
-    """,
-)
+_ENDS_FOLLOW_STARTS = """
+create function ends_follow_starts(start_times double precision[], end_times double precision[]) returns boolean
+language sql immutable parallel safe as $$
+    select coalesce(bool_and(ending >= beginning), true)
+    from unnest(start_times, end_times) as t (beginning, ending)
+$$
+"""
 
 _TABLES = (
     """
@@ -78,7 +65,7 @@ _TABLES = (
             and array_position(end_times, null) is null
         ),
         constraint alignment_ends check (ends_follow_starts(start_times, end_times)),
-        constraint alignment_starts check (starts_are_ordered(start_times)),
+        constraint alignment_starts check (start_times = array_sort(start_times) and 0 <= all (start_times)),
         constraint alignment_duration check (duration_seconds >= all (end_times))
     )
     """,
@@ -102,7 +89,7 @@ def upgrade() -> None:
         *inbox.SCHEMA,
         *outbox_schema.SCHEMA,
         TOUCH_FUNCTION,
-        *_FUNCTIONS,
+        _ENDS_FOLLOW_STARTS,
         *_TABLES,
         *isolate("audio_tracks"),
         *isolate("audio_alignments"),
@@ -118,7 +105,6 @@ def downgrade() -> None:
         "drop table deleted_generations",
         "drop table audio_alignments",
         "drop table audio_tracks",
-        "drop function starts_are_ordered(double precision[])",
         "drop function ends_follow_starts(double precision[], double precision[])",
         "drop function touch_updated_at()",
         *outbox_schema.DROP_SCHEMA,
