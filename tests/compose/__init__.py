@@ -1,0 +1,1 @@
+"""The containers, built and booted for real, doing the main job."""
