@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,26 +16,26 @@ from pathlib import Path
 from deploy.compose.shares import SHARES
 from deploy.embedded.credentials import ensure_secrets, read_secret
 from deploy.embedded.home import write_atomically
+from deploy.embedded.processes import Account
 from deploy.embedded.programs import NATS_USERS
 
-ACCOUNT = 10001
-"""The user and group as which containers run, but for PostgreSQL's: deploy/Dockerfile makes it."""
-POSTGRES_ACCOUNT = 999
-"""The user `postgres` of PostgreSQL's images for Debian. Others read their secret as root, before they become it."""
+ACCOUNT = Account(10001, 10001)
+"""As whom containers run, but for PostgreSQL's: deploy/Dockerfile makes it."""
+POSTGRES_ACCOUNT = Account(999, 999)
+"""`postgres` in PostgreSQL's images for Debian. Others read their secret as root, before they become theirs."""
 
 _HERE = Path(__file__).parent
 
 
-def main(volumes: Path) -> None:
+def main(volumes: Path, account: Account = ACCOUNT, postgres_account: Account = POSTGRES_ACCOUNT) -> None:
     vault = volumes / "secrets"
-    os.chown(vault, 0, 0)
     vault.chmod(0o700)
     is_new = not any(vault.iterdir())
     ensure_secrets(vault)
     for container, files in all_shares(vault).items():
-        _hand_over(volumes / "shares" / container, files, POSTGRES_ACCOUNT if container == "postgres" else ACCOUNT)
+        _hand_over(volumes / "shares" / container, files, postgres_account if container == "postgres" else account)
     for folder in (volumes / "data").iterdir():
-        shutil.chown(folder, ACCOUNT, ACCOUNT)
+        os.chown(folder, account.uid, account.gid)
         folder.chmod(0o700)
     print("made new secrets and handed them out" if is_new else "handed out the secrets that were there", flush=True)
 
@@ -60,7 +59,7 @@ def _s3_identities(vault: Path) -> str:
     return json.dumps({"identities": [{"name": "antiphon", "credentials": [keys], "actions": actions}]})
 
 
-def _hand_over(folder: Path, files: Mapping[str, str], account: int) -> None:
+def _hand_over(folder: Path, files: Mapping[str, str], account: Account) -> None:
     """Make `folder` hold these files and no others; what is right already is not replaced, for it may be being read."""
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_file() and str(path.relative_to(folder)) not in files:
@@ -71,7 +70,7 @@ def _hand_over(folder: Path, files: Mapping[str, str], account: int) -> None:
         if not path.is_file() or path.read_text() != content:
             write_atomically(path, content, mode=0o600)
     for path in (folder, *folder.rglob("*")):
-        shutil.chown(path, account, account)
+        os.chown(path, account.uid, account.gid)
         path.chmod(0o700 if path.is_dir() else 0o600)
 
 
