@@ -16,6 +16,8 @@ import os
 import select
 import signal
 import sys
+import threading
+from queue import Queue
 from time import perf_counter
 from typing import BinaryIO, cast
 
@@ -34,37 +36,69 @@ SHORTEST_SECONDS = 0.2
 LONGEST_SECONDS = 7200
 """Bounds the memory of a job. 5,000 characters of Chinese at a quarter of the speed take 80 minutes."""
 
+_PIECES_AHEAD = 64
+"""Pieces of half a second or less that may wait to be encoded."""
+
 _SAME_SPEED = 0.015  # a residue that is not worth stretching
 
 
 class _Output:
-    """Where the speech of one job goes: through the stretcher if one is needed, into the encoder, timing it."""
+    """Where the speech of one job goes: through the stretcher if one is needed, into the encoder.
+
+    Encoding takes twice as long as speaking and both let go of the interpreter, so the encoder has a thread of its
+    own. The pieces that wait for it are bounded, and with them the memory.
+    """
 
     def __init__(self, encoder: Encoder, stretcher: Stretcher | None) -> None:
         self._encoder = encoder
         self._stretcher = stretcher
+        self._pieces: Queue[bytes | None] = Queue(maxsize=_PIECES_AHEAD)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._encode, daemon=True)
+        self._thread.start()
         self.samples = 0
-        self.encoding_seconds = 0.0
+        self.waited_seconds = 0.0
+        """How long speaking had to wait for the encoder."""
 
     def feed(self, pcm: bytes) -> None:
-        self._encode(self._stretcher.feed(pcm) if self._stretcher else pcm)
+        self._put(self._stretcher.feed(pcm) if self._stretcher else pcm)
 
-    def finish(self, least_samples: int) -> bytes | memoryview:
-        """The encoded file, filled up with silence to `least_samples`."""
+    def end(self, least_samples: int) -> None:
+        """Take no more, and fill up with silence to `least_samples`."""
         if self._stretcher:
-            self._encode(self._stretcher.finish())
-        self._encode(bytes(2 * max(0, least_samples - self.samples)))
+            self._put(self._stretcher.finish())
+        self._put(bytes(2 * max(0, least_samples - self.samples)))
+
+    def finish(self) -> bytes | memoryview:
+        """The encoded file."""
         began = perf_counter()
+        self.close()
+        if self._failure is not None:
+            raise self._failure
         audio = self._encoder.finish()
-        self.encoding_seconds += perf_counter() - began
+        self.waited_seconds += perf_counter() - began
         return audio
 
-    def _encode(self, pcm: bytes) -> None:
+    def close(self) -> None:
+        """End the thread; what it has got is encoded first."""
+        if self._thread.is_alive():
+            self._pieces.put(None)
+            self._thread.join()
+
+    def _put(self, pcm: bytes) -> None:
         if pcm:
             began = perf_counter()
-            self._encoder.feed(pcm)
+            self._pieces.put(pcm)
             self.samples += len(pcm) // 2
-            self.encoding_seconds += perf_counter() - began
+            self.waited_seconds += perf_counter() - began
+
+    def _encode(self) -> None:
+        while (pcm := self._pieces.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._encoder.feed(pcm)
+                except Exception as failure:  # noqa: BLE001, `finish` raises it where it is looked for
+                    self._failure = failure
 
 
 def main() -> None:
@@ -102,7 +136,7 @@ def _warm_up(espeak: Espeak) -> None:
     espeak.set_parameters(rate=DEFAULT_RATE, pitch=None, pitch_range=None, volume=None, word_gap=None)
     output = _Output(Mp3Encoder(espeak.sample_rate), None)
     espeak.speak("a", output.feed, most_samples=espeak.sample_rate * LONGEST_SECONDS)
-    output.finish(0)
+    output.finish()
 
 
 def _receive(requests: BinaryIO) -> tuple[Request, str] | None:
@@ -154,20 +188,22 @@ def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes,
     most_samples = int(espeak.sample_rate * LONGEST_SECONDS * stretch)
     try:
         words, phonemes, samples = espeak.speak(readable(text), output.feed, most_samples=most_samples)
-        audio = output.finish(int(espeak.sample_rate * SHORTEST_SECONDS))
+        output.end(int(espeak.sample_rate * SHORTEST_SECONDS))
+        starts, ends = align(
+            text, words, phonemes, total_samples=samples, duration_seconds=output.samples / espeak.sample_rate
+        )
+        audio = output.finish()
     finally:
+        output.close()
         if stretcher:
             stretcher.close()
-    starts, ends = align(
-        text, words, phonemes, total_samples=samples, duration_seconds=output.samples / espeak.sample_rate
-    )
     header = Spoken(
         kind="spoken",
         characters=len(text),
         sample_rate=espeak.sample_rate,
         samples=output.samples,
-        synthesis_seconds=perf_counter() - began - output.encoding_seconds,
-        encoding_seconds=output.encoding_seconds,
+        synthesis_seconds=perf_counter() - began - output.waited_seconds,
+        encoding_seconds=output.waited_seconds,
         applied={"rate": rate * stretch, "speed": rate * stretch / (request["rate"] or DEFAULT_RATE)},
     )
     return header, array.array("d", starts + ends).tobytes(), audio
