@@ -28,7 +28,7 @@ async def _deps(request: Request) -> Deps:
 
 DepsOf = Annotated[Deps, Depends(_deps)]
 
-PlainText = BeforeValidator(domain.plain_text, json_schema_input_type=str)
+PlainText = BeforeValidator(domain.plain_text)
 LanguageTag = Annotated[str, AfterValidator(domain.language_tag)]
 
 
@@ -141,7 +141,8 @@ async def get_voice(voice_id: str, caller: CallerOf, deps: DepsOf) -> VoiceView:
     return _view(await _get(deps, caller, voice_id))
 
 
-@router.api_route("/v1/voices/{voice_id}/audio", methods=["GET", "HEAD"])
+@router.head("/v1/voices/{voice_id}/audio", include_in_schema=False)
+@router.get("/v1/voices/{voice_id}/audio")
 async def get_audio(voice_id: str, caller: CallerOf, deps: DepsOf) -> Response:
     """Play a voice: a spoken preview of a system voice, the recording of a custom one."""
     voice = await _get(deps, caller, voice_id)
@@ -150,7 +151,8 @@ async def get_audio(voice_id: str, caller: CallerOf, deps: DepsOf) -> Response:
     return handover("storage", f"/internal/objects/{voice.object_key}")
 
 
-_FORM_SCHEMA = NewVoiceForm.model_json_schema()
+_FORM_SCHEMA = NewVoiceForm.model_json_schema(ref_template="#/components/schemas/{model}")
+del _FORM_SCHEMA["$defs"]  # the answers define the same names
 _FORM_SCHEMA["properties"]["file"] = {"type": "string", "format": "binary", "title": "File"}
 _FORM_SCHEMA["required"] = ["name", "file"]
 
