@@ -104,7 +104,7 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Where the time of one job went, in seconds: waiting for an engine, speaking, and what encoding took beyond that."""
+    """Where the time of one job went, in seconds: waiting for an engine, speaking, what encoding took beyond that."""
 
     queue_seconds: float
     synthesis_seconds: float

@@ -92,6 +92,7 @@ attempts = Table(
 )
 
 _VISIBLE = [generations.c[name] for name in Generation.__slots__]
+_INSERT_GENERATION = insert(generations).returning(*_VISIBLE)
 
 
 def _generation(row: Row[Any]) -> Generation:
@@ -164,30 +165,26 @@ async def insert_generation(
     now: datetime,
 ) -> Generation:
     """Write a new, pending generation."""
-    statement = (
-        insert(generations)
-        .values(
-            id=generation_id,
-            org_id=org_id,
-            voice_id=request.voice_id,
-            voice_name=voice.name,
-            text=request.text,
-            characters=request.characters,
-            temperature=request.temperature,
-            top_p=request.top_p,
-            top_k=request.top_k,
-            repetition_penalty=request.repetition_penalty,
-            speed=request.speed,
-            format=request.format,
-            model_id=voice.engine,
-            idempotency_key=idempotency_key,
-            request_hash=request.fingerprint(),
-            created_at=now,
-            updated_at=now,
-        )
-        .returning(*_VISIBLE)
-    )
-    return _generation((await session.execute(statement)).one())
+    row = {
+        "id": generation_id,
+        "org_id": org_id,
+        "voice_id": request.voice_id,
+        "voice_name": voice.name,
+        "text": request.text,
+        "characters": request.characters,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "top_k": request.top_k,
+        "repetition_penalty": request.repetition_penalty,
+        "speed": request.speed,
+        "format": request.format,
+        "model_id": voice.engine,
+        "idempotency_key": idempotency_key,
+        "request_hash": request.fingerprint(),
+        "created_at": now,
+        "updated_at": now,
+    }
+    return _generation((await session.execute(_INSERT_GENERATION, row)).one())
 
 
 async def get_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Generation | None:
