@@ -31,8 +31,9 @@ class Settings(ResourceSettings):
     embedding_key_file: Path | None = None
     embedding_shorten: bool = False
     """Ask the provider for vectors shorter than its model's own, where the model can (text-embedding-3)."""
-    search_exact_chunks: int = Field(default=10_000, ge=0)
-    """Up to this many chunks of an organisation are all compared; beyond, the approximate index is searched."""
+    search_exact_chunks: int = Field(default=20_000, ge=0, lt=2**31 - 1)
+    """Up to this many chunks of an organisation are all compared, which takes 1.5 ms a thousand; beyond, the
+    approximate index is searched, which takes longer the smaller the organisation's share is."""
 
     @model_validator(mode="after")
     def _provider_is_complete(self) -> Self:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, Null, Select, and_, cast, func, null, or_, select
+from sqlalchemy import ColumnElement, Double, Select, Text, and_, cast, column, func, null, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.embedding.domain import Hit, SourceType
-from services.embedding.store.tables import chunks, documents, half_vector
+from services.embedding.store.tables import UUID_TYPE, chunks, documents, half_vector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,16 +32,14 @@ class Scope:
     org_id: UUID
     source_types: Sequence[SourceType] | None
 
-    def own(self) -> ColumnElement[bool]:
-        """The organisation's own chunks."""
-        return self._typed(chunks.c.org_id == self.org_id)
+    def condition(self) -> ColumnElement[bool]:
+        """What chunks have to fulfil."""
+        visible = or_(chunks.c.org_id == self.org_id, chunks.c.org_id.is_(None))
+        return and_(visible, chunks.c.source_type.in_(self.source_types)) if self.source_types else visible
 
-    def all(self) -> ColumnElement[bool]:
-        """Everybody's chunks too."""
-        return self._typed(or_(chunks.c.org_id == self.org_id, chunks.c.org_id.is_(None)))
-
-    def _typed(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-        return and_(condition, chunks.c.source_type.in_(self.source_types)) if self.source_types else condition
+    def types(self) -> ColumnElement[Sequence[str]]:
+        """As the database's functions take it; they see to the organisation themselves."""
+        return cast(self.source_types, ARRAY(Text))
 
 
 async def list_nearest(
@@ -52,13 +51,13 @@ async def list_nearest(
     nearest. `query` is a vector of length 1; score and similarity are the cosine.
     """
     await _plan_each(session)
-    counted = select(1).where(scope.own()).limit(exact_chunks + 1).subquery()
-    if (await session.execute(select(func.count()).select_from(counted))).scalar_one() > exact_chunks:
+    counted = select(func.count_chunks(exact_chunks + 1, scope.types()))
+    if (await session.execute(counted)).scalar_one() > exact_chunks:
         hits = await list_nearest_by_index(session, scope, query, limit)
         if len(hits) == limit:
             return hits
         # The index ends its scan early where most of what it meets is others'.
-    return await _list(session, _best(_measured(scope, query), limit))
+    return await _list_best(session, _measured(scope, query), limit, query)
 
 
 async def list_nearest_by_index(
@@ -77,7 +76,7 @@ async def list_nearest_by_index(
     }
     await _set(session, settings)
     nearest = _measured(scope, query).order_by(_distance(query)).limit(candidates)
-    hits = await _list(session, _best(nearest, limit))
+    hits = await _list_best(session, nearest, limit, query)
     await _set(session, {"enable_sort": "on"})
     return hits
 
@@ -89,27 +88,27 @@ async def list_worded(
 
     Those in whose chunk the words are dense and close come first. With a `query` vector, the hits have similarities.
     """
-    await _plan_each(session)
     wanted = func.websearch_to_tsquery("simple", words)
-    # 1: divided by 1 + the logarithm of the length.
-    rank = cast(func.ts_rank_cd(chunks.c.words, wanted, 1), Double)
-    similarity: ColumnElement[float] | Null = null() if query is None else 1 - _distance(query)
-    matching = select(chunks.c.id, chunks.c.document_id, rank.label("score"), similarity.label("similarity"))
-    return await _list(session, _best(matching.where(scope.all(), chunks.c.words.op("@@")(wanted)), limit))
+    columns = (column("id", UUID_TYPE), column("document_id", UUID_TYPE), column("score", Double))
+    matching = select(func.chunks_with_words(wanted, scope.types()).table_valued(*columns))
+    return await _list_best(session, matching, limit, query)
 
 
-def _measured(scope: Scope, query: NDArray[np.float32]) -> Select[Any]:  # Any: id, document_id, score, similarity
-    similarity = 1 - _distance(query)
-    columns = (chunks.c.id, chunks.c.document_id, similarity.label("score"), similarity.label("similarity"))
-    return select(*columns).where(scope.all())
+def _measured(scope: Scope, query: NDArray[np.float32]) -> Select[Any]:
+    return select(chunks.c.id, chunks.c.document_id, (1 - _distance(query)).label("score")).where(scope.condition())
 
 
 def _distance(query: NDArray[np.float32]) -> ColumnElement[float]:
     return chunks.c.embedding.op("<=>", return_type=Double())(half_vector(query))
 
 
-def _best(found: Select[Any], limit: int) -> Select[Any]:
-    """The `limit` best documents of the chunks found, as they are shown; equal ones in a fixed order."""
+async def _list_best(
+    session: AsyncSession,
+    found: Select[Any],  # Any: id, document_id and score of chunks
+    limit: int,
+    query: NDArray[np.float32] | None,
+) -> list[Hit]:
+    """The `limit` best documents of the chunks found, each by its best chunk; equal ones in a fixed order."""
     every = found.subquery("every")
     once = (
         select(every)
@@ -118,7 +117,8 @@ def _best(found: Select[Any], limit: int) -> Select[Any]:
         .subquery("once")
     )
     best = select(once).order_by(once.c.score.desc(), once.c.document_id).limit(limit).subquery("best")
-    return (
+    similarity: ColumnElement[Any] = null() if query is None else 1 - _distance(query)
+    statement = (
         select(
             documents.c.id.label("document_id"),
             documents.c.source_type,
@@ -126,16 +126,13 @@ def _best(found: Select[Any], limit: int) -> Select[Any]:
             documents.c.title,
             chunks.c.content.label("text"),
             best.c.score,
-            best.c.similarity,
+            similarity.label("similarity"),
         )
         .select_from(best)
         .join(chunks, chunks.c.id == best.c.id)
         .join(documents, documents.c.id == best.c.document_id)
         .order_by(best.c.score.desc(), best.c.document_id)
     )
-
-
-async def _list(session: AsyncSession, statement: Select[Any]) -> list[Hit]:
     return [Hit(**row._asdict()) for row in await session.execute(statement)]
 
 
