@@ -12,6 +12,7 @@ from pathlib import Path
 
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import write_atomically
+from deploy.embedded.seaweed import is_claimed_by_others
 
 # Below the range from which Linux (32768) and macOS (49152) take the local end of outgoing connections: a port in
 # that range may be gone in the moment a restarted server wants it back.
@@ -65,7 +66,7 @@ class Ports(Mapping[str, int]):
             self._held.pop().close()
 
     def _is_free(self, port: int, *, known: bool) -> bool:
-        if port in self._chosen.values():
+        if port in self._chosen.values() or is_claimed_by_others(port):
             return False
         # A port of the last run may still have closed connections that linger; for a new one there is no reason to
         # accept that, and the strict test also sees a reservation of a stack that is only just starting.

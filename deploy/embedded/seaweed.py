@@ -23,6 +23,14 @@ ADMIN_GRPC_PORT = "s3_admin_grpc"
 ADMIN_GRPC_DISTANCE = 10_000
 """The maintenance worker inside the server dials the admin port plus this, whatever the flags say."""
 
+_GRPC_PARTS = {
+    "s3_master_grpc": "master",
+    "s3_volume_grpc": "volume",
+    "s3_filer_grpc": "filer",
+    "s3_grpc": "s3",
+    ADMIN_GRPC_PORT: "admin",
+}
+
 _SYNC_EVERY_WRITE = "fs.configure -locationPrefix=/buckets/ -fsync=true -apply\n"
 
 
@@ -52,7 +60,7 @@ class SeaweedFS:
 
     async def prepare(self, _children: Children, /) -> None:
         self._data.mkdir(mode=0o700, exist_ok=True)
-        self._remove_sockets()
+        self.remove_sockets()
         credentials = {
             "accessKey": read_secret(self._home.secrets, "s3_access_key"),
             "secretKey": read_secret(self._home.secrets, "s3_secret_key"),
@@ -93,16 +101,12 @@ class SeaweedFS:
             self._synced.touch()
         await until_clear(self._lack_of_room, READY_SECONDS)
 
-    def _remove_sockets(self) -> None:
-        """A kill leaves its sockets. Those in /tmp, named by port, would mislead a server that is given that port."""
-        stale = [self._home.s3 / "filer.sock", self._home.s3 / "s3.sock"]
-        stale += [
-            Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock")  # noqa: S108, its choice, not ours
-            for part in ("master", "volume", "filer", "s3", "admin")
-            for port in self._ports.values()
-        ]
-        for path in stale:
+    def remove_sockets(self) -> None:
+        """Remove what a kill leaves: whichever server is given the port later would take it for its own."""
+        for path in (self._home.s3 / "filer.sock", self._home.s3 / "s3.sock"):
             path.unlink(missing_ok=True)
+        for name, part in _GRPC_PARTS.items():
+            _socket_file(part, self._ports[name]).unlink(missing_ok=True)
 
     async def _lack_of_room(self) -> str | None:
         """Every write fails until the volume server has reported itself to the master."""
@@ -136,3 +140,15 @@ class SeaweedFS:
         }
         environment |= {key.upper(): read_secret(self._home.secrets, key) for key in WEED_KEYS}
         return Command([str(find_binary("weed")), *arguments], environment, cwd=self._home.s3, stdin=stdin)
+
+
+def is_claimed_by_others(port: int) -> bool:
+    """Whether a SeaweedFS of another account left a socket in /tmp for this port, which this account cannot remove."""
+    if os.geteuid() == 0:
+        return False
+    files = [_socket_file(part, port) for part in _GRPC_PARTS.values()]
+    return any(file.exists() and file.lstat().st_uid != os.geteuid() for file in files)
+
+
+def _socket_file(part: str, port: int) -> Path:
+    return Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock")  # noqa: S108, the server's choice, not ours

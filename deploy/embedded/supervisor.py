@@ -59,6 +59,7 @@ class Supervisor:
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._children = Children()
         self._ports = Ports(home.ports_file)
+        self._s3 = SeaweedFS(home, self._ports)
         self._launcher: Launcher = choose_launcher(home, self._children, [program.module for program in programs])
         self._keepers: dict[str, Keeper] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -91,11 +92,7 @@ class Supervisor:
     async def _start(self, when_ready: Callable[[], Awaitable[None]]) -> None:
         self._prepare()
         await self._launcher.open()
-        servers: list[Server] = [
-            Postgres(self._home, self._ports),
-            Nats(self._home, self._ports),
-            SeaweedFS(self._home, self._ports),
-        ]
+        servers: list[Server] = [Postgres(self._home, self._ports), Nats(self._home, self._ports), self._s3]
         await self._keep_all([self._server_unit(server) for server in servers])
         for program in self._programs:
             if program.kind == "once":
@@ -204,6 +201,8 @@ class Supervisor:
             await self._stop_keepers([keeper for keeper in services if keeper.unit.stop_rank == rank])
         await self._launcher.close()
         await self._stop_keepers(servers)
+        if servers:
+            self._s3.remove_sockets()
         await self._children.end_all(_SWEEP_SECONDS)
         self._ports.close()
         if self._state:  # otherwise the record is of an earlier run, and still needed

@@ -18,8 +18,10 @@ import pytest
 
 from deploy.embedded import leftovers
 from deploy.embedded.home import Home
+from deploy.embedded.ports import read_ports
 from deploy.embedded.processes import is_running
 from deploy.embedded.record import ProcessRecord, StackRecord, read_record
+from deploy.embedded.seaweed import SeaweedFS
 from tests.support.polling import eventually
 
 
@@ -99,6 +101,8 @@ class StandinStack:
         for leftover in leftovers.find_leftovers(self.home.path, record.pids() if record else ()):
             with suppress(ProcessLookupError):
                 os.kill(leftover.pid, signal.SIGKILL)
+        if ports := read_ports(self.home.ports_file):
+            SeaweedFS(self.home, ports).remove_sockets()
 
 
 def free_port() -> int:
