@@ -10,11 +10,13 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from nats.js.api import DeliverPolicy
 from sqlalchemy.engine import make_url
 
 from libs.database import Database
 from libs.messaging import Bus, Consumers, connect, inbox
 from libs.messaging.provision import provision
+from libs.messaging.topology import durables
 from libs.outbox import OutboxHook, Relay, wake_subject
 from libs.outbox import schema as outbox_schema
 from tests.support.servers import Servers
@@ -70,6 +72,7 @@ async def scratch(servers: Servers) -> AsyncIterator[Scratch]:
     await admin.close()
     bus = await connect(servers.nats("provisioner"), "test")
     url = str(make_url(servers.postgres_url).set(username="antiphon", database=name))
+    await provision(bus.jetstream, [])
     connection = await asyncpg.connect(url, password=password)
     for statement in (*inbox.SCHEMA, *outbox_schema.SCHEMA):
         await connection.execute(statement)
@@ -91,9 +94,13 @@ def group() -> str:
 
 @pytest.fixture
 def provisioned(scratch: Scratch) -> Callable[[Consumers], object]:
-    """Call and await it with consumers to have their durables, which then see only what comes later."""
+    """Call and await it with consumers to have their durables, which see only what comes later.
+
+    All tests share the streams: a durable from the beginning would be given other tests' events.
+    """
 
     async def ensure(consumers: Consumers) -> None:
-        await provision(scratch.bus.jetstream, [consumers])
+        for stream, config in durables([consumers]):
+            await scratch.bus.jetstream.add_consumer(stream, config.evolve(deliver_policy=DeliverPolicy.NEW))
 
     return ensure

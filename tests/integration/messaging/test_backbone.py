@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import pytest
-from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg
+from nats.js.api import RawStreamMsg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +16,7 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceDelet
 from libs.ids import new_id
 from libs.messaging import Consumers, Delivery, Permanent, Projection, RetryPolicy, Work, projection, work
 from libs.messaging.projections import ProjectionRunner
-from libs.messaging.topology import DEAD_LETTERS, projection_durable, work_durable
+from libs.messaging.topology import DEAD_LETTERS, projection_durable
 from libs.messaging.works import WorkRunner
 from tests.integration.messaging.conftest import SERVICE, Scratch
 from tests.support.polling import eventually
@@ -216,20 +216,6 @@ def job(*, fails: Callable[[str, int], Exception | None], concurrency: int = 4) 
     return do
 
 
-async def _only_new(scratch: Scratch, consumers: Consumers) -> None:
-    """Durables that begin now: the stream holds what other tests wrote."""
-    for one in consumers.works:
-        await scratch.bus.jetstream.add_consumer(
-            STREAM,
-            ConsumerConfig(
-                durable_name=work_durable(consumers.group, one),
-                filter_subjects=[one.event.subject],
-                deliver_policy=DeliverPolicy.NEW,
-                ack_wait=one.policy.ack_wait,
-            ),
-        )
-
-
 async def test_work_is_retried_later_and_what_cannot_work_is_buried(
     scratch: Scratch, group: str, provisioned: Provisioned
 ) -> None:
@@ -240,10 +226,9 @@ async def test_work_is_retried_later_and_what_cannot_work_is_buried(
             return RuntimeError("never")
         return Permanent("no use") if name == "permanent" else None
 
-    await provisioned(Consumers(group))
     jobs = Jobs()
     consumers = Consumers(group, works=(job(fails=fails),))
-    await _only_new(scratch, consumers)
+    await provisioned(consumers)
     runner = WorkRunner(scratch.servers.nats("provisioner"), consumers, jobs)
     await runner.start()
     try:
@@ -266,10 +251,9 @@ async def test_work_is_retried_later_and_what_cannot_work_is_buried(
 async def test_jobs_run_side_by_side_without_waiting_for_a_full_batch(
     scratch: Scratch, group: str, provisioned: Provisioned
 ) -> None:
-    await provisioned(Consumers(group))
     jobs = Jobs()
     consumers = Consumers(group, works=(job(fails=lambda _name, _tries: None, concurrency=4),))
-    await _only_new(scratch, consumers)
+    await provisioned(consumers)
     runner = WorkRunner(scratch.servers.nats("provisioner"), consumers, jobs)
     await runner.start()
     try:
