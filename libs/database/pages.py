@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -36,12 +36,12 @@ class Cursor:
         try:
             at, row_id = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             moment = datetime.fromisoformat(at)
-            identifier = UUID(row_id)
-        except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+            if moment.tzinfo is None:
+                raise InvalidCursor(text)
+            # Now, rather than in the database, for a moment that has no equivalent in UTC.
+            return cls(at=moment.astimezone(UTC), id=UUID(row_id))
+        except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
             raise InvalidCursor(text) from error
-        if moment.tzinfo is None:
-            raise InvalidCursor(text)
-        return cls(at=moment, id=identifier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ from yarl import URL
 SIGNATURE_LIFETIME = timedelta(minutes=15)
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5, sock_read=20)
 CHUNK_BYTES = 64 * 1024
+LARGE_BYTES = 256 * 1024
+"""From here on hashing takes longer than a millisecond, and goes to a thread."""
 
 
 class ObjectMissing(Exception):
@@ -82,12 +85,13 @@ class ObjectStore:
 
         The store checks the MD5 that goes along. Raises ObjectStoreUnavailable.
         """
-        md5 = hashlib.md5(content, usedforsecurity=False).digest()
-        headers = {"Content-Type": content_type, "Content-MD5": b64encode(md5).decode()}
-        async with self._request("PUT", key, data=content, headers=headers) as response:
+        large = len(content) > LARGE_BYTES
+        md5, sha256 = await asyncio.to_thread(_digests, content) if large else _digests(content)
+        headers = {"Content-Type": content_type, "Content-MD5": md5}
+        async with self._request("PUT", key, data=io.BytesIO(content), headers=headers) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing an object was answered {response.status}")
-        return hashlib.sha256(content).hexdigest()
+        return sha256
 
     async def get(self, key: str) -> bytes:
         """Return an object's content; raises ObjectMissing or ObjectStoreUnavailable."""
@@ -156,7 +160,7 @@ class ObjectStore:
 
     @asynccontextmanager
     async def _request(
-        self, method: str, key: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None
+        self, method: str, key: str, *, data: io.BytesIO | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False)
@@ -168,3 +172,9 @@ class ObjectStore:
         except (aiohttp.ClientError, TimeoutError) as error:
             # The signed URL must not reach a log.
             raise ObjectStoreUnavailable(f"the object store cannot be reached: {type(error).__name__}") from None
+
+
+def _digests(content: bytes) -> tuple[str, str]:
+    """Return the MD5 as the store wants it and the SHA-256 in hexadecimal."""
+    md5 = hashlib.md5(content, usedforsecurity=False).digest()
+    return b64encode(md5).decode(), hashlib.sha256(content).hexdigest()

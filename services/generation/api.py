@@ -183,7 +183,8 @@ async def delete_generation(generation_id: str, caller: CallerOf, deps: DepsOf) 
     await usecases.delete_generation(deps.database, caller, _id(generation_id), now=deps.clock())
 
 
-@router.api_route("/v1/generations/{generation_id}/audio", methods=["GET", "HEAD"])
+@router.head("/v1/generations/{generation_id}/audio", include_in_schema=False)
+@router.get("/v1/generations/{generation_id}/audio")
 async def get_audio(generation_id: str, caller: CallerOf, deps: DepsOf) -> Response:
     """Return the audio; 409 with Retry-After while it is being made."""
     generation = domain.audio_of(await _get(deps, caller, generation_id))
