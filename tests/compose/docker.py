@@ -73,7 +73,7 @@ class Project:
 
     def down(self) -> None:
         """Remove everything of the project, its data and its image; what was built stays in Docker's cache."""
-        self.run("down", "--volumes", "--remove-orphans", "--timeout", "10")
+        self.run("down", "--volumes", "--remove-orphans")
         _said("docker", "image", "rm", self.image)
 
     def read(self, service: str, path: str) -> str:
