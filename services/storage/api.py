@@ -53,7 +53,8 @@ def _id(text: str) -> UUID:
     return parsed
 
 
-@router.api_route("/internal/generations/{generation_id}/audio", methods=["GET", "HEAD"])
+@router.head("/internal/generations/{generation_id}/audio", include_in_schema=False)
+@router.get("/internal/generations/{generation_id}/audio")
 async def get_audio(generation_id: str, request: Request, caller: CallerOf, deps: DepsOf) -> Response:
     """Send a generation's audio, or the asked part of it."""
     async with deps.database.transaction(caller.org_id) as session:
@@ -81,7 +82,8 @@ async def get_alignment(generation_id: str, caller: CallerOf, deps: DepsOf) -> R
     return Response(orjson.dumps(alignment), headers=headers, media_type="application/json")
 
 
-@router.api_route("/internal/objects/{key:path}", methods=["GET", "HEAD"])
+@router.head("/internal/objects/{key:path}", include_in_schema=False)
+@router.get("/internal/objects/{key:path}")
 async def get_object(key: str, request: Request, caller: CallerOf, deps: DepsOf) -> Response:
     """Send an object of a system voice or of one of the caller's voices, or the asked part of it."""
     audience = audience_of(key, caller.org_id)

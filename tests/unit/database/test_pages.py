@@ -54,6 +54,6 @@ def test_no_text_does_anything_else_than_being_refused(text: str) -> None:
 
 @pytest.mark.parametrize(("rows", "more"), [(0, False), (2, False), (3, True)])
 def test_a_page_says_whether_there_is_another(rows: int, more: bool) -> None:
-    page = page_of(list(range(rows)), 2, lambda row: Cursor(AT, new_id()))
+    page = page_of(list(range(rows)), 2, lambda _row: Cursor(AT, new_id()))
     assert len(page.items) == min(rows, 2)
     assert (page.next_cursor is not None) is more
