@@ -54,7 +54,7 @@ else
 	@$(RUN) -m pytest tests/integration tests/e2e
 endif
 
-check: lint contracts-check test ## Run what CI runs: lint, types, import rules, contracts, tests
+check: lint contracts-check test chaos ## Run what CI runs: lint, types, import rules, contracts, tests, kills
 
 bench: ready ## Measure; SUITE=main by default
 	@$(RUN) -m tests.bench $(SUITE)

@@ -15,7 +15,7 @@ from libs.objectstore import ObjectStoreAddress
 class ServiceSettings(BaseSettings):
     """What a service reads from its environment, once, at start. Secrets are files, one value each."""
 
-    model_config = SettingsConfigDict(env_prefix="ANTIPHON_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ANTIPHON_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)

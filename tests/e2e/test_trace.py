@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 from tests.support.api import Api
 from tests.support.otlp import ReceivedSpan, SpanReceiver
 from tests.support.polling import eventually
 
-TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 CLIENT_SPAN_ID = "00f067aa0ba902b7"
 
 
@@ -32,16 +32,17 @@ def process_spans(spans: Sequence[ReceivedSpan], service: str, event: str) -> li
 
 
 async def test_one_generation_is_one_trace_without_orphans(api: Api, spans: SpanReceiver) -> None:
+    trace_id = uuid4().hex
     voice = (await api.voices())[0]
     answer = await api.post(
         "/v1/generations",
         json={"text": "One trace from the door to the last commit.", "voice_id": voice["id"]},
-        headers={"Prefer": "wait=30", "traceparent": f"00-{TRACE_ID}-{CLIENT_SPAN_ID}-01"},
+        headers={"Prefer": "wait=30", "traceparent": f"00-{trace_id}-{CLIENT_SPAN_ID}-01"},
     )
     assert answer.status == 201
 
     async def complete() -> list[ReceivedSpan]:
-        seen = spans.trace(TRACE_ID)
+        seen = spans.trace(trace_id)
         ended = (
             process_spans(seen, "analytics", "generation_completed"),
             process_spans(seen, "embedding", "generation_completed"),
@@ -70,5 +71,6 @@ async def test_one_generation_is_one_trace_without_orphans(api: Api, spans: Span
 
 
 async def test_an_error_answer_names_its_trace(api: Api) -> None:
-    answer = await api.get("/v1/generations/unknown", headers={"traceparent": f"00-{TRACE_ID}-{CLIENT_SPAN_ID}-01"})
-    assert answer.json["trace_id"] == TRACE_ID
+    trace_id = uuid4().hex
+    answer = await api.get("/v1/generations/unknown", headers={"traceparent": f"00-{trace_id}-{CLIENT_SPAN_ID}-01"})
+    assert answer.json["trace_id"] == trace_id
