@@ -183,8 +183,8 @@ def title_of(text: str) -> str:
     line = " ".join(text[: 4 * TITLE_CHARACTERS].split())
     if len(line) <= TITLE_CHARACTERS:
         return line
-    beginning = cut(line, size=TITLE_CHARACTERS - 1, overlap=0)[0].content
-    return f"{beginning}…"
+    beginning = cut(line, size=TITLE_CHARACTERS - 1, overlap=0)[:1]
+    return "".join(f"{piece.content}…" for piece in beginning)
 
 
 def fuse_hits(rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,9 +31,10 @@ from libs.messaging.works import WorkRunner
 from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
-from services.embedding.adapters import Gathering, MiniLm
+from services.embedding.adapters import Gathering, MiniLm, Vectors
 from services.embedding.api import PROBLEMS, router
 from services.embedding.consumers import CONSUMERS
+from services.embedding.domain import EmbeddingError
 from services.embedding.usecases import Deps
 from tests.support.polling import eventually
 from tests.support.servers import Servers
@@ -54,9 +55,12 @@ class Client:
     session: aiohttp.ClientSession
     org_id: UUID
 
-    async def ask(self, body: Any) -> tuple[int, dict[str, Any]]:
+    def post(self, body: Any) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         sent = {HEADER: sign(Caller(org_id=self.org_id, key_id=new_id()), "embedding", KEY)}
-        async with self.session.post("/v1/search", json=body, headers=sent) as response:
+        return self.session.post("/v1/search", json=body, headers=sent)
+
+    async def ask(self, body: Any) -> tuple[int, dict[str, Any]]:
+        async with self.post(body) as response:
             return response.status, await response.json(content_type=None)
 
     async def search(self, query: str, **options: Any) -> list[dict[str, Any]]:
@@ -68,6 +72,21 @@ class Client:
 
     async def sources(self, query: str, **options: Any) -> list[str]:
         return [item["source_id"] for item in await self.search(query, **options)]
+
+
+@dataclass(frozen=True)
+class Failing:
+    """An embedder that always fails in the same way."""
+
+    error: EmbeddingError
+    model_id: str = "failing"
+    dimensions: int = 384
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:  # noqa: ARG002 - whatever it is asked
+        raise self.error
+
+    async def close(self) -> None:
+        """Nothing was opened."""
 
 
 @dataclass(frozen=True)

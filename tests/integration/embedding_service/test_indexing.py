@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from google.protobuf.message import Message
@@ -14,12 +14,12 @@ from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed, Doc
 from libs.ids import new_id
 from libs.messaging import Delivery, Unavailable
 from services.embedding import consumers as handlers
-from services.embedding.adapters import Vectors
 from services.embedding.domain import EmbeddingUnavailable, cut
 from services.embedding.usecases import Deps
 from tests.integration.embedding_service.conftest import (
     Broker,
     Client,
+    Failing,
     Ledger,
     completed,
     consuming,
@@ -223,24 +223,12 @@ async def test_events_at_once_and_repeated_end_in_the_same_state(
     assert len(await ledger.rows("select 1 from documents where org_id is not null")) == 50
 
 
-@dataclass(frozen=True)
-class _Away:
-    """A provider that does not answer."""
-
-    model_id: str = "away"
-    dimensions: int = 384
-
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        raise EmbeddingUnavailable(f"no answer for {len(texts)} texts", retry_after=7)
-
-    async def close(self) -> None:
-        """Nothing was opened."""
-
-
 async def test_an_outage_of_the_provider_is_waited_out(client: Client, deps: Deps, ledger: Ledger) -> None:
     delivery = Delivery(completed(client.org_id, REFUND), str(new_id()), 1)
     with pytest.raises(Unavailable, match="no answer"):
-        await handlers.index_generation.handler(delivery, replace(deps, embedder=_Away()))
+        await handlers.index_generation.handler(
+            delivery, replace(deps, embedder=Failing(EmbeddingUnavailable("no answer")))
+        )
     assert await ledger.rows("select 1 from documents where org_id is not null") == []
     await handlers.index_generation.handler(delivery, deps)
     assert await client.sources("refund", source_types=["generation"]) == [delivery.event.generation_id]

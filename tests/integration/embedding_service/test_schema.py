@@ -1,0 +1,109 @@
+# ruff: noqa: S608 - the tables' names are written here
+"""What the database itself holds: tenants apart, one model an index, and a history that goes both ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from libs.database import Database, migrate
+from libs.ids import SYSTEM_ORG, new_id
+from libs.messaging import Delivery
+from services.embedding import consumers as handlers
+from services.embedding.domain import EmbeddingUnavailable, ModelChanged
+from services.embedding.usecases import Deps, adopt_model
+from tests.integration.embedding_service.conftest import Client, Failing, completed, ready
+from tests.support.servers import Servers
+
+OWN = "org_id is not null"
+FIND = "select count(*) from chunks_with_words(websearch_to_tsquery('simple', :word), null)"
+
+
+async def index(deps: Deps, client: Client, word: str) -> None:
+    event = completed(client.org_id, f"Something {word}")
+    await handlers.index_generation.handler(Delivery(event, str(new_id()), 1), deps)
+
+
+@pytest.mark.parametrize("table", ["documents", "chunks"])
+async def test_another_organisation_sees_and_changes_nothing(
+    deps: Deps, client: Client, database: Database, table: str
+) -> None:
+    await index(deps, client, "private")
+    async with database.transaction(client.org_id) as session:
+        assert (await session.execute(text(f"select count(*) from {table} where {OWN}"))).scalar_one() == 1
+    for others in ((new_id(),), (), (SYSTEM_ORG,)):
+        async with database.transaction(*others) as session:
+            assert (await session.execute(text(f"select count(*) from {table} where {OWN}"))).scalar_one() == 0
+            for change in (f"update {table} set org_id = org_id where {OWN}", f"delete from {table} where {OWN}"):
+                assert (await session.execute(text(change))).rowcount == 0  # type: ignore[attr-defined]
+    for foreign in (f"'{new_id()}'", "null"):
+        with pytest.raises(DBAPIError, match="row-level security"):
+            async with database.transaction(client.org_id) as session:
+                await session.execute(text(f"update {table} set org_id = {foreign}"))
+
+
+async def test_the_functions_keep_to_the_transactions_organisations(
+    deps: Deps, client: Client, database: Database
+) -> None:
+    word = f"w{new_id().hex}"
+    await index(deps, client, word)
+    for organisations, expected in (
+        ((client.org_id,), 1),
+        ((client.org_id, new_id()), 1),
+        ((new_id(),), 0),
+        ((SYSTEM_ORG,), 0),
+        ((), 0),
+    ):
+        async with database.transaction(*organisations) as session:
+            assert (await session.execute(text(FIND), {"word": word})).scalar_one() == expected
+            assert (await session.execute(text("select count_chunks(9, null)"))).scalar_one() == expected
+            assert (await session.execute(text("select count_chunks(9, '{voice}')"))).scalar_one() == 0
+
+
+async def test_no_organisation_writes_for_everybody(deps: Deps, client: Client, database: Database) -> None:
+    voice = ready(None, "Everybody's")
+    await handlers.index_voice.handler(Delivery(voice, str(new_id()), 1), deps)
+    for table, column in (("documents", "source_id"), ("chunks", "content")):
+        async with database.transaction(client.org_id) as session:
+            for change in (f"update {table} set {column} = 'x'", f"delete from {table}"):
+                assert (await session.execute(text(change))).rowcount == 0  # type: ignore[attr-defined]
+    async with database.transaction(SYSTEM_ORG) as session:
+        removed = await session.execute(text("delete from documents where source_id = :id"), {"id": voice.voice_id})
+        assert removed.rowcount == 1  # type: ignore[attr-defined]
+
+
+async def test_chunks_go_with_their_document(deps: Deps, client: Client, database: Database) -> None:
+    await index(deps, client, "short-lived")
+    async with database.transaction(client.org_id) as session:
+        await session.execute(text(f"delete from documents where {OWN}"))
+        assert (await session.execute(text(f"select count(*) from chunks where {OWN}"))).scalar_one() == 0
+
+
+async def test_an_index_holds_the_vectors_of_one_model(deps: Deps) -> None:
+    await asyncio.gather(*(adopt_model(deps) for _ in range(4)))
+    other = replace(deps, embedder=Failing(EmbeddingUnavailable("not asked"), model_id="another-model"))
+    with pytest.raises(ModelChanged, match=r"made with all-MiniLM-L6-v2, but another-model is configured"):
+        await adopt_model(other)
+    await adopt_model(deps)
+
+
+async def test_migrations_go_up_down_and_up(servers: Servers, migrated: Callable[[str], None]) -> None:
+    await asyncio.to_thread(migrated, "embedding")
+    wanted = servers.service_database("embedding")
+    url = servers.url("owner", "embedding")
+    await asyncio.to_thread(migrate.downgrade, "embedding", url, wanted.owner_password)
+    owner = Database(url, wanted.owner_password, application="test")
+    relations = "select relname from pg_class where relnamespace = 'public'::regnamespace"
+    functions = "select proname from pg_proc where proowner = 'embedding_owner'::regrole"
+    async with owner.transaction() as session:
+        left = (await session.execute(text(relations))).scalars().all()
+        assert [name for name in left if not name.startswith("alembic_version")] == []
+        assert (await session.execute(text(functions))).scalars().all() == []
+    await owner.close()
+    await asyncio.to_thread(migrate.upgrade, "embedding", url, wanted.owner_password)
+    assert migrate.head("embedding") is not None
