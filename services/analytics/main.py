@@ -12,6 +12,7 @@ from libs.web import IdentityVerifier, create_app
 from services.analytics import usecases
 from services.analytics.api import PROBLEMS, router
 from services.analytics.consumers import CONSUMERS
+from services.analytics.domain import Plan
 from services.analytics.settings import Settings
 from services.analytics.usecases import Deps
 
@@ -21,7 +22,9 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
-        deps = Deps(database=runtime.database, default_plan=settings.default_plan, clock=lambda: datetime.now(UTC))
+        deps = Deps(
+            database=runtime.database, default_plan=Plan(settings.default_plan), clock=lambda: datetime.now(UTC)
+        )
         app = create_app(
             "analytics",
             router,

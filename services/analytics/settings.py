@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from libs.service import ResourceSettings
-from services.analytics.domain import Plan
 
 
 class Settings(ResourceSettings):
     """Settings of the analytics service."""
 
-    default_plan: Plan = Plan.ENTERPRISE
+    default_plan: Literal["free", "pro", "enterprise"] = "enterprise"
+    """Of organisations without an active subscription."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -82,6 +82,29 @@ subscriptions = Table(
     Column("start_date", DateTime(timezone=True)),
     Column("end_date", DateTime(timezone=True)),
 )
+
+
+def _adding(table: Table, *names: str) -> Insert:
+    """Insert into `table`, or add to what is there under the same key."""
+    statement = insert(table)
+    added = {name: table.c[name] + statement.excluded[name] for name in names}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
+
+
+def _deciding() -> Insert:
+    statement = insert(reservations)
+    return statement.on_conflict_do_update(
+        index_elements=[reservations.c.id],
+        set_={"status": statement.excluded.status},
+        where=reservations.c.status != "settled",
+    )
+
+
+# Made once: building and taking apart a statement costs several times what executing it does.
+_INSERT_ENTRY = insert(usage_metrics)
+_ADD_TO_TOTAL = _adding(usage_totals, "quantity")
+_ADD_TO_DAY = _adding(usage_daily, "characters", "audio_seconds", "generations")
+_DECIDE = _deciding()
 
 
 async def get_plan(session: AsyncSession, org_id: UUID) -> Plan | None:
@@ -145,14 +168,7 @@ async def decide_reservations(
         {"id": reservation_id, "org_id": org_id, "characters": 0, "status": status, "expires_at": now}
         for reservation_id, org_id in decided
     ]
-    statement = insert(reservations).values(rows)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[reservations.c.id],
-            set_={"status": statement.excluded.status},
-            where=reservations.c.status != "settled",
-        )
-    )
+    await session.execute(_DECIDE, rows)
 
 
 async def recorded_resources(session: AsyncSession, resource_ids: Sequence[UUID]) -> set[UUID]:
@@ -177,7 +193,7 @@ async def insert_entries(session: AsyncSession, entries: Sequence[Entry]) -> Non
         }
         for entry in entries
     ]
-    await session.execute(insert(usage_metrics).values(rows))
+    await session.execute(_INSERT_ENTRY, rows)
 
 
 async def add_to_totals(session: AsyncSession, sums: dict[tuple[UUID, date, str], Decimal]) -> None:
@@ -186,13 +202,7 @@ async def add_to_totals(session: AsyncSession, sums: dict[tuple[UUID, date, str]
         {"org_id": org_id, "period": period, "unit": unit, "quantity": quantity}
         for (org_id, period, unit), quantity in sorted(sums.items())
     ]
-    statement = insert(usage_totals).values(rows)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[usage_totals.c.org_id, usage_totals.c.period, usage_totals.c.unit],
-            set_={"quantity": usage_totals.c.quantity + statement.excluded.quantity},
-        )
-    )
+    await session.execute(_ADD_TO_TOTAL, rows)
 
 
 async def add_to_days(session: AsyncSession, days: dict[tuple[UUID, date], DayOfUse]) -> None:
@@ -207,13 +217,7 @@ async def add_to_days(session: AsyncSession, days: dict[tuple[UUID, date], DayOf
         }
         for (org_id, day), use in sorted(days.items(), key=lambda item: item[0])
     ]
-    statement = insert(usage_daily).values(rows)
-    added = {
-        name: usage_daily.c[name] + statement.excluded[name] for name in ("characters", "audio_seconds", "generations")
-    }
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=[usage_daily.c.org_id, usage_daily.c.day], set_=added)
-    )
+    await session.execute(_ADD_TO_DAY, rows)
 
 
 async def list_days(session: AsyncSession, org_id: UUID, first: date, last: date) -> list[DayOfUse]:

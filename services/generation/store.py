@@ -18,15 +18,18 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    any_,
+    bindparam,
     delete,
     insert,
     literal,
     select,
+    text,
     tuple_,
     update,
 )
 from sqlalchemy import func as sql
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -92,7 +95,43 @@ attempts = Table(
 )
 
 _VISIBLE = [generations.c[name] for name in Generation.__slots__]
+
+# Made once: building and taking apart a statement costs several times what executing it does.
 _INSERT_GENERATION = insert(generations).returning(*_VISIBLE)
+_CLAIM = text(
+    """
+    with claimed as (
+        update generations set status = 'processing'
+        where id = :generation_id and org_id = :org_id and status in ('pending', 'processing') and object_key is null
+        returning id, org_id, voice_id, model_id
+    )
+    insert into generation_attempts (id, generation_id, org_id, voice_id, model_id, status)
+    select :attempt_id, id, org_id, voice_id, model_id, 'processing' from claimed
+    returning id
+    """
+).bindparams(*(bindparam(name, type_=_uuid) for name in ("attempt_id", "generation_id", "org_id")))
+_SAVE_RENDERED = text(
+    """
+    with saved as (
+        update generations set object_key = :object_key, duration_seconds = :duration_seconds, applied = :applied
+        where id = :generation_id and org_id = :org_id and status = 'processing' and object_key is null
+        returning id
+    )
+    update generation_attempts set status = 'rendered', timings = :timings
+    from saved where generation_attempts.id = :attempt_id and generation_attempts.generation_id = saved.id
+    returning generation_attempts.id
+    """
+).bindparams(
+    *(bindparam(name, type_=_uuid) for name in ("attempt_id", "generation_id", "org_id")),
+    bindparam("applied", type_=JSONB),
+    bindparam("timings", type_=JSONB),
+)
+_COMPLETE = (
+    update(generations)
+    .where(generations.c.id == any_(bindparam("ids", type_=ARRAY(_uuid))), generations.c.status == "processing")
+    .values(status="completed", updated_at=sql.now())
+    .returning(*_VISIBLE)
+)
 
 
 def _generation(row: Row[Any]) -> Generation:
@@ -236,29 +275,8 @@ async def delete_generation(session: AsyncSession, org_id: UUID, generation_id: 
 
 async def claim_generation(session: AsyncSession, org_id: UUID, generation_id: UUID, attempt_id: UUID) -> bool:
     """Take a generation for rendering and note the try; False when it is gone, rendered or finished."""
-    claimed = (
-        update(generations)
-        .where(
-            generations.c.id == generation_id,
-            generations.c.org_id == org_id,
-            generations.c.status.in_(("pending", "processing")),
-            generations.c.object_key.is_(None),
-        )
-        .values(status="processing")
-        .returning(generations.c.id, generations.c.org_id, generations.c.voice_id, generations.c.model_id)
-        .cte("claimed")
-    )
-    attempt = select(
-        literal(attempt_id, _uuid),
-        claimed.c.id,
-        claimed.c.org_id,
-        claimed.c.voice_id,
-        claimed.c.model_id,
-        literal("processing"),
-    )
-    columns = ["id", "generation_id", "org_id", "voice_id", "model_id", "status"]
-    statement = insert(attempts).from_select(columns, attempt).returning(attempts.c.id)
-    return (await session.execute(statement)).first() is not None
+    row = {"attempt_id": attempt_id, "generation_id": generation_id, "org_id": org_id}
+    return (await session.execute(_CLAIM, row)).first() is not None
 
 
 async def fail_attempt(session: AsyncSession, attempt_id: UUID, error: str) -> None:
@@ -281,36 +299,22 @@ async def save_rendered(
 
     False when the generation is gone, finished, or another worker was first.
     """
-    saved = (
-        update(generations)
-        .where(
-            generations.c.id == generation_id,
-            generations.c.org_id == org_id,
-            generations.c.status == "processing",
-            generations.c.object_key.is_(None),
-        )
-        .values(object_key=object_key, duration_seconds=duration_seconds, applied=applied)
-        .returning(generations.c.id)
-        .cte("saved")
-    )
-    statement = (
-        update(attempts)
-        .where(attempts.c.id == attempt_id, attempts.c.generation_id == saved.c.id)
-        .values(status="rendered", timings=timings)
-        .returning(attempts.c.id)
-    )
-    return (await session.execute(statement)).first() is not None
+    row = {
+        "attempt_id": attempt_id,
+        "generation_id": generation_id,
+        "org_id": org_id,
+        "object_key": object_key,
+        "duration_seconds": duration_seconds,
+        "applied": applied,
+        "timings": timings,
+    }
+    return (await session.execute(_SAVE_RENDERED, row)).first() is not None
 
 
 async def complete_generations(session: AsyncSession, generation_ids: Sequence[UUID]) -> list[Generation]:
     """Complete those that are not finished and return them."""
-    statement = (
-        update(generations)
-        .where(generations.c.id.in_(generation_ids), generations.c.status == "processing")
-        .values(status="completed", updated_at=sql.now())
-        .returning(*_VISIBLE)
-    )
-    return [_generation(row) for row in await session.execute(statement)]
+    rows = await session.execute(_COMPLETE, {"ids": list(generation_ids)})
+    return [_generation(row) for row in rows]
 
 
 async def fail_generation(session: AsyncSession, generation_id: UUID, *, code: str, reason: str) -> bool:
