@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from libs.web import Caller
 
@@ -47,7 +48,7 @@ class KnownKeys:
         if running is None:
             running = asyncio.create_task(self._ask(digest))
             self._running[digest] = running
-            running.add_done_callback(lambda _task: self._running.pop(digest))
+            running.add_done_callback(partial(self._finished, digest))
         # Shielded: a client that goes away takes nobody else's answer with it.
         return await asyncio.shield(running)
 
@@ -59,3 +60,9 @@ class KnownKeys:
         if len(self._answers) > MAX_KEYS:
             self._answers.popitem(last=False)
         return caller
+
+    def _finished(self, digest: bytes, task: asyncio.Task[Caller | None]) -> None:
+        del self._running[digest]
+        if not task.cancelled():
+            # Whoever asked has got it; should all of them have gone away, nobody is left to be told.
+            task.exception()
