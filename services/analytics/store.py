@@ -17,6 +17,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    bindparam,
     func,
     select,
     text,
@@ -101,6 +102,9 @@ def _deciding() -> Insert:
 
 
 # Made once: building and taking apart a statement costs several times what executing it does.
+_GET_PLAN = select(subscriptions.c.plan).where(
+    subscriptions.c.org_id == bindparam("org", type_=_uuid), subscriptions.c.status == "active"
+)
 _INSERT_ENTRY = insert(usage_metrics)
 _ADD_TO_TOTAL = _adding(usage_totals, "quantity")
 _ADD_TO_DAY = _adding(usage_daily, "characters", "audio_seconds", "generations")
@@ -109,8 +113,7 @@ _DECIDE = _deciding()
 
 async def get_plan(session: AsyncSession, org_id: UUID) -> Plan | None:
     """Return the plan of the organisation's active subscription, or None."""
-    statement = select(subscriptions.c.plan).where(subscriptions.c.org_id == org_id, subscriptions.c.status == "active")
-    plan = (await session.execute(statement)).scalar_one_or_none()
+    plan = (await session.execute(_GET_PLAN, {"org": org_id})).scalar_one_or_none()
     return Plan(plan) if plan else None
 
 

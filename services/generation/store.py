@@ -97,6 +97,9 @@ attempts = Table(
 _VISIBLE = [generations.c[name] for name in Generation.__slots__]
 
 # Made once: building and taking apart a statement costs several times what executing it does.
+_GET_VOICE = select(voices.c.id, voices.c.org_id, voices.c.name, voices.c.engine, voices.c.engine_settings).where(
+    voices.c.id == bindparam("voice_id", type_=_uuid), ~voices.c.deleted
+)
 _INSERT_GENERATION = insert(generations).returning(*_VISIBLE)
 _CLAIM = text(
     """
@@ -140,13 +143,7 @@ def _generation(row: Row[Any]) -> Generation:
 
 async def get_voice(session: AsyncSession, voice_id: UUID) -> Voice | None:
     """Return a voice that can be spoken with, or None."""
-    row = (
-        await session.execute(
-            select(voices.c.id, voices.c.org_id, voices.c.name, voices.c.engine, voices.c.engine_settings).where(
-                voices.c.id == voice_id, ~voices.c.deleted
-            )
-        )
-    ).one_or_none()
+    row = (await session.execute(_GET_VOICE, {"voice_id": voice_id})).one_or_none()
     return Voice(**row._asdict()) if row else None
 
 
