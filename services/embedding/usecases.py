@@ -52,10 +52,13 @@ async def index(deps: Deps, source: domain.Source, *, consumer: str, event_id: s
     async with deps.database.transaction(source.org_id or SYSTEM_ORG) as session:
         if not await inbox.is_new(session, consumer, event_id):
             return
-        document_id = await documents.save_document(session, source, new_id())
+        if_new = new_id()
+        document_id = await documents.save_document(session, source, if_new)
         if document_id is None:
             return
-        count = await documents.replace_chunks(session, document_id, source, pieces, vectors)
+        if document_id != if_new:
+            await documents.delete_chunks(session, [document_id])
+        count = await documents.insert_chunks(session, document_id, source, pieces, vectors)
         outbox.add(
             session,
             DocumentIndexed(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.ids import SYSTEM_ORG, new_id
 from services.embedding.domain import Piece, Source, SourceType, content_hash
-from services.embedding.store.tables import chunks, documents, half_vector, index_model
+from services.embedding.store.tables import chunks, documents, index_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def save_document(session: AsyncSession, source: Source, document_id: UUID) -> UUID | None:
-    """Insert or renew the document of `source` and return its id; its chunks are then to be replaced.
+    """Insert the document of `source` under `document_id`, or renew the one that there is; return its id.
 
     None when it was removed, or is known in this revision or a later one: then nothing changes.
     """
@@ -44,17 +44,18 @@ async def save_document(session: AsyncSession, source: Source, document_id: UUID
     return saved
 
 
-async def replace_chunks(
+async def delete_chunks(session: AsyncSession, document_ids: Sequence[UUID]) -> None:
+    await session.execute(delete(chunks).where(chunks.c.document_id.in_(document_ids)))
+
+
+async def insert_chunks(
     session: AsyncSession,
     document_id: UUID,
     source: Source,
     pieces: Sequence[Piece],
     vectors: NDArray[np.float32],
 ) -> int:
-    """Keep these chunks of a document and no others, equal ones once; return how many they are."""
-    await session.execute(delete(chunks).where(chunks.c.document_id == document_id))
-    if not pieces:
-        return 0
+    """Keep the chunks of a document that has none, equal ones once; return how many they are."""
     rows = [
         {
             "id": new_id(),
@@ -64,13 +65,15 @@ async def replace_chunks(
             "idx": piece.idx,
             "content": piece.content,
             "content_hash": content_hash(piece.content),
-            "embedding": half_vector(vector),
+            "embedding": vector,
             "metadata": {**source.metadata, "start": piece.start, "end": piece.end},
         }
         for piece, vector in zip(pieces, vectors, strict=True)
     ]
-    statement = upsert(chunks).values(rows).on_conflict_do_nothing(index_elements=["document_id", "content_hash"])
-    return len((await session.execute(statement.returning(chunks.c.id))).all())
+    if not rows:
+        return 0
+    statement = upsert(chunks).on_conflict_do_nothing(index_elements=["document_id", "content_hash"])
+    return len((await session.execute(statement.returning(chunks.c.id), rows)).all())
 
 
 async def bury_documents(
@@ -110,7 +113,7 @@ async def bury_documents(
     )
     removed = [(row.id, row.org_id, row.source_id) for row in await session.execute(statement)]
     if removed:
-        await session.execute(delete(chunks).where(chunks.c.document_id.in_([one for one, *_ in removed])))
+        await delete_chunks(session, [document_id for document_id, *_ in removed])
     return removed
 
 

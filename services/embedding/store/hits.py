@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, Select, Text, and_, cast, column, func, null, or_, select
+from sqlalchemy import ColumnElement, Double, Select, Text, and_, cast, column, func, literal, null, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.embedding.domain import Hit, SourceType
-from services.embedding.store.tables import UUID_TYPE, chunks, documents, half_vector
+from services.embedding.store.tables import UUID_TYPE, HalfVector, chunks, documents
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,9 +50,10 @@ async def list_nearest(
     Up to `exact_chunks` of the organisation's chunks are all compared; of more, the index finds almost all of the
     nearest. `query` is a vector of length 1; score and similarity are the cosine.
     """
-    await _plan_each(session)
-    counted = select(func.count_chunks(exact_chunks + 1, scope.types()))
-    if (await session.execute(counted)).scalar_one() > exact_chunks:
+    # Planned for the very parameters: what is best for a large organisation is worst for a small one.
+    planning = func.set_config("plan_cache_mode", "force_custom_plan", True)
+    counted = await session.execute(select(func.count_chunks(exact_chunks + 1, scope.types()), planning))
+    if counted.scalar_one() > exact_chunks:
         hits = await list_nearest_by_index(session, scope, query, limit)
         if len(hits) == limit:
             return hits
@@ -99,7 +100,7 @@ def _measured(scope: Scope, query: NDArray[np.float32]) -> Select[Any]:
 
 
 def _distance(query: NDArray[np.float32]) -> ColumnElement[float]:
-    return chunks.c.embedding.op("<=>", return_type=Double())(half_vector(query))
+    return chunks.c.embedding.op("<=>", return_type=Double())(literal(query, HalfVector()))
 
 
 async def _list_best(
@@ -134,11 +135,6 @@ async def _list_best(
         .order_by(best.c.score.desc(), best.c.document_id)
     )
     return [Hit(**row._asdict()) for row in await session.execute(statement)]
-
-
-async def _plan_each(session: AsyncSession) -> None:
-    """Plan for the very parameters: what is best for a large organisation is worst for a small one."""
-    await _set(session, {"plan_cache_mode": "force_custom_plan"})
 
 
 async def _set(session: AsyncSession, settings: dict[str, str]) -> None:

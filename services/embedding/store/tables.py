@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import BigInteger, Cast, Column, Integer, MetaData, Table, Text, cast
+from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.types import UserDefinedType
@@ -18,14 +19,20 @@ _metadata = MetaData()
 UUID_TYPE = PgUuid(as_uuid=True)
 
 
-class HalfVector(UserDefinedType[str]):
-    """pgvector's vector of 16-bit numbers, written as text: [0.1,0.2]."""
+class HalfVector(UserDefinedType["NDArray[np.float32]"]):
+    """pgvector's vector of 16-bit numbers, sent as text: [0.1,0.2]. It holds finite numbers only."""
 
     cache_ok = True
 
-    # Any: SQLAlchemy's own signature.
-    def get_col_spec(self, **_options: Any) -> str:
+    def get_col_spec(self, **_options: Any) -> str:  # Any: SQLAlchemy's own signature
         return f"halfvec({DIMENSIONS})"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[NDArray[np.float32] | None], str | None]:  # noqa: ARG002
+        return _as_text
+
+
+def _as_text(vector: NDArray[np.float32] | None) -> str | None:
+    return None if vector is None else orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 documents = Table(
@@ -57,8 +64,3 @@ chunks = Table(
 )
 
 index_model = Table("index_model", _metadata, Column("model_id", Text))
-
-
-def half_vector(vector: NDArray[np.float32]) -> Cast[str]:
-    """The SQL value of a vector of DIMENSIONS finite numbers."""
-    return cast(orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode(), HalfVector)

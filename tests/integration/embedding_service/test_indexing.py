@@ -14,7 +14,8 @@ from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed, Doc
 from libs.ids import new_id
 from libs.messaging import Delivery, Unavailable
 from services.embedding import consumers as handlers
-from services.embedding.domain import EmbeddingUnavailable, cut
+from services.embedding.domain import EmbeddingUnavailable, SourceType, cut
+from services.embedding.store import documents
 from services.embedding.usecases import Deps
 from tests.integration.embedding_service.conftest import (
     Broker,
@@ -221,6 +222,23 @@ async def test_events_at_once_and_repeated_end_in_the_same_state(
     )
     assert len(await ledger.events(DocumentIndexed)) - len(await ledger.events(DocumentRemoved)) == len(kept)
     assert len(await ledger.rows("select 1 from documents where org_id is not null")) == 50
+
+
+async def test_indexing_and_removal_at_the_same_moment_end_in_removal(
+    client: Client, deps: Deps, ledger: Ledger
+) -> None:
+    async def remove(source_id: str) -> None:
+        async with deps.database.transaction(client.org_id) as session:
+            await documents.bury_documents(session, SourceType.GENERATION, [(client.org_id, source_id)])
+
+    events = [completed(client.org_id, f"{RECIPE} {number}") for number in range(40)]
+    jobs = [handlers.index_generation.handler(Delivery(event, str(new_id()), 1), deps) for event in events]
+    # Against the order, so that some removals come before the indexing, some after, and some in between.
+    await asyncio.gather(*jobs, *(remove(event.generation_id) for event in reversed(events)))
+    assert await client.sources("a cake", source_types=["generation"], limit=250) == []
+    statuses = await ledger.rows("select status, count(*) from documents where org_id is not null group by status")
+    assert [tuple(row) for row in statuses] == [("removed", len(events))]
+    assert await ledger.rows("select 1 from chunks where org_id is not null") == []
 
 
 async def test_an_outage_of_the_provider_is_waited_out(client: Client, deps: Deps, ledger: Ledger) -> None:
