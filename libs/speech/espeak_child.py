@@ -112,6 +112,8 @@ class EngineProcess(SubprocessProtocol):
         self._end()
 
     def connection_lost(self, _exc: Exception | None) -> None:
+        # A process that ended by itself leaves its transport open otherwise.
+        self._transport.close()
         self._gone.set_result(None)
 
     def _take_frame(self) -> None:
