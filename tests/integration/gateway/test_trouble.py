@@ -114,13 +114,15 @@ async def test_a_client_that_stops_sending_is_not_waited_for(gateway: str, tenan
 
 @pytest.mark.usefixtures("voice_running")
 @pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_client_that_goes_away_ends_the_services_work(
-    gateway: str, tenant: Tenant, voice: Service, streaming: bool
+    gateway: str, tenant: Tenant, voice: Service, method: str, streaming: bool
 ) -> None:
     working, ended = asyncio.Event(), asyncio.Event()
+    body = b"12345" if method == "POST" else b""
 
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
-        assert (await receive())["type"] == "http.request"
+        assert await read_body(receive) == body
         if streaming:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"some", "more_body": True})
@@ -129,7 +131,7 @@ async def test_a_client_that_goes_away_ends_the_services_work(
         ended.set()
 
     voice.app = app
-    _, writer = await _raw(gateway, tenant, "GET /v1/voices HTTP/1.1")
+    _, writer = await _raw(gateway, tenant, f"{method} /v1/voices HTTP/1.1\nContent-Length: {len(body)}", body)
     await asyncio.wait_for(working.wait(), 5)
     writer.close()
     await asyncio.wait_for(ended.wait(), ANSWER_SECONDS / 2)

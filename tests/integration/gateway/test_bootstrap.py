@@ -1,0 +1,93 @@
+"""The first organisation and its key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import delete, select, text, update
+
+from libs.apikeys import new_api_key
+from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, OrganizationCreated
+from libs.database import Database
+from libs.outbox import OutboxHook
+from services.gateway import store, usecases
+from services.gateway.domain.credentials import digest_of
+from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID
+from services.gateway.usecases import Deps, MalformedBootstrapKey, ensure_first_organization
+from tests.support.servers import Servers
+
+
+async def _wake_nobody() -> None:
+    """No relay runs, so what was written stays to be looked at."""
+
+
+@pytest.fixture
+async def deps(servers: Servers, schema: None) -> AsyncIterator[Deps]:
+    """A database without a first organisation, and with an outbox that keeps."""
+    database = servers.database("gateway", hooks=[OutboxHook(_wake_nobody)])
+    async with database.transaction(FIRST_ORGANIZATION_ID) as session:
+        await session.execute(delete(store.organizations).where(store.organizations.c.id == FIRST_ORGANIZATION_ID))
+        await session.execute(text("delete from outbox"))
+    yield Deps(database=database, clock=lambda: datetime.now(UTC))
+    await database.close()
+
+
+async def _emitted(database: Database) -> list[tuple[str, bytes]]:
+    async with database.transaction() as session:
+        rows = await session.execute(text("select type_name, payload from outbox order by seq"))
+        return [(row.type_name, row.payload) for row in rows]
+
+
+async def test_it_is_made_once_however_often_and_by_however_many(deps: Deps) -> None:
+    key = new_api_key()
+    await asyncio.gather(*(ensure_first_organization(deps, key) for _ in range(8)))
+    await ensure_first_organization(deps, key)
+
+    caller = await usecases.authenticate(deps, digest_of(key))
+    assert caller is not None
+    assert caller.org_id == FIRST_ORGANIZATION_ID
+    async with deps.database.transaction(FIRST_ORGANIZATION_ID) as session:
+        organization = (await session.execute(select(store.organizations))).one()
+        kept = (await session.execute(select(store.api_keys))).one()
+    assert (organization.name, organization.plan) == ("Default", "enterprise")
+    assert (kept.id, kept.prefix, kept.hash) == (caller.key_id, key[:10], digest_of(key))
+    assert key not in str(kept)
+
+    (first, created), (second, key_created) = await _emitted(deps.database)
+    assert (first, second) == ("antiphon.gateway.v1.OrganizationCreated", "antiphon.gateway.v1.ApiKeyCreated")
+    assert OrganizationCreated.FromString(created).org_id == str(FIRST_ORGANIZATION_ID)
+    assert OrganizationCreated.FromString(created).plan == "enterprise"
+    assert ApiKeyCreated.FromString(key_created).key_id == str(caller.key_id)
+    assert key.encode() not in key_created
+
+
+async def test_another_key_is_added(deps: Deps) -> None:
+    first, second = new_api_key(), new_api_key()
+    await ensure_first_organization(deps, first)
+    await ensure_first_organization(deps, second)
+    callers = [await usecases.authenticate(deps, digest_of(key)) for key in (first, second)]
+    assert [caller and caller.org_id for caller in callers] == [FIRST_ORGANIZATION_ID] * 2
+    assert [name.rpartition(".")[2] for name, _ in await _emitted(deps.database)] == [
+        "OrganizationCreated",
+        "ApiKeyCreated",
+        "ApiKeyCreated",
+    ]
+
+
+async def test_a_revoked_key_stays_revoked(deps: Deps) -> None:
+    key = new_api_key()
+    await ensure_first_organization(deps, key)
+    async with deps.database.transaction(FIRST_ORGANIZATION_ID) as session:
+        await session.execute(update(store.api_keys).values(revoked_at=datetime.now(UTC)))
+    await ensure_first_organization(deps, key)
+    assert await usecases.authenticate(deps, digest_of(key)) is None
+
+
+@pytest.mark.parametrize("content", ["", "secret", "ant_" + "a" * 36])
+async def test_a_file_with_something_else_is_refused(deps: Deps, content: str) -> None:
+    with pytest.raises(MalformedBootstrapKey, match="ANTIPHON_BOOTSTRAP_KEY_FILE"):
+        await ensure_first_organization(deps, content)
+    assert await _emitted(deps.database) == []

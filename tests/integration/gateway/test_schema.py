@@ -1,0 +1,115 @@
+"""The tables: whose rows are seen by whom, and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import asyncpg
+import pytest
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from deploy.embedded.credentials import POSTGRES_ADMIN
+from libs.apikeys import new_api_key
+from libs.database import Database, migrate
+from libs.ids import SYSTEM_ORG, new_id
+from services.gateway import store
+from services.gateway.domain.credentials import digest_of
+from tests.integration.gateway.conftest import Tenant, new_tenant
+from tests.support.servers import Servers
+
+_OBJECTS = """
+select c.relkind::text || ' ' || c.relname from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relname not like 'alembic_version%'
+union all
+select 'function ' || p.proname from pg_proc p where p.pronamespace = 'public'::regnamespace
+union all
+select 'policy ' || tablename || '.' || policyname from pg_policies
+order by 1
+"""
+
+
+async def test_another_organisation_sees_and_changes_nothing(database: Database, tenant: Tenant) -> None:
+    other = await new_tenant(database)
+    for scope in ((other.org_id,), (SYSTEM_ORG,), ()):
+        for table in (store.organizations, store.api_keys):
+            own = table.c.id if table is store.organizations else table.c.org_id
+            async with database.transaction(*scope) as session:
+                seen = (await session.execute(select(own).where(own == tenant.org_id))).all()
+                changed = await session.execute(
+                    update(table).where(own == tenant.org_id).values(name="Mine").returning(own)
+                )
+                deleted = await session.execute(delete(table).where(own == tenant.org_id).returning(own))
+                assert (seen, changed.all(), deleted.all()) == ([], [], [])
+    async with database.transaction(tenant.org_id) as session:
+        assert (await session.execute(select(store.organizations.c.name))).scalars().all() == ["Tenant"]
+        assert (await session.execute(select(store.api_keys.c.name))).scalars().all() == ["Key"]
+
+
+async def test_nobody_makes_a_key_for_another_organisation(database: Database, tenant: Tenant) -> None:
+    other = await new_tenant(database)
+    values = {"id": new_id(), "org_id": tenant.org_id, "name": "Mine", "prefix": "ant_", "hash": bytes(32)}
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with database.transaction(other.org_id) as session:
+            await session.execute(insert(store.api_keys).values(**values, created_at=text("now()")))
+
+
+async def test_a_key_is_found_by_its_whole_hash_only(database: Database, tenant: Tenant) -> None:
+    digest = digest_of(tenant.key)
+    async with database.transaction() as session:
+        found = await store.get_valid_key(session, digest)
+        assert found is not None
+        assert (found.id, found.org_id) == (tenant.key_id, tenant.org_id)
+        for wrong in (digest_of(new_api_key()), digest[:31], b"", b"%"):
+            assert await store.get_valid_key(session, wrong) is None
+        assert (await session.execute(select(store.api_keys))).all() == []
+
+
+async def test_only_the_service_may_look_up_keys(servers: Servers, database: Database) -> None:
+    async with database.transaction() as session:
+        granted = await session.execute(
+            text(
+                "select has_function_privilege(r, 'find_api_key(bytea)', 'execute') from unnest(array[:app, :other]) r"
+            ),
+            {"app": "gateway_app", "other": "pg_monitor"},
+        )
+        assert granted.scalars().all() == [True, False]
+
+
+@pytest.fixture
+def scratch(servers: Servers, migrated: Callable[[str], None]) -> Iterator[str]:
+    """The URL, as the owner, of an empty database beside the service's own."""
+    migrated("gateway")  # makes the roles
+    name = f"scratch_{new_id().hex}"
+    asyncio.run(_execute(servers, f'create database "{name}" owner gateway_owner'))
+    yield str(make_url(servers.url("owner", "gateway")).set(database=name))
+    asyncio.run(_execute(servers, f'drop database "{name}" with (force)'))
+
+
+def test_the_schema_goes_up_down_and_up_again(servers: Servers, scratch: str) -> None:
+    password = servers.service_database("gateway").owner_password
+    migrate.upgrade("gateway", scratch, password)
+    first = asyncio.run(_objects(scratch, password))
+    assert {"r organizations", "r api_keys", "r outbox", "policy api_keys.api_keys_tenant"} <= set(first)
+    migrate.downgrade("gateway", scratch, password)
+    assert asyncio.run(_objects(scratch, password)) == []
+    migrate.upgrade("gateway", scratch, password)
+    assert asyncio.run(_objects(scratch, password)) == first
+
+
+async def _objects(url: str, password: str) -> list[str]:
+    connection = await asyncpg.connect(url, password=password)
+    try:
+        return [row[0] for row in await connection.fetch(_OBJECTS)]
+    finally:
+        await connection.close()
+
+
+async def _execute(servers: Servers, statement: str) -> None:
+    connection = await asyncpg.connect(servers.admin_url, password=servers.secret(POSTGRES_ADMIN))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

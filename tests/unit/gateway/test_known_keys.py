@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from libs.web import Caller
+from services.gateway.adapters import known_keys
+from services.gateway.adapters.known_keys import KNOWN_SECONDS, UNKNOWN_SECONDS, KnownKeys
+
+CALLER = Caller(org_id=UUID(int=1), key_id=UUID(int=2))
+
+
+class Database:
+    """Knows one key, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.now = 0.0
+        self.known = {b"valid": CALLER}
+        self.away = False
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def look_up(self, digest: bytes) -> Caller | None:
+        self.asked += 1
+        await self.may_answer.wait()
+        if self.away:
+            raise ConnectionRefusedError
+        return self.known.get(digest)
+
+
+@pytest.fixture
+async def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+async def keys(database: Database) -> KnownKeys:
+    return KnownKeys(database.look_up, lambda: database.now)
+
+
+async def test_a_key_is_looked_up_once_for_a_while(keys: KnownKeys, database: Database) -> None:
+    assert [await keys.find(b"valid") for _ in range(3)] == [CALLER] * 3
+    assert database.asked == 1
+    database.known.clear()
+    database.now = KNOWN_SECONDS - 0.1
+    assert await keys.find(b"valid") == CALLER
+    database.now = KNOWN_SECONDS
+    assert await keys.find(b"valid") is None
+
+
+async def test_a_new_key_is_known_soon(keys: KnownKeys, database: Database) -> None:
+    assert await keys.find(b"new") is None
+    database.known[b"new"] = CALLER
+    assert await keys.find(b"new") is None
+    database.now = UNKNOWN_SECONDS
+    assert await keys.find(b"new") == CALLER
+
+
+async def test_many_requests_with_one_key_ask_once(keys: KnownKeys, database: Database) -> None:
+    database.may_answer.clear()
+    waiting = [asyncio.create_task(keys.find(b"valid")) for _ in range(50)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    database.may_answer.set()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert answers[1:] == [CALLER] * 49
+    assert database.asked == 1
+
+
+async def test_an_outage_is_not_remembered(keys: KnownKeys, database: Database) -> None:
+    database.away = True
+    with pytest.raises(ConnectionRefusedError):
+        await keys.find(b"valid")
+    database.away = False
+    assert await keys.find(b"valid") == CALLER
+
+
+async def test_only_so_many_are_kept(keys: KnownKeys, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_keys, "MAX_KEYS", 2)
+    for digest in (b"valid", b"a", b"valid", b"b"):
+        await keys.find(digest)
+    asked = database.asked
+    await keys.find(b"valid")
+    assert database.asked == asked, "the one used last stays"
+    await keys.find(b"a")
+    assert database.asked == asked + 1

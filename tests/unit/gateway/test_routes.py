@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.domain.routes import JSON_BYTES, MIB, ROUTES, MethodNotAllowed, Route, RouteTable
+
+TABLE = RouteTable(ROUTES)
+ID = "0190a0c0-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.template}")
+def test_every_route_is_found_by_a_path_of_its_template(route: Route) -> None:
+    path = "/".join(ID if segment.startswith("{") else segment for segment in route.template.split("/"))
+    assert TABLE.find(route.method, path) is route
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/voices/",
+        "/v1/voices//audio",
+        "//v1/voices",
+        "/v1/voices/a/audio/",
+        "/v1/voices/a/b",
+        "/v1/voices/.",
+        "/v1/voices/..",
+        "/v1/voices/../voices",
+        "/v1/voices/%2e%2e",
+        "/v1/voices/a%2Faudio",
+        "/v1/voices/a b",
+        "/v1/voices/a\\b",
+        "/v1/voices/a;b",
+        "/v1/voices/é",
+        "/v1/voices/" + "a" * 201,
+        "/V1/voices",
+        "/internal/objects/voices/system/a",
+        "v1/voices",
+        "*",
+    ],
+)
+def test_other_paths_are_not_found(path: str) -> None:
+    assert TABLE.find("GET", path) is None
+
+
+@given(st.text(max_size=30))
+def test_a_parameter_is_one_plain_segment(text: str) -> None:
+    found = TABLE.find("GET", f"/v1/voices/{text}")
+    if found is not None and found.template == "/v1/voices/{voice_id}":
+        assert text.isascii()
+        assert not set(text) & set("/%?#\\;: \t\r\n")
+        assert text not in (".", "..")
+
+
+def test_another_method_says_which_there_are() -> None:
+    with pytest.raises(MethodNotAllowed) as caught:
+        TABLE.find("PUT", f"/v1/voices/{ID}/audio")
+    assert caught.value.allowed == ("GET", "HEAD")
+
+
+def test_a_literal_goes_before_a_parameter_and_does_not_hide_it() -> None:
+    literal = Route("GET", "/v1/history/download", "storage")
+    parameter = Route("GET", "/v1/history/{id}", "storage")
+    deeper = Route("GET", "/v1/history/{id}/audio", "storage")
+    table = RouteTable([parameter, deeper, literal])
+    assert table.find("GET", "/v1/history/download") is literal
+    assert table.find("GET", "/v1/history/other") is parameter
+    assert table.find("GET", "/v1/history/download/audio") is deeper
+
+
+def test_a_route_is_declared_once() -> None:
+    with pytest.raises(ValueError, match="two routes for GET /v1/voices"):
+        RouteTable([*ROUTES, Route("GET", "/v1/voices", "storage")])
+
+
+def test_limits() -> None:
+    upload = TABLE.find("POST", "/v1/voices")
+    assert upload is not None
+    assert upload.body_bytes == 21 * MIB
+    assert {route.body_bytes for route in ROUTES if route is not upload} == {JSON_BYTES}
+
+
+def test_a_generation_can_be_waited_for_for_a_minute() -> None:
+    waiting = TABLE.find("POST", "/v1/generations")
+    assert waiting is not None
+    assert waiting.answer_seconds > 60
+
+
+def test_no_path_within_a_service_is_public() -> None:
+    assert all(route.template.startswith("/v1/") for route in ROUTES)
