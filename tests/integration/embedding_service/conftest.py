@@ -13,7 +13,6 @@ from uuid import UUID
 
 import aiohttp
 import pytest
-import uvicorn
 from google.protobuf.message import Message
 from sqlalchemy import text
 
@@ -36,6 +35,7 @@ from services.embedding.api import PROBLEMS, router
 from services.embedding.consumers import CONSUMERS
 from services.embedding.domain import EmbeddingError
 from services.embedding.usecases import Deps
+from tests.support.http import serving as serving_app
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 
@@ -255,21 +255,8 @@ async def serving(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
         readiness=readiness,
         deps=deps,
     )
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
-
-    async def started() -> bool:
-        return server.started
-
-    # The runner of the tests keeps the signals.
-    task = asyncio.create_task(server._serve())
-    await eventually(started, what="the server's start")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            yield session
-    finally:
-        server.should_exit = True
-        await task
+    async with serving_app(app) as url, aiohttp.ClientSession(url) as session:
+        yield session
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import aiohttp
 import pytest
-import uvicorn
 from google.protobuf.message import Message
 from sqlalchemy import text
 
@@ -33,7 +32,7 @@ from services.storage import usecases
 from services.storage.api import PROBLEMS, router
 from services.storage.consumers import CONSUMERS
 from services.storage.usecases import Deps
-from tests.support.polling import eventually
+from tests.support.http import serving as serving_app
 from tests.support.servers import Servers
 
 KEY = b"s" * 32
@@ -247,21 +246,8 @@ async def serving(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
     app = create_app(
         "storage", router, identity=IdentityVerifier("storage", KEY), problems=PROBLEMS, readiness=readiness, deps=deps
     )
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
-
-    async def started() -> bool:
-        return server.started
-
-    # The runner of the tests keeps the signals.
-    task = asyncio.create_task(server._serve())
-    await eventually(started, what="the server's start")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            yield session
-    finally:
-        server.should_exit = True
-        await task
+    async with serving_app(app) as url, aiohttp.ClientSession(url) as session:
+        yield session
 
 
 @pytest.fixture

@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 import aiohttp
 import pytest
-import uvicorn
 from google.protobuf.message import Message
 from sqlalchemy import text
 
@@ -27,7 +25,7 @@ from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
 from services.voice.api import PROBLEMS, router
 from services.voice.usecases import Deps
-from tests.support.polling import eventually
+from tests.support.http import serving as serving_app
 from tests.support.servers import Servers
 from tests.unit.voice.wav import silence
 
@@ -102,10 +100,6 @@ async def deps(database: Database, objects: ObjectStore) -> Deps:
     return Deps(database=database, objects=objects, clock=lambda: datetime.now(UTC))
 
 
-async def _started(server: uvicorn.Server) -> bool:
-    return server.started
-
-
 @asynccontextmanager
 async def serving(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
     """Serve the application with `deps` on a free port."""
@@ -116,15 +110,8 @@ async def serving(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
     app = create_app(
         "voice", router, identity=IdentityVerifier("voice", KEY), problems=PROBLEMS, readiness=readiness, deps=deps
     )
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
-    # The runner of the tests keeps the signals.
-    task = asyncio.create_task(server._serve())
-    await eventually(partial(_started, server), what="the server's start")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+    async with serving_app(app) as url, aiohttp.ClientSession(url) as session:
         yield session
-    server.should_exit = True
-    await task
 
 
 @pytest.fixture

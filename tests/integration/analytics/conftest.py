@@ -1,0 +1,76 @@
+"""The analytics service's parts on the real database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from google.protobuf.message import Message
+from opentelemetry.context import Context
+from sqlalchemy import text
+
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
+from libs.database import Database
+from libs.ids import new_id
+from libs.messaging import Projection
+from libs.messaging.causes import note_cause
+from libs.outbox import OutboxHook
+from services.analytics.domain import Plan
+from services.analytics.usecases import Deps
+from tests.support.servers import Servers
+
+NOW = datetime.now(UTC)
+
+
+async def _no_wake() -> None:
+    """No relay runs here: events stay in the outbox."""
+
+
+@dataclass(frozen=True)
+class Books:
+    """The ledger of one organisation."""
+
+    deps: Deps
+    org_id: UUID
+
+    @property
+    def database(self) -> Database:
+        return self.deps.database
+
+    async def apply(self, handler: Projection, *events: Message) -> None:
+        """Have a projection apply events, as the runner does."""
+        organisations = {UUID(event.org_id) for event in events}  # type: ignore[attr-defined]
+        async with self.database.transaction(*organisations) as session:
+            for event in events:
+                note_cause(session, event, str(new_id()), Context())
+            await handler.handler(session, events)
+
+    async def value(self, query: str, *org_ids: UUID) -> object:
+        """One value, seen by the organisation (or by those given); `:org` is this one."""
+        async with self.database.transaction(*(org_ids or (self.org_id,))) as session:
+            return (await session.execute(text(query), {"org": self.org_id})).scalar_one_or_none()
+
+    def completed(self, *, characters: int = 10, seconds: float = 1.5, at: datetime = NOW) -> GenerationCompleted:
+        return GenerationCompleted(
+            generation_id=str(new_id()),
+            org_id=str(self.org_id),
+            text="x" * characters,
+            characters=characters,
+            duration_seconds=seconds,
+            completed_at=at,
+        )
+
+
+@pytest.fixture
+async def books(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Books]:
+    database = servers.database("analytics", hooks=[OutboxHook(_no_wake)])
+    yield Books(Deps(database=database, default_plan=Plan.ENTERPRISE, clock=lambda: datetime.now(UTC)), new_id())
+    await database.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schema(migrated: Callable[[str], None]) -> None:
+    migrated("analytics")
