@@ -66,12 +66,15 @@ _TABLES = (
 # in 1 to 10 ms); and it counts chunks a tenth as fast. These functions run as the owner and keep to the transaction's
 # organisations by themselves; they are all that the owner's policy is for.
 _OWN = f"org_id = any({CURRENT_ORGS}) and (types is null or source_type = any(types))"
-_AS_OWNER = "stable security definer set search_path = pg_catalog, public, pg_temp"
+_AS_OWNER = (
+    "language sql stable security definer "
+    "set search_path = pg_catalog, public, pg_temp set plan_cache_mode = force_custom_plan"
+)
 _FUNCTIONS = (
     "create policy chunks_owner on chunks for select to current_user using (true)",
     # Chunks of the organisations, everybody's not counted, up to so many.
     f"""
-    create function count_chunks(most integer, types text[]) returns bigint language sql {_AS_OWNER} as $$
+    create function count_chunks(most integer, types text[]) returns bigint {_AS_OWNER} as $$
         select count(*) from (select from public.chunks where {_OWN} limit most) as counted
     $$
     """,  # noqa: S608 - of constants
@@ -79,7 +82,7 @@ _FUNCTIONS = (
     f"""
     create function chunks_with_words(wanted tsquery, types text[])
     returns table (id uuid, document_id uuid, score double precision)
-    language sql {_AS_OWNER} rows 100 set plan_cache_mode = force_custom_plan as $$
+    {_AS_OWNER} rows 100 as $$
         select id, document_id, ts_rank_cd(words, wanted, 1) from public.chunks
         where words @@ wanted
         and (org_id is null or org_id = any({CURRENT_ORGS})) and (types is null or source_type = any(types))
