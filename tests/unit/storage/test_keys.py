@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
-from libs.ids import new_id
 from services.storage.domain.keys import Audience, ForeignObject, audience_of, require_own
 
-MINE, OTHERS, VOICE = new_id(), new_id(), new_id()
+# Fixed: they become names of tests, which have to be the same in every process.
+MINE, OTHERS, VOICE = (
+    UUID("0197f3a0-0000-7000-8000-00000000000a"),
+    UUID("0197f3a0-0000-7000-8000-00000000000b"),
+    UUID("0197f3a0-0000-7000-8000-00000000000c"),
+)
 
 
 def test_everybody_may_keep_what_belongs_to_system_voices() -> None:
