@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -54,7 +55,7 @@ class HitView(BaseModel):
     `similarity` is the cosine between the meanings of query and passage, null in a search by words alone.
     """
 
-    document_id: str
+    document_id: UUID
     source_type: str
     source_id: str
     title: str
@@ -81,19 +82,7 @@ async def search(wanted: Search, caller: CallerOf, deps: DepsOf) -> HitList:
         source_types=[domain.SourceType(name) for name in wanted.source_types] if wanted.source_types else None,
         limit=wanted.limit,
     )
-    return HitList(items=[_view(hit) for hit in hits])
-
-
-def _view(hit: domain.Hit) -> HitView:
-    return HitView(
-        document_id=str(hit.document_id),
-        source_type=hit.source_type,
-        source_id=hit.source_id,
-        title=hit.title,
-        text=hit.text,
-        score=hit.score,
-        similarity=hit.similarity,
-    )
+    return HitList(items=[HitView.model_validate(hit, from_attributes=True) for hit in hits])
 
 
 def _no_meaning(error: domain.EmbeddingError) -> Problem:
