@@ -78,7 +78,7 @@ def install_problems(app: FastAPI, problems: Mapping[type[Exception], ProblemOf]
 
     common: dict[type[Exception], ProblemOf] = {
         RequestValidationError: _invalid,
-        HTTPException: _http,
+        HTTPException: http_problem,
         InvalidCursor: lambda _error: invalid_field("cursor", "not a cursor of this list; leave it out to start over"),
         Unavailable: lambda _error: UNAVAILABLE,
     }
@@ -120,7 +120,8 @@ _HTTP_CODES = {
 }
 
 
-def _http(error: HTTPException) -> Problem:
+def http_problem(error: HTTPException) -> Problem:
+    """Return what a client is told about an error of the framework: no such path, no such method."""
     code = _HTTP_CODES.get(error.status_code, "http_error")
     return Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 

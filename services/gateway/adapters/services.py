@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
@@ -17,7 +18,7 @@ from yarl import URL
 from libs.telemetry import current_trace_headers
 from libs.web import Caller
 from libs.web.identity import HEADER as IDENTITY_HEADER
-from libs.web.identity import sign
+from services.gateway.adapters.identities import Identities
 from services.gateway.domain.failures import AnswerCutOff, BodyTooSlow, ServiceTooSlow, ServiceUnavailable
 
 PATIENCE_SECONDS = 5.0
@@ -87,7 +88,7 @@ class Services:
         """
         self._patience_seconds = patience_seconds
         self._urls = dict(urls)
-        self._keys = dict(identity_keys)
+        self._identities = Identities(identity_keys, time.monotonic)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
@@ -111,47 +112,53 @@ class Services:
 
         Raises ServiceUnavailable, ServiceTooSlow, BodyTooSlow, AnswerCutOff, and the body's failure.
         """
-        with _client_span(question) as span:
-            try:
-                async with await self._answer(question) as response:
-                    span.set_attribute("http.response.status_code", response.status)
-                    if response.status >= HTTPStatus.BAD_REQUEST:
-                        span.set_status(StatusCode.ERROR)
-                    yield response
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise AnswerCutOff(question.service) from error
+        span = _start_span(question)
+        try:
+            async with await self._answer(question, current_trace_headers(trace.set_span_in_context(span))) as response:
+                span.set_attribute("http.response.status_code", response.status)
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    span.set_status(StatusCode.ERROR)
+                yield response
+        except (aiohttp.ClientError, TimeoutError) as error:
+            _record(span, error)
+            raise AnswerCutOff(question.service) from error
+        except BaseException as error:
+            _record(span, error)
+            raise
+        finally:
+            span.end()
 
-    async def _answer(self, question: Question) -> aiohttp.ClientResponse:
+    async def _answer(self, question: Question, trace_headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         try:
             async with asyncio.timeout(question.answer_seconds):
-                return await self._ask_patiently(question)
+                return await self._ask_patiently(question, trace_headers)
         except TimeoutError as error:
             if question.body is not None and question.body.awaits_client:
                 raise BodyTooSlow from error
             raise ServiceTooSlow(question.service) from error
 
-    async def _ask_patiently(self, question: Question) -> aiohttp.ClientResponse:
+    async def _ask_patiently(self, question: Question, trace_headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """Ask until there is an answer, for as long as asking again does no harm."""
         loop = asyncio.get_running_loop()
         patient_until = loop.time() + self._patience_seconds
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._send(question)
+                return await self._send(question, trace_headers)
             except ServiceUnavailable as failure:
                 if not _may_repeat(question, failure) or loop.time() + pause > patient_until:
                     raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _send(self, question: Question) -> aiohttp.ClientResponse:
+    async def _send(self, question: Question, trace_headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         body = question.body
-        token = sign(question.caller, question.service, self._keys[question.service])
+        identity = self._identities.of(question.caller, question.service)
         try:
             return await self._session.request(
                 question.method,
                 URL(self._urls[question.service] + question.target, encoded=True),
-                headers=[*question.headers, (IDENTITY_HEADER, token), *current_trace_headers().items()],
+                headers=[*question.headers, (IDENTITY_HEADER, identity), *trace_headers.items()],
                 data=body.chunks() if body is not None else None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(connect=CONNECT_SECONDS, sock_read=question.answer_seconds),
@@ -182,9 +189,8 @@ async def _never_twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHa
         raise _Interrupted from error
 
 
-@contextmanager
-def _client_span(question: Question) -> Iterator[Span]:
-    with _tracer.start_as_current_span(
+def _start_span(question: Question) -> Span:
+    return _tracer.start_span(
         f"{question.method} {question.template}",
         kind=SpanKind.CLIENT,
         attributes={
@@ -192,13 +198,10 @@ def _client_span(question: Question) -> Iterator[Span]:
             "url.template": question.template,
             "server.address": question.service,
         },
-        # An exception's text may hold an address; its type says enough.
-        record_exception=False,
-        set_status_on_exception=False,
-    ) as span:
-        try:
-            yield span
-        except BaseException as error:
-            span.set_attribute("error.type", type(error).__name__)
-            span.set_status(StatusCode.ERROR)
-            raise
+    )
+
+
+def _record(span: Span, error: BaseException) -> None:
+    # An exception's text may hold an address; its type says enough.
+    span.set_attribute("error.type", type(error).__name__)
+    span.set_status(StatusCode.ERROR)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
 
 from libs.web import Problem, ProblemOf
+from libs.web.problems import http_problem
 from services.gateway.domain import failures
 from services.gateway.domain.routes import MIB, MethodNotAllowed
 
@@ -17,6 +21,7 @@ _INVALID_KEY = Problem(
     "Send the header `Authorization: Bearer <API key>`; `antiphon env` prints the key of an embedded stack.",
     headers={"WWW-Authenticate": 'Bearer realm="antiphon"'},
 )
+_NOTHING_HERE = Problem(404, "not_found", "There is nothing at this path", "GET / says what there is.")
 _TOO_SLOW = Problem(
     408,
     "request_timeout",
@@ -75,6 +80,10 @@ def _service_too_slow(error: failures.ServiceTooSlow) -> Problem:
     )
 
 
+def _framework(error: HTTPException) -> Problem:
+    return _NOTHING_HERE if error.status_code == HTTPStatus.NOT_FOUND else http_problem(error)
+
+
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.InvalidKey: lambda _error: _INVALID_KEY,
     failures.BodyTooLarge: body_too_large,
@@ -82,4 +91,5 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.ServiceUnavailable: _service_unavailable,
     failures.ServiceTooSlow: _service_too_slow,
     MethodNotAllowed: _method_not_allowed,
+    HTTPException: _framework,
 }
