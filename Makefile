@@ -51,7 +51,9 @@ ifneq ($(strip $(TESTS)),)
 	@$(RUN) -m pytest $(TESTS)
 else
 	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/contract
-	@$(RUN) -m pytest tests/integration tests/e2e
+	# By itself: the supervisor under test ends every child of its process that it did not start, other tests' servers too.
+	@$(RUN) -m pytest tests/integration/embedded
+	@$(RUN) -m pytest --ignore tests/integration/embedded tests/integration tests/e2e
 endif
 
 check: lint contracts-check test chaos ## Run what CI runs: lint, types, import rules, contracts, tests, kills
