@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from libs.telemetry.logs import configure_logs
 
+SHUTDOWN_SECONDS = 2.0
+
 
 @dataclass(slots=True)
 class Telemetry:
@@ -21,10 +24,17 @@ class Telemetry:
     _shutdowns: list[Callable[[], object]] = field(default_factory=list)
 
     def shutdown(self) -> None:
-        """Flush what is buffered and stop the exporters."""
+        """Flush what is buffered and stop the exporters, for SHUTDOWN_SECONDS at most.
+
+        A collector that cannot be reached must not keep a process from stopping.
+        """
+        flushing = threading.Thread(target=self._flush, daemon=True)
+        flushing.start()
+        flushing.join(SHUTDOWN_SECONDS)
+
+    def _flush(self) -> None:
         for shutdown in reversed(self._shutdowns):
             shutdown()
-        self._shutdowns.clear()
 
 
 def start_telemetry(service: str, *, environment: str, otlp_endpoint: str | None, log_level: str = "INFO") -> Telemetry:
