@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from libs.web import CallerOf, ProblemOf, invalid_field
 from services.analytics import domain, usecases
@@ -22,6 +23,18 @@ async def _deps(request: Request) -> Deps:
 
 
 DepsOf = Annotated[Deps, Depends(_deps)]
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(text: str) -> str:
+    if not _DAY.fullmatch(text):
+        raise ValueError("is not a day; write it as 2026-01-31")
+    return text
+
+
+# Not whatever can be read as a date: a number would be seconds since 1970.
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class DayView(BaseModel):
@@ -64,8 +77,8 @@ class UsageView(BaseModel):
 async def get_usage(
     caller: CallerOf,
     deps: DepsOf,
-    first: Annotated[date | None, Query(alias="from")] = None,
-    last: Annotated[date | None, Query(alias="to")] = None,
+    first: Annotated[Day | None, Query(alias="from")] = None,
+    last: Annotated[Day | None, Query(alias="to")] = None,
 ) -> UsageView:
     """Report what the organisation used, by day; the last 30 days unless `from` and `to` say otherwise."""
     days, period = await usecases.get_usage(deps, caller, first, last)

@@ -46,17 +46,18 @@ async def begin_subscriptions(session: AsyncSession, events: Sequence[Organizati
 @projection(GenerationCompleted)
 async def record_usage(session: AsyncSession, events: Sequence[GenerationCompleted]) -> None:
     """What was spoken goes into the ledger, and from there into the sums; its reservation is settled."""
-    by_generation = {UUID(event.generation_id): event for event in events}
-    for known in await store.recorded_resources(session, list(by_generation)):
-        del by_generation[known]
+    told = {UUID(event.generation_id): event for event in events}
+    # Settled once: whatever is told again, under whatever id and by whomever, finds that done.
+    settled = await store.settle_reservations(
+        session, [(generation_id, UUID(event.org_id)) for generation_id, event in told.items()], now=datetime.now(UTC)
+    )
+    by_generation = {generation_id: event for generation_id, event in told.items() if generation_id in settled}
     if not by_generation:
         return
     entries = [entry for event in by_generation.values() for entry in _entries(session, event)]
     await store.insert_entries(session, entries)
     await store.add_to_totals(session, _totals(entries))
     await store.add_to_days(session, _days(by_generation.values()))
-    settled = [(generation_id, UUID(event.org_id)) for generation_id, event in by_generation.items()]
-    await store.decide_reservations(session, settled, status="settled", now=datetime.now(UTC))
     for entry in entries:
         outbox.add(session, _recorded(entry), cause=by_generation[entry.resource_id])
 
@@ -126,7 +127,7 @@ async def release_deleted(session: AsyncSession, events: Sequence[GenerationDele
 
 
 async def _release(session: AsyncSession, ended: Sequence[tuple[UUID, UUID]]) -> None:
-    await store.decide_reservations(session, sorted(set(ended)), status="released", now=datetime.now(UTC))
+    await store.release_reservations(session, ended, now=datetime.now(UTC))
 
 
 CONSUMERS = declared("analytics", sys.modules[__name__])

@@ -31,6 +31,27 @@ class Plan(StrEnum):
 _CHARACTERS: dict[Plan, int | None] = {Plan.FREE: 10_000, Plan.PRO: 500_000, Plan.ENTERPRISE: None}
 
 
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What an organisation has subscribed to; status is active, cancelled or expired."""
+
+    plan: Plan
+    status: str
+    end_date: datetime | None
+
+
+def plan_in_force(subscription: Subscription | None, *, default: Plan, now: datetime) -> Plan:
+    """Return the plan that counts: what was cancelled runs to its end, and what has ended leaves the free plan.
+
+    `default` is for organisations that never subscribed.
+    """
+    if subscription is None:
+        return default
+    end = subscription.end_date
+    runs = subscription.status == "active" if end is None else subscription.status != "expired" and now < end
+    return subscription.plan if runs else Plan.FREE
+
+
 class Unit(StrEnum):
     """What is metered."""
 
@@ -46,6 +67,20 @@ class Decision:
     limit: int | None
     remaining: int
     resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Characters that were set aside; status is held, settled or released."""
+
+    status: str
+    expires_at: datetime
+
+    def answer(self, now: datetime) -> bool | None:
+        """Return what was decided about it; None once it has expired, for then it is to be decided anew."""
+        if self.status == "held":
+            return True if now < self.expires_at else None
+        return self.status == "settled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +148,9 @@ def decide(*, asked: int, used: int, reserved: int, limit: int | None, resets_at
 def usage_range(first: date | None, last: date | None, today: date) -> tuple[date, date]:
     """Return the days to report on, both included; raises InvalidRange."""
     end = last or today
-    begin = first or end - timedelta(days=USAGE_DAYS_DEFAULT - 1)
+    # The calendar begins with the year 1: days before it are none to report on.
+    default = timedelta(days=min(USAGE_DAYS_DEFAULT - 1, (end - date.min).days))
+    begin = first or end - default
     if begin > end:
         raise InvalidRange("from", f"lies after the end of the range, {end.isoformat()}")
     if (end - begin).days >= USAGE_DAYS_MAX:

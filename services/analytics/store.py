@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     MetaData,
@@ -26,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.analytics.domain import DayOfUse, Entry, Plan, Unit
+from services.analytics.domain import DayOfUse, Entry, Plan, Reservation, Subscription, Unit
 
 _metadata = MetaData()
 _uuid = PgUuid(as_uuid=True)
@@ -92,29 +93,43 @@ def _adding(table: Table, *names: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
 
 
-def _deciding() -> Insert:
+def _deciding(where: ColumnElement[bool], *names: str) -> Insert:
+    """Insert a reservation, or renew what `names` say of the one that is there, if it is as `where` says."""
     statement = insert(reservations)
-    return statement.on_conflict_do_update(
-        index_elements=[reservations.c.id],
-        set_={"status": statement.excluded.status},
-        where=reservations.c.status != "settled",
-    )
+    renewed = {name: statement.excluded[name] for name in names}
+    return statement.on_conflict_do_update(index_elements=[reservations.c.id], set_=renewed, where=where)
 
 
 # Made once: building and taking apart a statement costs several times what executing it does.
-_GET_PLAN = select(subscriptions.c.plan).where(
-    subscriptions.c.org_id == bindparam("org", type_=_uuid), subscriptions.c.status == "active"
+_GET_SUBSCRIPTION = select(subscriptions.c.plan, subscriptions.c.status, subscriptions.c.end_date).where(
+    subscriptions.c.org_id == bindparam("org", type_=_uuid)
 )
 _INSERT_ENTRY = insert(usage_metrics)
 _ADD_TO_TOTAL = _adding(usage_totals, "quantity")
 _ADD_TO_DAY = _adding(usage_daily, "characters", "audio_seconds", "generations")
-_DECIDE = _deciding()
+_GET_RESERVATION = select(reservations.c.status, reservations.c.expires_at).where(
+    reservations.c.id == bindparam("id", type_=_uuid)
+)
+_HOLD = _deciding(reservations.c.status == "held", "characters", "expires_at")
+_SETTLE = _deciding(reservations.c.status != "settled", "status").returning(reservations.c.id)
+_RELEASE = _deciding(reservations.c.status == "held", "status")
+_USED = select(func.coalesce(func.sum(usage_totals.c.quantity), 0)).where(
+    usage_totals.c.org_id == bindparam("org", type_=_uuid),
+    usage_totals.c.period == bindparam("period", type_=Date),
+    usage_totals.c.unit == str(Unit.CHARACTERS),
+)
+_HELD = select(func.coalesce(func.sum(reservations.c.characters), 0)).where(
+    reservations.c.org_id == bindparam("org", type_=_uuid),
+    reservations.c.status == "held",
+    reservations.c.expires_at > bindparam("now", type_=DateTime(timezone=True)),
+)
+_USED_AND_RESERVED = select(_USED.scalar_subquery().label("used"), _HELD.scalar_subquery().label("held"))
 
 
-async def get_plan(session: AsyncSession, org_id: UUID) -> Plan | None:
-    """Return the plan of the organisation's active subscription, or None."""
-    plan = (await session.execute(_GET_PLAN, {"org": org_id})).scalar_one_or_none()
-    return Plan(plan) if plan else None
+async def get_subscription(session: AsyncSession, org_id: UUID) -> Subscription | None:
+    """Return what the organisation has subscribed to, or None."""
+    row = (await session.execute(_GET_SUBSCRIPTION, {"org": org_id})).one_or_none()
+    return Subscription(Plan(row.plan), row.status, row.end_date) if row else None
 
 
 async def save_subscriptions(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
@@ -127,57 +142,53 @@ async def lock_organization(session: AsyncSession, org_id: UUID) -> None:
     await session.execute(text("select pg_advisory_xact_lock(hashtextextended(:org, 0))"), {"org": str(org_id)})
 
 
-async def get_reservation(session: AsyncSession, reservation_id: UUID) -> str | None:
-    """Return the status of a reservation, or None when there is none."""
-    statement = select(reservations.c.status).where(reservations.c.id == reservation_id)
-    return (await session.execute(statement)).scalar_one_or_none()
+async def get_reservation(session: AsyncSession, reservation_id: UUID) -> Reservation | None:
+    """Return a reservation, or None."""
+    row = (await session.execute(_GET_RESERVATION, {"id": reservation_id})).one_or_none()
+    return Reservation(row.status, row.expires_at) if row else None
 
 
-async def insert_reservation(
+async def hold_reservation(
     session: AsyncSession, *, reservation_id: UUID, org_id: UUID, characters: int, expires_at: datetime
 ) -> None:
-    """Hold characters; a reservation that is there already stays as it is."""
-    await session.execute(
-        insert(reservations)
-        .values(id=reservation_id, org_id=org_id, characters=characters, status="held", expires_at=expires_at)
-        .on_conflict_do_nothing()
-    )
+    """Hold characters, anew if they were held before; what is decided stays decided."""
+    row = {"id": reservation_id, "org_id": org_id, "characters": characters, "status": "held", "expires_at": expires_at}
+    await session.execute(_HOLD, row)
 
 
 async def used_and_reserved(session: AsyncSession, org_id: UUID, period: date, now: datetime) -> tuple[int, int]:
-    """Return the characters that the organisation has used in `period`, and those that are held."""
-    used = await session.execute(
-        select(func.coalesce(func.sum(usage_totals.c.quantity), 0)).where(
-            usage_totals.c.org_id == org_id, usage_totals.c.period == period, usage_totals.c.unit == Unit.CHARACTERS
-        )
-    )
-    held = await session.execute(
-        select(func.coalesce(func.sum(reservations.c.characters), 0)).where(
-            reservations.c.org_id == org_id, reservations.c.status == "held", reservations.c.expires_at > now
-        )
-    )
-    return int(used.scalar_one()), int(held.scalar_one())
+    """Return the characters that the organisation has used in `period`, and those that are held.
 
-
-async def decide_reservations(
-    session: AsyncSession, decided: Sequence[tuple[UUID, UUID]], *, status: str, now: datetime
-) -> None:
-    """Settle or release reservations, given as (id, organisation).
-
-    One that nobody asked for yet is written as decided, so that a late request finds it. A settled
-    one stays settled.
+    One statement, and so one moment: between two, a settlement would be missed by both.
     """
-    rows = [
+    row = (await session.execute(_USED_AND_RESERVED, {"org": org_id, "period": period, "now": now})).one()
+    return int(row.used), int(row.held)
+
+
+async def settle_reservations(
+    session: AsyncSession, settled: Sequence[tuple[UUID, UUID]], *, now: datetime
+) -> set[UUID]:
+    """Settle reservations, given as (id, organisation); return those that were not settled before.
+
+    One that nobody asked for is written as settled, so that every generation is settled exactly once.
+    """
+    return set((await session.execute(_SETTLE, _decided(settled, "settled", now))).scalars())
+
+
+async def release_reservations(session: AsyncSession, released: Sequence[tuple[UUID, UUID]], *, now: datetime) -> None:
+    """Release reservations, given as (id, organisation); one that nobody asked for yet will find itself released.
+
+    A settled one stays settled.
+    """
+    await session.execute(_RELEASE, _decided(released, "released", now))
+
+
+def _decided(decided: Sequence[tuple[UUID, UUID]], status: str, now: datetime) -> list[dict[str, Any]]:
+    # In one order, so that nobody deadlocks.
+    return [
         {"id": reservation_id, "org_id": org_id, "characters": 0, "status": status, "expires_at": now}
-        for reservation_id, org_id in decided
+        for reservation_id, org_id in sorted(set(decided))
     ]
-    await session.execute(_DECIDE, rows)
-
-
-async def recorded_resources(session: AsyncSession, resource_ids: Sequence[UUID]) -> set[UUID]:
-    """Return those resources that the ledger has already."""
-    statement = select(usage_metrics.c.resource_id).where(usage_metrics.c.resource_id.in_(resource_ids)).distinct()
-    return set((await session.execute(statement)).scalars())
 
 
 async def insert_entries(session: AsyncSession, entries: Sequence[Entry]) -> None:
@@ -233,6 +244,6 @@ async def list_days(session: AsyncSession, org_id: UUID, first: date, last: date
     return [DayOfUse(**row._asdict()) for row in await session.execute(statement)]
 
 
-async def make_partitions(session: AsyncSession, months_ahead: int) -> None:
-    """Make the ledger's partitions for this month and the following ones."""
-    await session.execute(select(func.usage_maintain(months_ahead)))
+async def make_partitions(session: AsyncSession, today: date, months_ahead: int) -> None:
+    """Make the ledger's partitions for the month of `today` and the following ones."""
+    await session.execute(select(func.usage_maintain(today, months_ahead)))

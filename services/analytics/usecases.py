@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
 
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
-from libs.database import Database
+from libs.database import Database, is_database_away
 from libs.web import Caller
 from services.analytics import domain, store
 
 PARTITIONS_AHEAD = 3
 """Months for which the ledger has partitions before they begin."""
 PARTITION_CHECK_SECONDS = 86_400.0
+PARTITION_RETRY_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +48,23 @@ async def _reserve(deps: Deps, org_id: UUID, reservation_id: UUID, characters: i
     period = domain.period_of(now)
     resets_at = domain.end_of(period)
     async with deps.database.transaction(org_id) as session:
-        plan = await store.get_plan(session, org_id) or deps.default_plan
+        subscription = await store.get_subscription(session, org_id)
+        plan = domain.plan_in_force(subscription, default=deps.default_plan, now=now)
         if plan.characters is None:
             # Nothing is compared, so nothing needs to be held, and nobody has to wait for anybody.
             return domain.decide(asked=characters, used=0, reserved=0, limit=None, resets_at=resets_at)
         await store.lock_organization(session, org_id)
-        if await store.get_reservation(session, reservation_id) is not None:
-            return domain.Decision(True, plan.characters, 0, resets_at)
+        earlier = await store.get_reservation(session, reservation_id)
         used, reserved = await store.used_and_reserved(session, org_id, period, now)
+        answer = earlier.answer(now) if earlier else None
+        if answer is not None:
+            left = max(0, plan.characters - used - reserved)
+            return domain.Decision(answer, plan.characters, left, resets_at)
         decision = domain.decide(
             asked=characters, used=used, reserved=reserved, limit=plan.characters, resets_at=resets_at
         )
         if decision.granted:
-            await store.insert_reservation(
+            await store.hold_reservation(
                 session,
                 reservation_id=reservation_id,
                 org_id=org_id,
@@ -78,14 +86,22 @@ async def get_usage(
     period = domain.period_of(now)
     async with deps.database.transaction(caller.org_id) as session:
         days = await store.list_days(session, caller.org_id, begin, end)
-        plan = await store.get_plan(session, caller.org_id) or deps.default_plan
+        subscription = await store.get_subscription(session, caller.org_id)
         used, reserved = await store.used_and_reserved(session, caller.org_id, period, now)
+    plan = domain.plan_in_force(subscription, default=deps.default_plan, now=now)
     return days, domain.PeriodOfUse(plan, used, reserved, domain.end_of(period))
 
 
 async def keep_partitions(deps: Deps) -> None:
-    """Keep the ledger's partitions made ahead, once a day."""
+    """Keep the ledger's partitions made ahead, once a day; a database that is away is asked again soon."""
     while True:
-        async with deps.database.transaction() as session:
-            await store.make_partitions(session, PARTITIONS_AHEAD)
-        await asyncio.sleep(PARTITION_CHECK_SECONDS)
+        try:
+            async with deps.database.transaction() as session:
+                await store.make_partitions(session, deps.clock().astimezone(UTC).date(), PARTITIONS_AHEAD)
+        except Exception as error:
+            if not is_database_away(error):
+                raise
+            logger.warning("partitions wait for the database", extra={"error": type(error).__name__})
+            await asyncio.sleep(PARTITION_RETRY_SECONDS)
+        else:
+            await asyncio.sleep(PARTITION_CHECK_SECONDS)

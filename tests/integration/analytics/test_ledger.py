@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -78,6 +79,13 @@ async def test_a_failed_generation_releases_its_reservation(books: Books) -> Non
     await books.apply(release_failed, failed(books, str(generation_id)))
     assert await books.value(STATUS) == "released"
     assert await books.value(LEDGER) is None
+
+
+async def test_told_twice_at_once_under_two_ids_it_is_billed_once(books: Books) -> None:
+    events = [books.completed(characters=3) for _ in range(20)]
+    await asyncio.gather(*(books.apply(record_usage, *events) for _ in range(4)))
+    for query in (LEDGER, TOTAL, DAILY):
+        assert await books.value(query) == 60
 
 
 async def test_an_organisation_begins_with_its_plan_and_keeps_it(books: Books) -> None:

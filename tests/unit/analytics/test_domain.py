@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from services.analytics import domain
-from services.analytics.domain import DayOfUse, Plan
+from services.analytics.domain import DayOfUse, Plan, Reservation, Subscription
 
 RESETS = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -60,3 +60,48 @@ def test_the_range_defaults_to_thirty_days_and_is_bounded() -> None:
 def test_days_add_up() -> None:
     days = [DayOfUse(date(2026, 1, day), Decimal(day), Decimal("0.001"), 1) for day in (1, 2, 3)]
     assert domain.total(days) == (Decimal(6), Decimal("0.003"), 3)
+
+
+NOW = datetime(2026, 1, 15, tzinfo=UTC)
+SOON, EARLIER = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "end", "plan"),
+    [
+        ("active", None, Plan.PRO),
+        ("active", SOON, Plan.PRO),
+        ("active", NOW, Plan.FREE),
+        ("cancelled", None, Plan.FREE),
+        ("cancelled", SOON, Plan.PRO),
+        ("cancelled", EARLIER, Plan.FREE),
+        ("expired", None, Plan.FREE),
+        ("expired", SOON, Plan.FREE),
+    ],
+)
+def test_a_subscription_counts_until_it_ends(status: str, end: datetime | None, plan: Plan) -> None:
+    subscription = Subscription(Plan.PRO, status, end)
+    assert domain.plan_in_force(subscription, default=Plan.ENTERPRISE, now=NOW) is plan
+
+
+def test_who_never_subscribed_has_the_default_plan() -> None:
+    assert domain.plan_in_force(None, default=Plan.ENTERPRISE, now=NOW) is Plan.ENTERPRISE
+
+
+@pytest.mark.parametrize(
+    ("status", "expires", "answer"),
+    [
+        ("held", SOON, True),
+        ("held", NOW, None),
+        ("settled", EARLIER, True),
+        ("released", SOON, False),
+        ("released", EARLIER, False),
+    ],
+)
+def test_a_reservation_is_decided_until_it_expires(status: str, expires: datetime, answer: bool | None) -> None:
+    assert Reservation(status, expires).answer(NOW) is answer
+
+
+def test_the_calendar_has_a_first_and_a_last_day() -> None:
+    assert domain.usage_range(None, date(1, 1, 5), NOW.date()) == (date.min, date(1, 1, 5))
+    assert domain.usage_range(None, date.max, NOW.date())[1] == date.max
