@@ -46,14 +46,16 @@ migrate: ready ## Bring the databases of the running system to the current schem
 
 ##@ Test
 .PHONY: test check bench chaos compose-test
+INTEGRATION := $(patsubst %/__init__.py,%,$(sort $(wildcard tests/integration/*/__init__.py)))
 test: ready ## Run all tests, or those in TESTS=path
 ifneq ($(strip $(TESTS)),)
 	@$(RUN) -m pytest $(TESTS)
 else
 	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/contract
-	# By itself: the supervisor under test ends every child of its process that it did not start, other tests' servers too.
-	@$(RUN) -m pytest tests/integration/embedded
-	@$(RUN) -m pytest --ignore tests/integration/embedded tests/integration tests/e2e
+	# Each folder on servers of its own: what one service's tests tell the broker, another's would hear. And the
+	# supervisor under test ends every child of its process that it did not start, other tests' servers too.
+	@set -e; for folder in $(INTEGRATION); do $(RUN) -m pytest $$folder; done
+	@$(RUN) -m pytest tests/e2e
 endif
 
 check: lint contracts-check test chaos ## Run what CI runs: lint, types, import rules, contracts, tests, kills
