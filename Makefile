@@ -54,7 +54,7 @@ else
 	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/contract
 	# Each folder on servers of its own: what one service's tests tell the broker, another's would hear. And the
 	# supervisor under test ends every child of its process that it did not start, other tests' servers too.
-	@set -e; for folder in $(INTEGRATION); do $(RUN) -m pytest $$folder; done
+	@set -e; for folder in $(INTEGRATION); do ( $(RUN) -m pytest $$folder ); done
 	@$(RUN) -m pytest tests/e2e
 endif
 
