@@ -22,7 +22,8 @@ from minio.error import S3Error
 from yarl import URL
 
 SIGNATURE_LIFETIME = timedelta(minutes=15)
-TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5, sock_read=20)
+# No limit on the whole: a client may take longer than a minute to download what the store sends at once.
+TIMEOUT = aiohttp.ClientTimeout(total=None, connect=5, sock_read=20)
 CHUNK_BYTES = 64 * 1024
 LARGE_BYTES = 256 * 1024
 """From here on hashing takes longer than a millisecond, and goes to a thread."""
