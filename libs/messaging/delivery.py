@@ -59,6 +59,12 @@ async def retry_later(message: Msg, delay: float) -> None:
         await message.nak(delay=delay)
 
 
+async def give_back(message: Msg) -> None:
+    """Let the broker deliver `message` to somebody else now: nothing was tried, so nothing is waited for."""
+    with suppress(nats.errors.Error):
+        await message.nak()
+
+
 class DeadLetterOffice:
     """Decides what happens to a failed delivery, and keeps what cannot be delivered."""
 

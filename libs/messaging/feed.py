@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from libs.messaging.connection import Bus
+from libs.messaging.delivery import give_back
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +56,12 @@ class Feed:
         self._subscription = await self._bus.client.subscribe(self._inbox, cb=self._receive)
 
     async def close(self) -> None:
-        """Stop receiving; what was delivered and not acknowledged comes again elsewhere."""
+        """Stop receiving; what has arrived and was not handed out goes back, for others to take at once."""
         if self._subscription is not None:
             with suppress(nats.errors.Error):
                 await self._subscription.unsubscribe()
+        while self._arrived:
+            await give_back(self._arrived.popleft())
 
     async def next_batch(self) -> list[Msg]:
         """Wait for messages and return all that have arrived, at least one."""

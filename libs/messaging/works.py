@@ -1,86 +1,72 @@
 """Runs jobs: one event, one handler call, as many at a time as the declaration allows.
 
-FastStream pulls and dispatches; what becomes of a message is decided where the projections decide it.
+What becomes of a message is decided where the projections decide it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
-import nats.errors
 from faststream import AckPolicy
-from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
-from faststream.nats.security import NatsUserPassword
+from faststream.nats import JStream, NatsMessage, PullSub
 from nats.aio.msg import Msg
 
 from libs.contracts.registry import UndecodableEvent, UnknownEvent
-from libs.messaging.connection import NatsAddress, connect_options
+from libs.messaging.connection import Bus
 from libs.messaging.declarations import Consumers, Delivery, Work
-from libs.messaging.delivery import DeadLetterOffice, acknowledge, heartbeat, tries_of
+from libs.messaging.delivery import DeadLetterOffice, acknowledge, give_back, heartbeat, tries_of
+from libs.messaging.dispatch import Dispatcher, Jobs
 from libs.messaging.envelope import Received, open_envelope
 from libs.messaging.topology import work_durable
 from libs.messaging.tracing import process_span, record_outcome
 
 logger = logging.getLogger(__name__)
 
-PULL_SECONDS = 30.0
-"""How long a pull waits for the next job. Pulls ask for one job: a larger pull is held until it is full."""
+CANCEL_SECONDS = 1.0
+"""How long a job that is cancelled may take to give its message back."""
 
 
 class WorkRunner:
     """Takes the jobs that a group declares and runs them."""
 
     # Any: the service's own dependencies.
-    def __init__(self, address: NatsAddress, consumers: Consumers, deps: Any) -> None:
-        """Connects at `start`; `deps` is what every handler gets."""
+    def __init__(self, bus: Bus, consumers: Consumers, deps: Any) -> None:
+        """Takes nothing before `start`; `deps` is what every handler gets."""
+        self._bus = bus
         self._deps = deps
-        self._running: set[asyncio.Task[None]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._broker = NatsBroker(
-            address.url,
-            security=NatsUserPassword(address.user, address.password),
-            **_broker_options(address, consumers.group),
-            logger=None,
-            apply_types=False,
-        )
+        self._stopping = False
+        self._jobs = Jobs()
+        self._broker = Dispatcher(bus, self._jobs)
         for declared in consumers.works:
-            self._subscribe(consumers.group, declared, address)
+            self._subscribe(work_durable(consumers.group, declared), declared)
 
-    def _subscribe(self, group: str, declared: Work, address: NatsAddress) -> None:
-        durable = work_durable(group, declared)
+    def _subscribe(self, durable: str, declared: Work) -> None:
         subscriber = self._broker.subscriber(
             declared.event.subject,
             stream=JStream(declared.event.stream, declare=False),
             durable=durable,
-            pull_sub=PullSub(batch_size=1, timeout=PULL_SECONDS),
+            pull_sub=PullSub(),
             max_workers=declared.concurrency,
             ack_policy=AckPolicy.MANUAL,
-            inbox_prefix=f"_INBOX_{address.user}.".encode(),
             decoder=_undecoded,
             no_reply=True,
         )
         subscriber(self._handler(declared, durable))
 
     def _handler(self, declared: Work, durable: str) -> Callable[[bytes], Awaitable[None]]:
+        office = DeadLetterOffice(self._bus.jetstream, durable, declared.policy)
+
         async def handle(_body: bytes) -> None:
-            message: NatsMessage = self._broker.context.get_local("message")
-            office = DeadLetterOffice(self._broker.config.connection_state.stream, durable, declared.policy)
-            task = asyncio.current_task()
-            assert task is not None
-            self._running.add(task)
-            self._idle.clear()
-            try:
-                await self._job(declared, durable, office, message.raw_message)
-            finally:
-                self._running.discard(task)
-                if not self._running:
-                    self._idle.set()
+            delivered: NatsMessage = self._broker.context.get_local("message")
+            message: Msg = delivered.raw_message
+            if self._stopping:
+                await give_back(message)
+                self._jobs.done(message)
+            else:
+                await self._jobs.run(message, self._job(declared, durable, office, message))
 
         return handle
 
@@ -119,43 +105,21 @@ class WorkRunner:
         await office.fail(message, error)
 
     async def start(self) -> None:
-        """Connect and begin to take jobs."""
+        """Begin to take jobs."""
         await self._broker.start()
 
     async def stop(self, timeout: float) -> None:
-        """Take no more jobs, give those that run `timeout` seconds, then close.
+        """Take no more jobs, give those that run `timeout` seconds, then stop them.
 
-        A job that does not finish in time is delivered again, here or elsewhere.
+        What was taken and is not done by then is given back, and delivered again here or elsewhere.
         """
-        for subscriber in self._broker.subscribers:
-            await _stop_pulling(subscriber)
-        try:
-            await asyncio.wait_for(self._idle.wait(), timeout)
-        except TimeoutError:
-            for task in list(self._running):
-                task.cancel()
+        self._stopping = True
+        await self._broker.stop_pulling()
+        if not await self._jobs.until_done(timeout):
+            self._jobs.cancel()
+            await self._jobs.until_done(CANCEL_SECONDS)
         await self._broker.stop()
-
-
-async def _stop_pulling(subscriber: Any) -> None:  # Any: FastStream's subscriber classes are private
-    subscriber.running = False
-    if subscriber.subscription is not None:
-        subscription, subscriber.subscription = subscriber.subscription, None
-        with suppress(nats.errors.Error):
-            await subscription.unsubscribe()
 
 
 async def _undecoded(message: NatsMessage) -> bytes:
     return message.body
-
-
-def _broker_options(address: NatsAddress, group: str) -> dict[str, Any]:
-    async def on_error(error: Exception) -> None:
-        logger.error("nats error", extra={"error": f"{type(error).__name__}: {error}"})
-
-    async def on_change() -> None:
-        logger.info("nats connection changed")
-
-    options = connect_options(address, f"{group}-work", on_error, on_change, on_change)
-    del options["user"], options["password"]
-    return {**options, "inbox_prefix": f"_INBOX_{address.user}"}

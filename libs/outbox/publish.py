@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import uuid4
 
 import asyncpg
@@ -25,8 +26,16 @@ class PublishRefused(OSError):
     """The broker did not take a batch; the rows stay and are tried again."""
 
 
-async def publish_in_order(bus: Bus, service: str, rows: Sequence[asyncpg.Record]) -> None:
-    """Publish outbox rows; returns once all of them are durable on the broker.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event lies in its stream; `is_new` unless the broker had it already."""
+
+    seq: int
+    is_new: bool
+
+
+async def publish_in_order(bus: Bus, service: str, rows: Sequence[asyncpg.Record]) -> Sequence[Place]:
+    """Publish outbox rows; return their places, in the same order, once all of them are durable on the broker.
 
     Raises what the broker or the connection raise; then some may have been published, and publishing
     them again is harmless.
@@ -34,8 +43,8 @@ async def publish_in_order(bus: Bus, service: str, rows: Sequence[asyncpg.Record
     spans = [start_send_span(row["subject"], str(row["event_id"]), row["trace"]) for row in rows]
     try:
         headers = [_headers(service, row, span) for row, span in zip(rows, spans, strict=True)]
-        if len(rows) == 1 or not await _publish_atomically(bus, rows, headers):
-            await _publish_one_by_one(bus, rows, headers)
+        places = await _publish_atomically(bus, rows, headers) if len(rows) > 1 else None
+        return places or await _publish_one_by_one(bus, rows, headers)
     finally:
         for span in spans:
             span.end()
@@ -54,8 +63,10 @@ def _headers(service: str, row: asyncpg.Record, span: Span) -> dict[str, str]:
     return attributes.headers() | current_trace_headers(set_span_in_context(span))
 
 
-async def _publish_atomically(bus: Bus, rows: Sequence[asyncpg.Record], headers: Sequence[dict[str, str]]) -> bool:
-    """Publish all rows as one atomic batch; False when the batch holds something already published."""
+async def _publish_atomically(
+    bus: Bus, rows: Sequence[asyncpg.Record], headers: Sequence[dict[str, str]]
+) -> list[Place] | None:
+    """Publish all rows as one atomic batch; None when the batch holds something already published."""
     batch = uuid4().hex
     last = len(rows)
     for number, (row, own) in enumerate(zip(rows, headers, strict=True), start=1):
@@ -68,15 +79,22 @@ async def _publish_atomically(bus: Bus, rows: Sequence[asyncpg.Record], headers:
         timeout=PUBLISH_TIMEOUT,
         headers=headers[-1] | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(last), "Nats-Batch-Commit": "1"},
     )
-    error = orjson.loads(answer.data).get("error")
+    told = orjson.loads(answer.data)
+    error = told.get("error")
     if error is None:
-        return True
+        # A batch lies in its stream without a gap; its answer names its last place.
+        return [Place(seq, is_new=True) for seq in range(told["seq"] - last + 1, told["seq"] + 1)]
     if error.get("err_code") in (_DUPLICATE_IN_BATCH, _BATCH_ABANDONED):
-        return False
+        return None
     raise PublishRefused(f"the broker refused a batch of {last}: {error.get('description')}")
 
 
-async def _publish_one_by_one(bus: Bus, rows: Sequence[asyncpg.Record], headers: Sequence[dict[str, str]]) -> None:
-    """Publish row after row; the broker drops those whose id it has seen."""
+async def _publish_one_by_one(
+    bus: Bus, rows: Sequence[asyncpg.Record], headers: Sequence[dict[str, str]]
+) -> list[Place]:
+    """Publish row after row; the broker drops those whose id it has seen, and says where they lie."""
+    places = []
     for row, own in zip(rows, headers, strict=True):
-        await bus.jetstream.publish(row["subject"], row["payload"], timeout=PUBLISH_TIMEOUT, headers=own)
+        answer = await bus.jetstream.publish(row["subject"], row["payload"], timeout=PUBLISH_TIMEOUT, headers=own)
+        places.append(Place(answer.seq, is_new=not answer.duplicate))
+    return places

@@ -1,10 +1,11 @@
-"""The relay: publishes outbox rows in their order, as one leader a service, and archives them."""
+"""The relay: publishes a service's outbox in its order, as one leader a shard, and archives it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -13,13 +14,20 @@ import nats.errors
 import nats.js.errors
 import orjson
 from nats.aio.msg import Msg
+from nats.js.api import StreamConfig
 from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
+from libs.contracts.registry import stream_of
 from libs.messaging import inbox
 from libs.messaging.connection import Bus
+from libs.messaging.topology import streams
+from libs.messaging.upkeep import ensure_stream
+from libs.outbox import positions
+from libs.outbox.positions import StreamPosition
 from libs.outbox.publish import publish_in_order
 from libs.outbox.schema import ARCHIVE_DAYS
+from libs.outbox.shards import Shard
 
 logger = logging.getLogger(__name__)
 
@@ -31,25 +39,30 @@ STANDBY_SECONDS = 1.0
 """How often a standby tries to become the leader."""
 ERROR_PAUSE, ERROR_PAUSE_MAX = 0.1, 3.0
 MAINTENANCE_SECONDS = 3600.0
-LEADER_LOCK = 0x616E7469
-"""Advisory lock key: each service has its own database, so one key serves all."""
+LOOK_SECONDS = 15.0
+"""How often the stream is compared with the archive, and the outbox measured, when nothing else asks for it."""
+SECOND_LOOK_SECONDS = 1.0
+"""A cluster that has just chosen a leader may answer from the past: what is missing must be missing twice."""
 
-_SELECT = """
-select seq, event_id, type_name, subject, aggregate, org_id, cause, payload, trace, created_at
-from (select *, sum(length(payload)) over (order by seq) as bytes from (
-    select * from outbox order by seq limit $1) as head) as sized
-where bytes <= $2 or seq = (select min(seq) from outbox)
-order by seq
-"""
-_ARCHIVE = """
-with gone as (delete from outbox where seq = any($1::bigint[]) returning *)
-insert into outbox_sent (seq, event_id, type_name, subject, aggregate, org_id, cause, payload, trace, created_at)
-select seq, event_id, type_name, subject, aggregate, org_id, cause, payload, trace, created_at from gone
-"""
+_INTERRUPTIONS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    nats.errors.Error,
+    nats.js.errors.Error,
+)
 
 _meter = metrics.get_meter("antiphon.outbox")
 _published = _meter.create_counter("antiphon.outbox.published", description="Events sent to the broker")
+_recalled = _meter.create_counter("antiphon.outbox.recalled", description="Events sent again as the broker lost them")
 _lag = _meter.create_histogram("antiphon.outbox.lag", unit="s", description="From commit to the broker's answer")
+_depth = _meter.create_gauge("antiphon.outbox.depth", description="Events that wait to be sent")
+_age = _meter.create_gauge("antiphon.outbox.age", unit="s", description="How long the oldest of them has waited")
+
+
+class StreamBehind(OSError):
+    """The broker gave a new event a place that was taken: it has lost what lay there."""
 
 
 def wake_subject(service: str) -> str:
@@ -58,100 +71,172 @@ def wake_subject(service: str) -> str:
 
 
 class Relay:
-    """Sends a service's outbox to the broker; every replica runs one, one of them leads."""
+    """Sends a service's outbox to the broker; every replica runs one, one of them leads each shard."""
 
-    def __init__(self, bus: Bus, service: str, database_url: str, password: str) -> None:
-        """`database_url` must reach PostgreSQL directly: leadership is a session's lock."""
+    def __init__(
+        self,
+        bus: Bus,
+        service: str,
+        database_url: str,
+        password: str,
+        *,
+        shards: int = 1,
+        keep_days: int = ARCHIVE_DAYS,
+        replicas: int = 1,
+    ) -> None:
+        """`database_url` must reach PostgreSQL directly: leadership is a session's lock.
+
+        `shards`: into how many parts the outbox is divided, by aggregate. `keep_days`: how long the
+        archive keeps events. `replicas`: how many servers hold the stream, should it have to be made.
+        """
         self._bus = bus
         self._service = service
-        self._database_url = database_url
-        self._password = password
-        self._woken = asyncio.Event()
-        self._leads = False
-        self._stopping = asyncio.Event()
+        (stream,) = (one for one in streams(replicas) if one.name == stream_of(service))
+
+        async def database() -> asyncpg.Connection[asyncpg.Record]:
+            return await asyncpg.connect(
+                database_url,
+                password=password,
+                timeout=10,
+                command_timeout=60,
+                server_settings={"application_name": f"{service}-relay"},
+            )
+
+        self._shards = [
+            _ShardRelay(bus, service, database, stream, Shard(index, shards), keep_days) for index in range(shards)
+        ]
 
     async def run(self) -> None:
         """Lead or stand by until `stop`; survives losing the database and the broker."""
         subscription = await self._bus.client.subscribe(wake_subject(self._service), cb=self._on_wake)
-        self._bus.on_reconnect(self._woken.set)
-        pause = ERROR_PAUSE
+        self._bus.on_reconnect(self._on_reconnect)
         try:
-            while not self._stopping.is_set():
-                try:
-                    with suppress_instrumentation():
-                        await self._session()
-                    pause = ERROR_PAUSE
-                except (
-                    OSError,
-                    TimeoutError,
-                    asyncpg.PostgresError,
-                    asyncpg.InterfaceError,
-                    nats.errors.Error,
-                    nats.js.errors.Error,
-                ) as error:
-                    logger.warning(
-                        "relay interrupted", extra={"error": f"{type(error).__name__}: {error}", "pause": pause}
-                    )
-                    await self._sleep(pause)
-                    pause = min(2 * pause, ERROR_PAUSE_MAX)
+            async with asyncio.TaskGroup() as group:
+                for shard in self._shards:
+                    group.create_task(shard.run())
         finally:
             with suppress(nats.errors.Error):
                 await subscription.unsubscribe()
 
     def stop(self) -> None:
         """Send what is there and return from `run`."""
-        self._stopping.set()
-        self._woken.set()
+        for shard in self._shards:
+            shard.stop()
 
     async def wake(self) -> None:
-        """Say that there is something to send: to this relay if it leads, else to the one that does."""
-        if self._leads:
-            self._woken.set()
-        else:
+        """Say that there is something to send: to this relay if it leads, else to those that do."""
+        for shard in self._shards:
+            shard.wake()
+        if not all(shard.leads for shard in self._shards):
             await self._bus.wake(wake_subject(self._service))
 
     async def _on_wake(self, _message: Msg) -> None:
+        for shard in self._shards:
+            shard.wake()
+
+    def _on_reconnect(self) -> None:
+        for shard in self._shards:
+            shard.doubt()
+
+
+class _ShardRelay:
+    """Sends one shard, when it leads."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        service: str,
+        database: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]],
+        stream: StreamConfig,
+        shard: Shard,
+        keep_days: int,
+    ) -> None:
+        self.leads = False
+        self._bus = bus
+        self._service = service
+        self._database = database
+        self._stream = stream
+        self._shard = shard
+        self._keep_days = keep_days
+        self._select = _select(shard)
+        self._woken = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._position: StreamPosition | None = None
+        """How far the stream reaches, as far as we know; None when we must look."""
+        self._maintained = self._looked = float("-inf")
+
+    def wake(self) -> None:
+        """There may be something to send."""
         self._woken.set()
 
-    async def _sleep(self, seconds: float) -> None:
+    def doubt(self) -> None:
+        """Look at the stream before anything else is sent: it may not be the one that we knew."""
+        self._position = None
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Send what is there and return from `run`."""
+        self._stopping.set()
+        self._woken.set()
+
+    async def run(self) -> None:
+        pause = ERROR_PAUSE
+        while not self._stopping.is_set():
+            try:
+                with suppress_instrumentation():
+                    await self._session()
+                pause = ERROR_PAUSE
+            except _INTERRUPTIONS as error:
+                logger.warning(
+                    "relay interrupted",
+                    extra={"error": f"{type(error).__name__}: {error}", "pause": pause, "shard": self._shard.index},
+                )
+                await self._rest(pause)
+                pause = min(2 * pause, ERROR_PAUSE_MAX)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait; a connection that comes back, or a stop, ends that early."""
+        self._woken.clear()
+        if self._stopping.is_set():
+            return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self._woken.wait(), seconds)
 
     async def _session(self) -> None:
         """Hold one database connection: wait for leadership, then send until stopped."""
-        connection = await asyncpg.connect(
-            self._database_url,
-            password=self._password,
-            timeout=10,
-            command_timeout=60,
-            server_settings={"application_name": f"{self._service}-relay"},
-        )
+        connection = await self._database()
         try:
             await connection.set_type_codec(
                 "jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads, format="text"
             )
-            while not await connection.fetchval("select pg_try_advisory_lock($1)", LEADER_LOCK):
-                await self._sleep(STANDBY_SECONDS)
+            while not await self._shard.try_to_lead(connection):
+                with suppress(TimeoutError):
+                    # Jitter: two that stand in each other's way do not meet again.
+                    await asyncio.wait_for(
+                        self._stopping.wait(),
+                        STANDBY_SECONDS * random.uniform(0.5, 1.0),  # noqa: S311 - jitter
+                    )
                 if self._stopping.is_set():
                     return
-            logger.info("relay leads")
-            self._leads = True
+            logger.info("relay leads", extra={"shard": self._shard.index, "shards": self._shard.count})
+            self.leads = True
+            self._position = None
             await self._lead(connection)
         finally:
-            self._leads = False
+            self.leads = False
             connection.terminate()
 
     async def _lead(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        maintained = float("-inf")
-        loop = asyncio.get_running_loop()
         while True:
-            if loop.time() - maintained > MAINTENANCE_SECONDS:
-                await connection.execute("select outbox_maintain($1)", ARCHIVE_DAYS)
-                await connection.execute("select inbox_maintain($1)", inbox.KEEP_DAYS)
-                maintained = loop.time()
             self._woken.clear()
             stopping = self._stopping.is_set()
-            sent = await self._send(connection)
+            sent = 0
+            # Without the broker nothing can be sent; reconnecting wakes us.
+            if self._bus.is_connected:
+                await self._look_after(connection)
+                sent = await self._send(connection)
+            elif not stopping:
+                await self._measure(connection)
             if sent:
                 continue
             if stopping:
@@ -159,20 +244,83 @@ class Relay:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
 
+    async def _look_after(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Do what is due besides sending."""
+        now = asyncio.get_running_loop().time()
+        if self._shard.index == 0 and now - self._maintained > MAINTENANCE_SECONDS:
+            await connection.execute("select outbox_maintain($1)", self._keep_days)
+            await connection.execute("select inbox_maintain($1)", inbox.KEEP_DAYS)
+            self._maintained = now
+        if self._position is None or now - self._looked > LOOK_SECONDS:
+            self._position = await self._reconcile(connection)
+            await self._measure(connection)
+            self._looked = now
+
+    async def _reconcile(self, connection: asyncpg.Connection[asyncpg.Record]) -> StreamPosition:
+        """Take back into the outbox what the stream has lost; return how far the stream reaches."""
+        stream = await self._look()
+        if not await positions.is_behind(connection, self._shard, stream):
+            return stream
+        await asyncio.sleep(SECOND_LOOK_SECONDS)
+        stream = await self._look()
+        count = await positions.recall(connection, self._shard, stream)
+        if count:
+            _recalled.add(count, {"antiphon.service": self._service})
+            logger.warning(
+                "the stream was behind the archive; what it lacks is sent again",
+                extra={"stream": self._stream.name, "events": count, "last_seq": stream.last_seq},
+            )
+        return stream
+
+    async def _look(self) -> StreamPosition:
+        info = await ensure_stream(self._bus.jetstream, self._stream)
+        if info.created is None:
+            raise StreamBehind(f"the broker does not say when {self._stream.name} was created")
+        return StreamPosition(info.created, info.state.last_seq)
+
     async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> int:
         """Publish the oldest rows and archive them; return how many there were."""
-        rows = await connection.fetch(_SELECT, BATCH_EVENTS, BATCH_BYTES)
-        if rows:
-            await publish_in_order(self._bus, self._service, rows)
-            await connection.execute(_ARCHIVE, [row["seq"] for row in rows])
-            _record(rows)
+        rows = await connection.fetch(self._select, BATCH_EVENTS, BATCH_BYTES)
+        if not rows or self._position is None:
+            return len(rows)
+        position = self._position
+        places = await publish_in_order(self._bus, self._service, rows)
+        if any(place.is_new and place.seq <= position.last_seq for place in places):
+            self._position = None
+            raise StreamBehind(f"{self._stream.name} went back behind {position.last_seq}")
+        seqs = [place.seq for place in places]
+        await positions.archive(connection, [row["seq"] for row in rows], position.created, seqs)
+        if self._position is position:
+            self._position = StreamPosition(position.created, max(position.last_seq, *seqs))
+        _record(self._service, rows)
         return len(rows)
+
+    async def _measure(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        depth = "count(*) as depth, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) as age"
+        row = await connection.fetchrow(f"select {depth} from outbox where {self._shard.condition}")  # noqa: S608 - own constants
+        if row is not None:
+            attributes: dict[str, str | int] = {"antiphon.service": self._service, "antiphon.shard": self._shard.index}
+            _depth.set(row["depth"], attributes)
+            _age.set(float(row["age"]), attributes)
+
+
+def _select(shard: Shard) -> str:
+    """Return the query for the oldest rows of a shard: $1 rows and $2 bytes at most, but one in any case."""
+    return f"""
+        select {positions.COLUMNS} from (
+            select *, sum(length(payload)) over (order by seq) as bytes, row_number() over (order by seq) as number
+            from (select * from outbox where {shard.condition} order by seq limit $1) as head
+        ) as sized
+        where bytes <= $2 or number = 1
+        order by seq
+    """  # noqa: S608 - own constants
 
 
 def _dump(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def _record(rows: Sequence[asyncpg.Record]) -> None:
-    _published.add(len(rows))
-    _lag.record(max(0.0, (datetime.now(UTC) - rows[0]["created_at"]).total_seconds()))
+def _record(service: str, rows: Sequence[asyncpg.Record]) -> None:
+    attributes = {"antiphon.service": service}
+    _published.add(len(rows), attributes)
+    _lag.record(max(0.0, (datetime.now(UTC) - rows[0]["created_at"]).total_seconds()), attributes)

@@ -65,4 +65,19 @@ SCHEMA = [
     f"select outbox_maintain({ARCHIVE_DAYS})",
 ]
 
+POSITIONS = [
+    # In which incarnation of its stream an event lies, and where: what tells that a broker has lost it.
+    "alter table outbox_sent add column stream_created timestamptz, add column stream_seq bigint",
+    "create index outbox_sent_position on outbox_sent (stream_created, stream_seq)",
+]
+"""Statements for a later migration."""
+
+DROP_POSITIONS = [
+    "drop index outbox_sent_position",
+    "alter table outbox_sent drop column stream_seq, drop column stream_created",
+]
+
+CURRENT = [*SCHEMA, *POSITIONS]
+"""All of it, for a database without a history."""
+
 DROP_SCHEMA = ["drop function outbox_maintain(integer)", "drop table outbox_sent", "drop table outbox"]

@@ -19,6 +19,7 @@ from libs.messaging import Bus, Consumers, connect
 from libs.messaging.projections import ProjectionRunner
 from libs.messaging.rpc import RpcServer
 from libs.messaging.topology import projection_durable, projections_by_stream
+from libs.messaging.upkeep import Upkeep
 from libs.messaging.works import WorkRunner
 from libs.outbox import OutboxHook, Relay
 from libs.service.settings import ServiceSettings
@@ -106,7 +107,15 @@ async def _serve(
 ) -> None:
     stopping = _stop_on_signals()
     bus = await connect(settings.nats, name)
-    relay = Relay(bus, owner, settings.direct_url, settings.database_password)
+    relay = Relay(
+        bus,
+        owner,
+        settings.direct_url,
+        settings.database_password,
+        shards=settings.outbox_shards,
+        keep_days=settings.outbox_keep_days,
+        replicas=settings.nats_replicas,
+    )
     database = Database(
         settings.database_url,
         settings.database_password,
@@ -190,10 +199,13 @@ async def _parts(
             await server.start()
             stack.push_async_callback(server.stop)
         if composition.consumers is not None:
+            upkeep = Upkeep(runtime.bus, composition.consumers, replicas=settings.nats_replicas)
+            await upkeep.look()
+            await stack.enter_async_context(_running(runtime, "upkeep", upkeep.run, None))
             for projections in _projection_runners(runtime, composition.consumers):
                 await stack.enter_async_context(_running(runtime, "projections", projections.run, projections.stop))
             if composition.consumers.works:
-                works = WorkRunner(settings.nats, composition.consumers, composition.deps)
+                works = WorkRunner(runtime.bus, composition.consumers, composition.deps)
                 await works.start()
                 stack.push_async_callback(works.stop, DRAIN_SECONDS)
         for background in composition.background:

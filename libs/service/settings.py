@@ -31,6 +31,13 @@ class ServiceSettings(BaseSettings):
     nats_url: str
     nats_user: str
     nats_password_file: Path
+    nats_replicas: int = Field(default=1, ge=1, le=5)
+    """How many servers of the cluster hold each stream."""
+
+    outbox_shards: int = Field(default=1, ge=1, le=64)
+    """Into how many parts the outbox is divided by aggregate, each with a leader of its own."""
+    outbox_keep_days: int = Field(default=30, ge=8, le=3650)
+    """Days that published events stay in the archive: longer than a stream keeps them."""
 
     s3_endpoint: HttpUrl
     s3_region: str = "us-east-1"

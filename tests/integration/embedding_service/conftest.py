@@ -212,7 +212,8 @@ async def broker(servers: Servers) -> AsyncIterator[Broker]:
 @asynccontextmanager
 async def consuming(servers: Servers, broker: Broker, deps: Deps) -> AsyncIterator[None]:
     """Run all of the service's consumers."""
-    works = WorkRunner(servers.nats("embedding"), CONSUMERS, deps)
+    bus = await connect(servers.nats("embedding"), "test")
+    works = WorkRunner(bus, CONSUMERS, deps)
     await works.start()
     runners = [
         ProjectionRunner(
@@ -232,6 +233,7 @@ async def consuming(servers: Servers, broker: Broker, deps: Deps) -> AsyncIterat
             runner.stop()
         await asyncio.gather(*tasks)
         await works.stop(5)
+        await bus.close()
 
 
 @pytest.fixture

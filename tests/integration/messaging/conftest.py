@@ -74,7 +74,7 @@ async def scratch(servers: Servers) -> AsyncIterator[Scratch]:
     url = str(make_url(servers.postgres_url).set(username="antiphon", database=name))
     await provision(bus.jetstream, [])
     connection = await asyncpg.connect(url, password=password)
-    for statement in (*inbox.SCHEMA, *outbox_schema.SCHEMA):
+    for statement in (*inbox.SCHEMA, *outbox_schema.CURRENT):
         await connection.execute(statement)
     await connection.execute("create table applied (position bigserial, aggregate text, name text)")
     await connection.close()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+import asyncpg
 import pytest
 from nats.js.api import RawStreamMsg
 from sqlalchemy import text
@@ -16,8 +17,11 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceDelet
 from libs.ids import new_id
 from libs.messaging import Consumers, Delivery, Permanent, Projection, RetryPolicy, Work, projection, work
 from libs.messaging.projections import ProjectionRunner
-from libs.messaging.topology import DEAD_LETTERS, projection_durable
+from libs.messaging.topology import DEAD_LETTERS, projection_durable, work_durable
+from libs.messaging.upkeep import Upkeep
 from libs.messaging.works import WorkRunner
+from libs.outbox import Relay
+from libs.outbox.shards import LEADER_LOCK, Shard
 from tests.integration.messaging.conftest import SERVICE, Scratch
 from tests.support.polling import eventually
 
@@ -229,7 +233,7 @@ async def test_work_is_retried_later_and_what_cannot_work_is_buried(
     jobs = Jobs()
     consumers = Consumers(group, works=(job(fails=fails),))
     await provisioned(consumers)
-    runner = WorkRunner(scratch.servers.nats("provisioner"), consumers, jobs)
+    runner = WorkRunner(scratch.bus, consumers, jobs)
     await runner.start()
     try:
         async with scratch.relaying():
@@ -254,7 +258,7 @@ async def test_jobs_run_side_by_side_without_waiting_for_a_full_batch(
     jobs = Jobs()
     consumers = Consumers(group, works=(job(fails=lambda _name, _tries: None, concurrency=4),))
     await provisioned(consumers)
-    runner = WorkRunner(scratch.servers.nats("provisioner"), consumers, jobs)
+    runner = WorkRunner(scratch.bus, consumers, jobs)
     await runner.start()
     try:
         async with scratch.relaying():
@@ -281,8 +285,9 @@ async def test_only_one_relay_leads_and_another_takes_over(
         await emit(scratch, deleted(voice, org, "a"))
         await eventually(lambda: applied(scratch, [voice]))
         leaders = await scratch.fetch(
-            "select count(*) as n from pg_locks where locktype = 'advisory' and granted "
-            "and database = (select oid from pg_database where datname = current_database())"
+            "select count(*) as n from pg_locks where locktype = 'advisory' and granted and classid = $1"
+            " and database = (select oid from pg_database where datname = current_database())",
+            LEADER_LOCK,
         )
         assert leaders[0]["n"] == 1
         first.stop()
@@ -312,3 +317,125 @@ async def test_partitions_are_made_ahead(scratch: Scratch) -> None:
     defaults = await scratch.fetch("select 1 from only outbox_sent_default")
     assert defaults == []
     assert SERVICE == "voice"
+
+
+async def archived(scratch: Scratch, count: int) -> bool:
+    return len(await scratch.fetch("select 1 from outbox_sent where stream_seq is not null")) == count
+
+
+async def test_what_a_stream_lost_is_sent_again_in_its_old_order_and_before_anything_newer(
+    scratch: Scratch, group: str
+) -> None:
+    org, voice = new_id(), str(new_id())
+    names = [f"{number:03}" for number in range(120)]
+    async with scratch.relaying():
+        await emit(scratch, *(deleted(voice, org, name) for name in names))
+        await eventually(lambda: archived(scratch, 120))
+    jetstream = scratch.bus.jetstream
+    await jetstream.delete_stream(STREAM)
+    await emit(scratch, deleted(voice, org, "new"))
+    consumers = Consumers(group, projections=(recorder(),))
+    async with scratch.relaying():
+        upkeep = Upkeep(scratch.bus, consumers, replicas=1)
+        await eventually(upkeep.look, what="stream and durable made anew")
+        async with running_projection(scratch, consumers):
+
+            async def all_applied() -> bool:
+                return len(await applied(scratch, [voice])) >= 121
+
+            await eventually(all_applied, what="all events in the new stream")
+    assert await applied(scratch, [voice]) == [*names, "new"]
+    assert await archived(scratch, 121)
+
+
+async def test_a_stream_that_went_back_gets_what_it_lacks(scratch: Scratch) -> None:
+    """As after a broker that was restored from an old copy: it ends before what it had acknowledged."""
+    org, voice = new_id(), str(new_id())
+    async with scratch.relaying():
+        await emit(scratch, *(deleted(voice, org, str(number)) for number in range(10)))
+        await eventually(lambda: archived(scratch, 10))
+        before = await scratch.fetch("select max(stream_seq) as last from outbox_sent")
+        # The last four lie beyond the end of the stream now, under ids that it does not know.
+        await scratch.fetch(
+            "update outbox_sent set stream_seq = stream_seq + 1000, event_id = gen_random_uuid()"
+            " where stream_seq > $1 returning 1",
+            before[0]["last"] - 4,
+        )
+    async with scratch.relaying():
+
+        async def sent_again() -> bool:
+            rows = await scratch.fetch("select min(stream_seq) as first, max(stream_seq) as last from outbox_sent")
+            return bool(rows[0]["last"] == before[0]["last"] + 4) and await archived(scratch, 10)
+
+        await eventually(sent_again, what="four events sent again")
+
+
+async def test_shards_share_an_outbox_and_each_keeps_the_order_of_its_aggregates(
+    scratch: Scratch, group: str, provisioned: Provisioned
+) -> None:
+    consumers = Consumers(group, projections=(recorder(),))
+    await provisioned(consumers)
+    org, voices = new_id(), [str(new_id()) for _ in range(12)]
+    relays = [Relay(scratch.bus, SERVICE, scratch.url, scratch.password, shards=3) for _ in range(2)]
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    async with running_projection(scratch, consumers):
+        for number in range(20):
+            await emit(scratch, *(deleted(voice, org, f"{number:03}") for voice in voices))
+
+        async def all_applied() -> bool:
+            return len(await applied(scratch, voices)) == 240
+
+        await eventually(all_applied, what="240 events of 12 aggregates")
+        for voice in voices:
+            assert await applied(scratch, [voice]) == [f"{number:03}" for number in range(20)]
+    for relay in relays:
+        relay.stop()
+    await asyncio.wait_for(asyncio.gather(*tasks), 10)
+
+
+async def test_nobody_leads_while_others_divide_the_outbox_otherwise(scratch: Scratch) -> None:
+    one, two = [await asyncpg.connect(scratch.url, password=scratch.password) for _ in range(2)]
+    try:
+        assert await Shard(0, 3).try_to_lead(one)
+        assert not await Shard(0, 2).try_to_lead(two)
+        assert not await Shard(0, 3).try_to_lead(two)
+        assert await Shard(1, 3).try_to_lead(two)
+    finally:
+        await one.close()
+        await two.close()
+
+
+async def test_jobs_that_were_taken_and_not_begun_go_back_at_once_when_a_process_stops(
+    scratch: Scratch, group: str, provisioned: Provisioned
+) -> None:
+    release = asyncio.Event()
+    done: list[str] = []
+
+    @work(VoiceDeleted, concurrency=2, policy=RetryPolicy(ack_wait=30))
+    async def slow(delivery: Delivery[VoiceDeleted], _deps: object) -> None:
+        await release.wait()
+        done.append(delivery.event.object_keys[0])
+
+    consumers = Consumers(group, works=(slow,))
+    await provisioned(consumers)
+    first, second = (WorkRunner(scratch.bus, consumers, None) for _ in range(2))
+    await first.start()
+    async with scratch.relaying():
+        await emit(scratch, *(deleted(str(new_id()), new_id(), str(number)) for number in range(8)))
+        name = work_durable(group, slow)
+
+        async def taken() -> bool:
+            info = await scratch.bus.jetstream.consumer_info(STREAM, name)
+            return (info.num_ack_pending or 0) >= 3
+
+        await eventually(taken, what="more jobs taken than run")
+        # Its two running jobs do not end in time: they are cancelled and given back like the waiting ones.
+        await first.stop(0.2)
+        release.set()
+        await second.start()
+
+        async def all_done() -> bool:
+            return sorted(done) == [str(number) for number in range(8)]
+
+        await eventually(all_done, within=8, what="all jobs, long before the broker would deliver them again by itself")
+    await second.stop(5)

@@ -220,12 +220,14 @@ async def broker(servers: Servers) -> AsyncIterator[Broker]:
 @asynccontextmanager
 async def consuming(servers: Servers, deps: Deps, consumers: Consumers = CONSUMERS) -> AsyncIterator[None]:
     """Run the service's consumers."""
-    runner = WorkRunner(servers.nats("storage"), consumers, deps)
+    bus = await connect(servers.nats("storage"), "test")
+    runner = WorkRunner(bus, consumers, deps)
     await runner.start()
     try:
         yield
     finally:
         await runner.stop(5)
+        await bus.close()
 
 
 def impatient(consumers: Consumers) -> Consumers:
