@@ -7,7 +7,7 @@ when a durable is missing; FastStream drops what lies in its queue when it stops
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from faststream.nats import NatsBroker
@@ -25,14 +25,14 @@ class Jobs:
 
     def __init__(self) -> None:
         """Nothing is taken yet."""
-        self._taken: set[int] = set()
+        self._taken: dict[int, Callable[[], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def take(self, message: Msg) -> None:
-        """Count `message` until its job has run."""
-        self._taken.add(id(message))
+    def take(self, message: Msg, when_done: Callable[[], None]) -> None:
+        """Count `message` until its job has run; `when_done` is called then."""
+        self._taken[id(message)] = when_done
         self._idle.clear()
 
     async def run(self, message: Msg, job: Coroutine[object, object, None]) -> None:
@@ -53,7 +53,7 @@ class Jobs:
 
     def done(self, message: Msg) -> None:
         """The job of `message` has run, or will not."""
-        self._taken.discard(id(message))
+        self._taken.pop(id(message))()
         if not self._taken:
             self._idle.set()
 
@@ -74,11 +74,11 @@ class Jobs:
 class Dispatcher(NatsBroker):
     """FastStream's broker without a connection of its own."""
 
-    def __init__(self, bus: Bus, jobs: Jobs) -> None:
-        """Messages are counted in `jobs` as they are taken."""
+    def __init__(self, bus: Bus, jobs: Jobs, hands: Mapping[str, int]) -> None:
+        """Messages are counted in `jobs` as they are taken; `hands`: of each durable, how many at a time."""
         super().__init__(logger=None, apply_types=False)
         self._bus = bus
-        self._pulls = _Pulls(bus, jobs)
+        self._pulls = _Pulls(bus, jobs, hands)
 
     async def _connect(self) -> Client:
         self.config.connect(self._bus.client)
@@ -101,34 +101,42 @@ class Dispatcher(NatsBroker):
 class _Pulls(JetStreamContext):
     """Gives FastStream our feeds where it asks for the client library's pull subscriptions."""
 
-    def __init__(self, bus: Bus, jobs: Jobs) -> None:
+    def __init__(self, bus: Bus, jobs: Jobs, hands: Mapping[str, int]) -> None:
         super().__init__(bus.client, timeout=PUBLISH_TIMEOUT)
         self._bus = bus
         self._jobs = jobs
+        self._hands = hands
         self.opened: list[_Pull] = []
 
     # Any: FastStream passes the client library's many options; which durable of which stream is all that counts.
     async def pull_subscribe(self, *_arguments: Any, durable: str, stream: str, **_options: Any) -> _Pull:  # type: ignore[override]
-        # One message at a time: what a process has no hands for is left to the others.
         feed = Feed(self._bus, stream, durable, batch=1)
         await feed.open()
-        self.opened.append(_Pull(feed, self._jobs))
+        self.opened.append(_Pull(feed, self._jobs, self._hands[durable]))
         return self.opened[-1]
 
 
 class _Pull:
-    """The part of a pull subscription that FastStream uses."""
+    """The part of a pull subscription that FastStream uses.
 
-    def __init__(self, feed: Feed, jobs: Jobs) -> None:
+    It asks for a message when there is a hand free for it: what waits here could be done elsewhere.
+    """
+
+    def __init__(self, feed: Feed, jobs: Jobs, hands: int) -> None:
         self._feed = feed
         self._jobs = jobs
+        self._free_hands = asyncio.Semaphore(hands)
         self._closed = False
 
     async def fetch(self, **_options: object) -> list[Msg]:
-        messages = await self._feed.next_batch()
-        for message in messages:
-            self._jobs.take(message)
-        return messages
+        await self._free_hands.acquire()
+        try:
+            (message,) = await self._feed.next_batch()
+        except BaseException:
+            self._free_hands.release()
+            raise
+        self._jobs.take(message, self._free_hands.release)
+        return [message]
 
     async def unsubscribe(self) -> None:
         if not self._closed:

@@ -50,7 +50,7 @@ class RetryPolicy:
     """
 
     delays: tuple[float, ...] = (0.5, 2.0, 8.0, 30.0, 120.0)
-    ack_wait: float = 30.0
+    ack_wait: float = 10.0
 
     @property
     def tries(self) -> int:

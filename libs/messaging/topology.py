@@ -24,7 +24,8 @@ EVENT_MAX_AGE = 7 * 86400.0
 """Seconds that events stay in their stream; the outbox archives keep them for longer."""
 DUPLICATE_WINDOW = 120.0
 """Seconds within which the broker itself drops a message that it already has."""
-PROJECTION_ACK_WAIT = 30.0
+PROJECTION_ACK_WAIT = 10.0
+"""Seconds without a sign of life after which a batch is delivered again; signs are given three times as often."""
 PROJECTION_OUTSTANDING = 5000
 BATCH_EVENTS = 500
 """How many events a projection applies in one transaction at most."""

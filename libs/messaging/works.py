@@ -39,9 +39,11 @@ class WorkRunner:
         self._deps = deps
         self._stopping = False
         self._jobs = Jobs()
-        self._broker = Dispatcher(bus, self._jobs)
-        for declared in consumers.works:
-            self._subscribe(work_durable(consumers.group, declared), declared)
+        declared_as = {work_durable(consumers.group, declared): declared for declared in consumers.works}
+        hands = {durable: declared.concurrency for durable, declared in declared_as.items()}
+        self._broker = Dispatcher(bus, self._jobs, hands)
+        for durable, declared in declared_as.items():
+            self._subscribe(durable, declared)
 
     def _subscribe(self, durable: str, declared: Work) -> None:
         subscriber = self._broker.subscriber(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -27,8 +28,10 @@ from libs.telemetry import start_telemetry
 
 logger = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 7.0
-"""How long running work may take once the process is asked to stop; the whole stop takes less than 10 s."""
+DRAIN_SECONDS = 6.0
+"""How long running requests and jobs may take once the process is asked to stop; all of it takes less than 10 s."""
+LAST_SECONDS = 0.3
+"""What every part gets even when others have used up the time."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,14 @@ class Runtime:
     bus: Bus
     stopping: asyncio.Event
     started: asyncio.Event = field(default_factory=asyncio.Event)
+    _drained_by: float | None = None
+
+    def time_to_drain(self) -> float:
+        """Return the seconds that what still runs may take; they begin to pass with the first question."""
+        now = asyncio.get_running_loop().time()
+        if self._drained_by is None:
+            self._drained_by = now + DRAIN_SECONDS
+        return max(LAST_SECONDS, self._drained_by - now)
 
     async def readiness(self) -> dict[str, bool]:
         """Say for each part whether it is there right now."""
@@ -65,7 +76,8 @@ class Composition:
 
     `app` is its HTTP application; `consumers` what it answers, with `deps` for its work handlers;
     `relays` whether it sends the outbox of its database (False where another process does);
-    `startup` runs before the service is ready; `closing` when all else has stopped.
+    `startup` runs before the service is ready; `on_stop` as soon as it is asked to stop, while requests
+    and events are still being answered; `closing` when all else has stopped.
     """
 
     app: ASGIApp
@@ -75,6 +87,7 @@ class Composition:
     rpc: Sequence[RpcServer] = ()
     startup: Sequence[Callable[[], Awaitable[None]]] = ()
     background: Sequence[Callable[[], Awaitable[None]]] = ()
+    on_stop: Sequence[Callable[[], None]] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
     http_options: Mapping[str, Any] = field(default_factory=dict)  # Any: uvicorn's options are of many types
 
@@ -127,11 +140,15 @@ async def _serve(
     runtime = Runtime(name, database, bus, stopping)
     try:
         composition = await compose(runtime)
-        async with _http(composition, settings), _parts(runtime, composition, settings, relay):
+        async with _http(runtime, composition, settings) as stop_http, _parts(runtime, composition, settings, relay):
             runtime.started.set()
             logger.info("ready", extra={"port": settings.port})
             await stopping.wait()
             logger.info("stopping")
+            for action in composition.on_stop:
+                action()
+            # Requests first: what they wait for is still being done, and what they write is still sent.
+            await stop_http()
         for close in composition.closing:
             await close()
     finally:
@@ -156,7 +173,10 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def _http(composition: Composition, settings: ServiceSettings) -> AsyncIterator[None]:
+async def _http(
+    runtime: Runtime, composition: Composition, settings: ServiceSettings
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Serve HTTP; yields what stops that: no new connection, and time for the requests that run."""
     server = _Server(
         uvicorn.Config(
             composition.app,
@@ -168,21 +188,25 @@ async def _http(composition: Composition, settings: ServiceSettings) -> AsyncIte
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=int(DRAIN_SECONDS),
             **composition.http_options,
         )
     )
     task = asyncio.create_task(server.serve())
+
+    async def stop() -> None:
+        server.config.timeout_graceful_shutdown = math.ceil(runtime.time_to_drain())
+        server.should_exit = True
+        await task
+
     try:
         while not server.started:
             if task.done():
                 task.result()
                 raise RuntimeError(f"the HTTP server on port {settings.port} ended at once; is the port taken?")
             await asyncio.sleep(0.005)
-        yield
+        yield stop
     finally:
-        server.should_exit = True
-        await task
+        await stop()
 
 
 @contextlib.asynccontextmanager
@@ -207,10 +231,14 @@ async def _parts(
             if composition.consumers.works:
                 works = WorkRunner(runtime.bus, composition.consumers, composition.deps)
                 await works.start()
-                stack.push_async_callback(works.stop, DRAIN_SECONDS)
+                stack.push_async_callback(_stop_works, works, runtime)
         for background in composition.background:
             await stack.enter_async_context(_running(runtime, "background", background, None))
         yield
+
+
+async def _stop_works(works: WorkRunner, runtime: Runtime) -> None:
+    await works.stop(runtime.time_to_drain())
 
 
 def _projection_runners(runtime: Runtime, consumers: Consumers) -> list[ProjectionRunner]:
@@ -249,4 +277,4 @@ async def _running(
         else:
             stop()
         with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-            await asyncio.wait_for(task, DRAIN_SECONDS)
+            await asyncio.wait_for(task, runtime.time_to_drain())

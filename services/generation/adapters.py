@@ -63,6 +63,8 @@ class Finishes:
     def __init__(self, bus: Bus) -> None:
         """Nothing is heard before `start`."""
         self._bus = bus
+        self.is_closing = False
+        """Whether the process is about to stop: nobody should go on waiting in it."""
         self._expected: dict[UUID, set[asyncio.Future[Generation | None]]] = {}
         self._subscriptions: list[Subscription] = []
 
@@ -71,6 +73,12 @@ class Finishes:
         for event in (GenerationCompleted, GenerationFailed):
             subject = event_type(event).subject
             self._subscriptions.append(await self._bus.client.subscribe(subject, cb=self._hear))
+
+    def close(self) -> None:
+        """Send those who wait away with what is there now: the process is about to stop."""
+        self.is_closing = True
+        for generation_id in list(self._expected):
+            self._tell(generation_id, None)
 
     async def before_commit(self, session: AsyncSession) -> None:
         """Nothing is finished yet."""

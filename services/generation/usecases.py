@@ -153,11 +153,14 @@ async def _wait(
     finished: asyncio.Future[domain.Generation | None],
     seconds: float,
 ) -> domain.Generation:
-    """Return the generation once it is finished, or as it is after `seconds`; raises GenerationNotFound."""
+    """Return the generation once it is finished, or as it is after `seconds` or when the process is to stop.
+
+    Raises GenerationNotFound.
+    """
     deadline = asyncio.get_running_loop().time() + seconds
     while not generation.is_finished:
         left = deadline - asyncio.get_running_loop().time()
-        if left <= 0:
+        if left <= 0 or deps.finishes.is_closing:
             break
         await asyncio.wait({finished}, timeout=min(left, WAIT_POLL_SECONDS))
         told = finished.result() if finished.done() else None
