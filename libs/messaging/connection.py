@@ -18,11 +18,16 @@ PUBLISH_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class NatsAddress:
-    """Where the broker is and who we are to it."""
+    """Where the broker is and who we are to it. `url` names several servers of a cluster with commas in between."""
 
     url: str
     user: str
     password: str
+
+    @property
+    def servers(self) -> list[str]:
+        """The URL of each server."""
+        return self.url.split(",")
 
 
 @dataclass(slots=True)
@@ -70,7 +75,9 @@ async def connect(address: NatsAddress, name: str) -> Bus:
         for action in callbacks:
             action()
 
-    client = await nats.connect(address.url, **connect_options(address, name, on_error, on_disconnect, on_reconnect))
+    client = await nats.connect(
+        address.servers, **connect_options(address, name, on_error, on_disconnect, on_reconnect)
+    )
     return Bus(client, client.jetstream(timeout=PUBLISH_TIMEOUT), callbacks)
 
 

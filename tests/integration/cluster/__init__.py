@@ -1,0 +1,1 @@
+"""Tests on a JetStream cluster of three servers."""
