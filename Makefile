@@ -45,7 +45,7 @@ migrate: ready ## Bring the databases of the running system to the current schem
 	@$(IN) exec .venv/bin/antiphon migrate
 
 ##@ Test
-.PHONY: test check bench chaos compose-test
+.PHONY: test check bench chaos chaos-long compose-test
 INTEGRATION := $(patsubst %/__init__.py,%,$(sort $(wildcard tests/integration/*/__init__.py)))
 test: ready ## Run all tests, or those in TESTS=path
 ifneq ($(strip $(TESTS)),)
@@ -64,7 +64,10 @@ bench: ready ## Measure; SUITE=main by default
 	@$(RUN) -m tests.bench $(SUITE)
 
 chaos: ready ## Kill processes under load and count what arrives
-	@$(RUN) -m pytest -n 0 tests/chaos
+	@$(RUN) -m pytest -n 0 -m "not long" tests/chaos
+
+chaos-long: ready ## The long outages: a minute without the broker, restart after restart
+	@$(RUN) -m pytest -n 0 -m long tests/chaos
 
 compose-test: ready ## Boot the containers, run the main job on them, take them down
 	@$(RUN) -m tests.compose

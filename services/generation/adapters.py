@@ -17,7 +17,7 @@ from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRe
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationFailed
 from libs.contracts.registry import event_type
 from libs.ids import parse_id
-from libs.messaging import Bus, rpc
+from libs.messaging import Bus, Unavailable, rpc
 from services.generation.domain import Generation, QuotaExceeded
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,12 @@ class Quota:
         self._patience = patience_seconds
 
     async def reserve(self, org_id: UUID, generation_id: UUID, characters: int) -> None:
-        """Set characters aside until the generation is settled; raises QuotaExceeded or Unavailable."""
+        """Set characters aside until the generation is settled; raises QuotaExceeded or Unavailable.
+
+        Without a connection to the broker nobody is kept waiting: that may take longer than anybody's patience.
+        """
+        if not self._bus.is_connected:
+            raise Unavailable("the broker is away")
         request = ReserveRequest(reservation_id=str(generation_id), org_id=str(org_id), characters=characters)
         reply = await rpc.call(self._bus, "analytics", "reserve", request, ReserveReply, patience=self._patience)
         if not reply.granted:

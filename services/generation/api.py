@@ -203,8 +203,7 @@ def _quota_exceeded(error: domain.QuotaExceeded) -> Problem:
         402,
         "quota_exceeded",
         "The plan's characters for this period are used up",
-        f"The text has {error.asked} characters; {error.remaining} of {error.limit} are left until "
-        f"{error.resets_at.isoformat()}. Send a shorter text, or change the plan.",
+        error.explanation,
         {
             "limit": error.limit,
             "remaining": error.remaining,

@@ -1,4 +1,4 @@
-"""What the generation service answers: voices come and go, audio is stored."""
+"""What the generation service answers: voices come and go, audio is stored, put-off requests are taken up."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeferred
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
-from libs.messaging import declared, projection
+from libs.messaging import Delivery, declared, projection, work
 from services.generation import store, usecases
 from services.generation.adapters import note_finished
+from services.generation.usecases import Deps
 
 
 @projection(VoiceReady)
@@ -72,6 +74,12 @@ async def fail_generations(session: AsyncSession, events: Sequence[AudioRejected
                 generation_id, UUID(event.org_id), "audio_rejected", event.reason, event.rejected_at.ToDatetime()
             )
             outbox.add(session, failed, cause=event)
+
+
+@work(GenerationDeferred, concurrency=16, outstanding=1024)
+async def admit_generation(delivery: Delivery[GenerationDeferred], deps: Deps) -> None:
+    """Whoever asked while the quota could not be asked is told now."""
+    await usecases.admit_generation(deps, delivery)
 
 
 CONSUMERS = declared("generation", sys.modules[__name__])

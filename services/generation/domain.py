@@ -129,6 +129,14 @@ class QuotaExceeded(Exception):
         self.remaining = remaining
         self.resets_at = resets_at
 
+    @property
+    def explanation(self) -> str:
+        """Return what a client is told: what was asked, what is left, and until when."""
+        return (
+            f"The text has {self.asked} characters; {self.remaining} of {self.limit} are left until "
+            f"{self.resets_at.isoformat()}. Send a shorter text, or change the plan."
+        )
+
 
 def object_key(org_id: UUID, generation_id: UUID, sha256: str, extension: str) -> str:
     """Return the key of a generation's audio: by content, so that no other audio ever overwrites it."""

@@ -33,7 +33,9 @@ def main() -> None:
             readiness=runtime.readiness,
             deps=deps,
         )
-        return Composition(app=app, consumers=CONSUMERS, startup=[deps.finishes.start], on_stop=[deps.finishes.close])
+        return Composition(
+            app=app, consumers=CONSUMERS, deps=deps, startup=[deps.finishes.start], on_stop=[deps.finishes.close]
+        )
 
     run("generation", settings, compose)
 

@@ -270,6 +270,16 @@ async def delete_generation(session: AsyncSession, org_id: UUID, generation_id: 
     return None if row is None else [key for key in row if key]
 
 
+async def lock_pending_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> bool:
+    """Keep a generation that nobody has taken yet from being deleted until the transaction ends; say whether it is."""
+    statement = (
+        select(generations.c.id)
+        .where(generations.c.id == generation_id, generations.c.org_id == org_id, generations.c.status == "pending")
+        .with_for_update()
+    )
+    return (await session.execute(statement)).first() is not None
+
+
 async def claim_generation(session: AsyncSession, org_id: UUID, generation_id: UUID, attempt_id: UUID) -> bool:
     """Take a generation for rendering and note the try; False when it is gone, rendered or finished."""
     row = {"attempt_id": attempt_id, "generation_id": generation_id, "org_id": org_id}

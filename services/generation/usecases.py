@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,16 +15,22 @@ from sqlalchemy.exc import IntegrityError
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationCompleted,
+    GenerationDeferred,
     GenerationDeleted,
     GenerationFailed,
     GenerationRequested,
 )
 from libs.database import Database
 from libs.ids import new_id
+from libs.messaging import Delivery, Unavailable, inbox
 from libs.web import Caller
 from services.generation import domain, store
 from services.generation.adapters import Finishes, Quota
 
+logger = logging.getLogger(__name__)
+
+ADMIT_GENERATION = "generation-admit_generation"
+"""The durable of the consumer that calls that use case: what the inbox remembers is its."""
 VOICE_GRACE_SECONDS = 2.0
 """How long a request waits for a brand-new voice to become known here."""
 VOICE_POLL_SECONDS = 0.05
@@ -46,8 +53,8 @@ async def request_generation(
 ) -> domain.Generation:
     """Accept a request for speech, and return it once it is finished or as it is after `wait_seconds`.
 
-    The same idempotency key gives the same generation. Raises UnknownVoice, QuotaExceeded,
-    IdempotencyConflict, and Unavailable when the quota cannot be asked.
+    The same idempotency key gives the same generation. What comes while the quota cannot be asked is accepted,
+    too, and fails later if the plan does not cover it. Raises UnknownVoice, QuotaExceeded, IdempotencyConflict.
     """
     generation_id = new_id()
     # Listening begins before anything can finish.
@@ -64,14 +71,19 @@ async def request_generation(
 async def _request(
     deps: Deps, caller: Caller, request: domain.Request, idempotency_key: str | None, generation_id: UUID
 ) -> domain.Generation:
-    """Reserve the characters, then write the request with its event in one transaction."""
+    """Reserve the characters if that can be done, then write the request with its event in one transaction."""
     earlier = await _asked_before(deps, caller, request, idempotency_key)
     if earlier is not None:
         return earlier
     voice = await _find_voice(deps, caller, request.voice_id)
-    await deps.quota.reserve(caller.org_id, generation_id, request.characters)
     try:
-        return await _accept(deps, caller, request, voice, generation_id, idempotency_key)
+        await deps.quota.reserve(caller.org_id, generation_id, request.characters)
+        reserved = True
+    except Unavailable as error:
+        logger.warning("the quota is asked later", extra={"reason": str(error)})
+        reserved = False
+    try:
+        return await _accept(deps, caller, request, voice, generation_id, idempotency_key, reserved=reserved)
     except IntegrityError:
         # Only the idempotency key can collide: the same request arrived twice at once.
         earlier = await _asked_before(deps, caller, request, idempotency_key)
@@ -112,6 +124,8 @@ async def _accept(
     voice: domain.Voice,
     generation_id: UUID,
     idempotency_key: str | None,
+    *,
+    reserved: bool,
 ) -> domain.Generation:
     now = deps.clock()
     async with deps.database.transaction(caller.org_id) as session:
@@ -126,8 +140,33 @@ async def _accept(
             idempotency_key=idempotency_key,
             now=now,
         )
-        outbox.add(session, requested_event(generation, voice, now))
+        requested = requested_event(generation, voice, now)
+        outbox.add(session, requested if reserved else _deferred_event(requested, now))
     return generation
+
+
+async def admit_generation(deps: Deps, delivery: Delivery[GenerationDeferred]) -> None:
+    """Reserve the characters of a request that was put off, and hand it to the workers; or fail it.
+
+    One that was deleted meanwhile hears nothing. Raises Unavailable while the quota cannot be asked.
+    """
+    requested = delivery.event.request
+    org_id, generation_id = UUID(requested.org_id), UUID(requested.generation_id)
+    refusal: domain.QuotaExceeded | None = None
+    try:
+        await deps.quota.reserve(org_id, generation_id, requested.characters)
+    except domain.QuotaExceeded as error:
+        refusal = error
+    async with deps.database.transaction(org_id) as session:
+        if not await inbox.is_new(session, ADMIT_GENERATION, delivery.event_id):
+            return
+        if refusal is None:
+            if await store.lock_pending_generation(session, org_id, generation_id):
+                outbox.add(session, requested)
+        elif await store.fail_generation(session, generation_id, code="quota_exceeded", reason=refusal.explanation):
+            outbox.add(
+                session, failed_event(generation_id, org_id, "quota_exceeded", refusal.explanation, deps.clock())
+            )
 
 
 def requested_event(generation: domain.Generation, voice: domain.Voice, now: datetime) -> GenerationRequested:
@@ -143,6 +182,12 @@ def requested_event(generation: domain.Generation, voice: domain.Voice, now: dat
         engine_settings=json.dumps(voice.engine_settings, sort_keys=True),
         speed=generation.speed,
         requested_at=now,
+    )
+
+
+def _deferred_event(requested: GenerationRequested, now: datetime) -> GenerationDeferred:
+    return GenerationDeferred(
+        generation_id=requested.generation_id, org_id=requested.org_id, request=requested, deferred_at=now
     )
 
 

@@ -34,6 +34,18 @@ class GenerationRequested(_message.Message):
     requested_at: _timestamp_pb2.Timestamp
     def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., format: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., speed: _Optional[float] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class GenerationDeferred(_message.Message):
+    __slots__ = ("generation_id", "org_id", "request", "deferred_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    DEFERRED_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    request: GenerationRequested
+    deferred_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., request: _Optional[_Union[GenerationRequested, _Mapping]] = ..., deferred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Alignment(_message.Message):
     __slots__ = ("start_times", "end_times")
     START_TIMES_FIELD_NUMBER: _ClassVar[int]

@@ -1,0 +1,129 @@
+"""Looking at what the services wrote down, from outside, by SQL alone: once each, nothing lost, sums that agree."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from tests.support.api import Api
+from tests.support.polling import eventually
+from tests.support.stack import Stack
+
+SERVICES = ("gateway", "voice", "generation", "storage", "embedding", "analytics")
+_ONCE_EACH = {
+    "one track": (
+        "storage",
+        "select generation_id::text as id from audio_tracks where generation_id = any($1::uuid[])",
+    ),
+    "one search document": (
+        "embedding",
+        "select source_id as id from documents where source_id = any($1::text[]) and status = 'indexed'",
+    ),
+    "one entry for its characters": (
+        "analytics",
+        "select resource_id::text as id from usage_metrics where resource_id = any($1::uuid[]) and unit = 'characters'",
+    ),
+    "one entry for its seconds": (
+        "analytics",
+        """
+        select resource_id::text as id from usage_metrics
+        where resource_id = any($1::uuid[]) and unit = 'audio_seconds'
+        """,
+    ),
+    "no hold that is left": (
+        "analytics",
+        """
+        select id::text from unnest($1::uuid[]) as asked (id)
+        where not exists (select 1 from reservations where reservations.id = asked.id and status = 'held')
+        """,
+    ),
+}
+_DIFFERING_SUMS = """
+with ledger as (
+    select org_id, date_trunc('month', created_at at time zone 'UTC')::date as period, unit, sum(quantity) as quantity
+    from usage_metrics group by 1, 2, 3)
+select * from ledger full join usage_totals using (org_id, period, unit)
+where ledger.quantity is distinct from usage_totals.quantity
+"""
+
+
+@asynccontextmanager
+async def database(stack: Stack, service: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """Connect to the database of a service as its administrator."""
+    url = stack.exports()["ANTIPHON_POSTGRES_ADMIN_URL"].rsplit("/", 1)[0]
+    connection = await asyncpg.connect(f"{url}/antiphon_{service}")
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def completed_once_each(stack: Stack, api: Api, ids: Sequence[str], *, within: float) -> None:
+    """Wait until every one of these generations is completed, and everything that belongs to it is there, once."""
+    assert len(set(ids)) == len(ids), "two requests were given the same generation"
+    async with database(stack, "generation") as connection:
+
+        async def all_finished() -> bool:
+            statuses = await connection.fetch("select status from generations where id = any($1::uuid[])", ids)
+            return len(statuses) == len(ids) and {row["status"] for row in statuses} <= {"completed", "failed"}
+
+        await eventually(all_finished, within=within, what=f"the end of {len(ids)} generations")
+        failed = await connection.fetch(
+            "select id, error_code, error from generations where id = any($1::uuid[]) and status <> 'completed'", ids
+        )
+        assert failed == []
+    for what, (service, query) in _ONCE_EACH.items():
+        async with database(stack, service) as connection:
+
+            async def all_there(
+                connection: asyncpg.Connection[asyncpg.Record] = connection, query: str = query
+            ) -> bool:
+                return {row["id"] for row in await connection.fetch(query, ids)} == set(ids)
+
+            await eventually(all_there, within=within, what=f"{what} for each of {len(ids)} generations")
+            assert len(await connection.fetch(query, ids)) == len(ids), f"more than {what} for a generation"
+    await sums_agree(stack)
+    async with database(stack, "analytics") as connection:
+        assert await connection.fetchval("select count(*) from outbox") == 0
+    assert (await api.get(f"/v1/generations/{ids[-1]}/audio")).status == 200
+
+
+async def sums_agree(stack: Stack) -> None:
+    """Compare the ledger with what is added up from it."""
+    async with database(stack, "analytics") as connection:
+        assert await connection.fetch(_DIFFERING_SUMS) == []
+
+
+async def newest_events(stack: Stack) -> dict[str, int]:
+    """The position of each service's newest event, sent or not; 0 where there is none."""
+    newest: dict[str, int] = {}
+    for service in SERVICES:
+        async with database(stack, service) as connection:
+            newest[service] = await connection.fetchval(
+                "select greatest((select max(seq) from outbox), (select max(seq) from outbox_sent), 0)"
+            )
+    return newest
+
+
+async def all_sent(stack: Stack, upto: dict[str, int], *, within: float) -> None:
+    """Wait, `within` seconds in all, until nothing is left in the outboxes that is as old as `upto` says, or older."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    for service, seq in upto.items():
+        async with database(stack, service) as connection:
+
+            async def is_sent(connection: asyncpg.Connection[asyncpg.Record] = connection, seq: int = seq) -> bool:
+                return not await connection.fetchval("select exists (select 1 from outbox where seq <= $1)", seq)
+
+            left = deadline - loop.time()
+            await eventually(is_sent, within=left, what=f"an outbox of {service} without what waited in it")
+
+
+async def waiting_events(stack: Stack, service: str) -> int:
+    """How many events wait in the outbox of a service."""
+    async with database(stack, service) as connection:
+        waiting: int = await connection.fetchval("select count(*) from outbox")
+        return waiting

@@ -1,0 +1,67 @@
+"""Restarting one service after another, as an update does, is noticed by no client that repeats a request once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.books import completed_once_each
+from tests.chaos.processes import down, restarted
+from tests.chaos.traffic import steady_traffic
+from tests.support.api import Api
+from tests.support.polling import eventually
+from tests.support.stack import Stack, running_stack
+
+PROCESSES = ("voice", "generation", "worker", "storage", "embedding", "analytics", "gateway")
+REQUESTS_PER_SECOND = 15.0
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with running_stack({"ANTIPHON_ENGINE_PROCESSES": "2"}) as running:
+        yield running
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.long)])
+async def test_no_request_fails_twice_while_every_service_is_restarted(stack: Stack, rounds: int) -> None:
+    async with Api(stack.url, stack.api_key) as api:
+        async with steady_traffic(api, per_second=REQUESTS_PER_SECOND) as traffic:
+            for _ in range(rounds):
+                for process in PROCESSES:
+                    await restarted(stack, process)
+        assert traffic.failures == []
+        assert traffic.sent > rounds * len(PROCESSES), "too little traffic to mean something"
+        await completed_once_each(stack, api, traffic.accepted, within=60)
+    # Each of them ended by itself, in time and without an error, rather than being killed.
+    for process in PROCESSES:
+        assert stack.record["processes"][process]["restarts"] == rounds
+    supervisor = stack.log("supervisor")
+    assert supervisor.count("ended with exit code 0; it is started again") == rounds * len(PROCESSES), supervisor
+
+
+@pytest.mark.timeout(180)
+async def test_a_client_that_waits_is_answered_when_its_service_is_restarted(stack: Stack) -> None:
+    async with Api(stack.url, stack.api_key) as api:
+        voice = str((await api.voices())[0]["id"])
+        async with down(stack, "worker"):
+            waiting = asyncio.create_task(
+                api.post(
+                    "/v1/generations",
+                    json={"text": "Spoken by the next worker.", "voice_id": voice},
+                    headers={"Prefer": "wait=60"},
+                )
+            )
+
+            async def is_asked() -> bool:
+                return bool((await api.get("/v1/generations")).json["items"])
+
+            await eventually(is_asked, what="the accepted request")
+            os.kill(stack.pid("generation"), signal.SIGTERM)
+            answer = await asyncio.wait_for(waiting, 5)
+        assert answer.status == 202, answer.content
+        await completed_once_each(stack, api, [str(answer.json["id"])], within=60)
