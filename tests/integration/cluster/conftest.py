@@ -60,7 +60,7 @@ async def service_on(servers: Servers, cluster: Cluster, consumers: Consumers) -
     await admin.close()
     url = str(make_url(servers.postgres_url).set(username="antiphon", database=name))
     connection = await asyncpg.connect(url, password=password)
-    for statement in (*inbox.SCHEMA, *outbox_schema.SCHEMA):
+    for statement in (*inbox.SCHEMA, *outbox_schema.CURRENT):
         await connection.execute(statement)
     await connection.close()
     bus = await connect(cluster.address, "test")
@@ -70,7 +70,7 @@ async def service_on(servers: Servers, cluster: Cluster, consumers: Consumers) -
 
     await eventually(ready_for_streams, within=30, what="JetStream on the cluster")
     await provision(bus.jetstream, [consumers], replicas=SIZE)
-    relay = Relay(bus, SERVICE, url, password)
+    relay = Relay(bus, SERVICE, url, password, replicas=SIZE)
     database = Database(url, password, application="test", hooks=[OutboxHook(relay.wake)])
     try:
         yield Service(url, password, bus, relay, database)
