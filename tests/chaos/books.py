@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from deploy.embedded.credentials import POSTGRES_ADMIN
+from deploy.embedded.postgres import SUPERUSER
 from tests.support.api import Api
 from tests.support.polling import eventually
 from tests.support.stack import Stack
@@ -53,8 +55,11 @@ where ledger.quantity is distinct from usage_totals.quantity
 @asynccontextmanager
 async def database(stack: Stack, service: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """Connect to the database of a service as its administrator."""
-    url = stack.exports()["ANTIPHON_POSTGRES_ADMIN_URL"].rsplit("/", 1)[0]
-    connection = await asyncpg.connect(f"{url}/antiphon_{service}")
+    password = (stack.home / "secrets" / POSTGRES_ADMIN).read_text().strip()
+    port = stack.record["processes"]["postgres"]["port"]
+    connection = await asyncpg.connect(
+        host="127.0.0.1", port=port, user=SUPERUSER, password=password, database=f"antiphon_{service}"
+    )
     try:
         yield connection
     finally:
