@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.chaos.books import completed_once_each
-from tests.chaos.processes import down, restarted
+from tests.chaos.processes import restarted
 from tests.chaos.traffic import steady_traffic
 from tests.support.api import Api
-from tests.support.polling import eventually
 from tests.support.stack import Stack, running_stack
 
 PROCESSES = ("voice", "generation", "worker", "storage", "embedding", "analytics", "gateway")
@@ -42,26 +38,3 @@ async def test_no_request_fails_twice_while_every_service_is_restarted(stack: St
         assert stack.record["processes"][process]["restarts"] == rounds
     supervisor = stack.log("supervisor")
     assert supervisor.count("ended with exit code 0; it is started again") == rounds * len(PROCESSES), supervisor
-
-
-@pytest.mark.timeout(180)
-async def test_a_client_that_waits_is_answered_when_its_service_is_restarted(stack: Stack) -> None:
-    async with Api(stack.url, stack.api_key) as api:
-        voice = str((await api.voices())[0]["id"])
-        async with down(stack, "worker"):
-            waiting = asyncio.create_task(
-                api.post(
-                    "/v1/generations",
-                    json={"text": "Spoken by the next worker.", "voice_id": voice},
-                    headers={"Prefer": "wait=60"},
-                )
-            )
-
-            async def is_asked() -> bool:
-                return bool((await api.get("/v1/generations")).json["items"])
-
-            await eventually(is_asked, what="the accepted request")
-            os.kill(stack.pid("generation"), signal.SIGTERM)
-            answer = await asyncio.wait_for(waiting, 5)
-        assert answer.status == 202, answer.content
-        await completed_once_each(stack, api, [str(answer.json["id"])], within=60)
