@@ -33,11 +33,15 @@ class Delivery(Generic[Event]):
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A handler that applies events of one type to the service's own tables."""
+    """A handler that applies events of one type to the service's own tables.
+
+    `policy` says how often and when one that cannot be applied is tried again.
+    """
 
     event: EventType
     # Sequence[Any]: each handler takes its own event class, which `projection` checks.
     handler: Callable[[AsyncSession, Sequence[Any]], Awaitable[None]]
+    policy: RetryPolicy = DEFAULT_POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Work:
 
 
 def projection(
-    event: type[Event],
+    event: type[Event], *, policy: RetryPolicy = DEFAULT_POLICY
 ) -> Callable[[Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]], Projection]:
     """Declare a projection of `event`: the handler gets a session and events in their order.
 
@@ -68,7 +72,7 @@ def projection(
     """
 
     def declare(handler: Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]) -> Projection:
-        return Projection(event=event_type(event), handler=handler)
+        return Projection(event=event_type(event), handler=handler, policy=policy)
 
     return declare
 

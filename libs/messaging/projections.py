@@ -21,7 +21,7 @@ from libs.messaging.declarations import Projection
 from libs.messaging.delivery import DeadLetterOffice, acknowledge, heartbeat
 from libs.messaging.envelope import Received, open_envelope
 from libs.messaging.feed import Feed
-from libs.messaging.policy import RetryPolicy, Verdict, judge
+from libs.messaging.policy import DEFAULT_POLICY, Verdict, judge
 from libs.messaging.topology import BATCH_EVENTS, PROJECTION_ACK_WAIT
 from libs.messaging.tracing import batch_spans, record_outcome
 
@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 OUTAGE_PAUSE = 0.5
 OUTAGE_PAUSE_MAX = 5.0
-POLICY = RetryPolicy(ack_wait=PROJECTION_ACK_WAIT)
 
 
 class ProjectionRunner:
@@ -42,10 +41,13 @@ class ProjectionRunner:
         self._database = database
         self._durable = durable
         self._feed = Feed(bus, stream, durable, BATCH_EVENTS)
-        self._office = DeadLetterOffice(bus.jetstream, durable, POLICY)
+        self._office = DeadLetterOffice(bus.jetstream, durable, DEFAULT_POLICY)
+        self._offices: dict[str, DeadLetterOffice] = {}
         self._handlers: dict[str, list[Projection]] = {}
         for declared in projections:
             self._handlers.setdefault(declared.event.name, []).append(declared)
+            # Of several projections of one event the first one's policy counts: they fail together.
+            self._offices.setdefault(declared.event.name, DeadLetterOffice(bus.jetstream, durable, declared.policy))
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -86,7 +88,7 @@ class ProjectionRunner:
             new = await self._apply_through_outages(batch)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is judged, never dropped
             if len(batch) == 1:
-                await self._office.fail(batch[0].message, error)
+                await self._offices.get(batch[0].type_name, self._office).fail(batch[0].message, error)
                 return
             middle = len(batch) // 2
             await self._apply_all(batch[:middle])
