@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7 as _uuid7
@@ -10,9 +11,12 @@ SYSTEM_ORG = UUID(int=0)
 """The scope in which system voices, which belong to no organisation, are written."""
 
 
-def new_id() -> UUID:
-    """Return a new UUIDv7 (RFC 9562): 48 bits of milliseconds, then random bits."""
-    return _uuid7()
+def new_id(at: datetime | None = None) -> UUID:
+    """Return a new UUIDv7 (RFC 9562): 48 bits of milliseconds, then random bits.
+
+    It is dated by this machine's clock; where another process goes by its date, give it as `at`.
+    """
+    return _uuid7() if at is None else _uuid7(nanoseconds=int(at.timestamp() * 1000) * 1_000_000)
 
 
 def parse_id(text: str) -> UUID | None:

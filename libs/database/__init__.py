@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from libs.database.clock import DatabaseClock
 from libs.database.engine import Database, TransactionHook
 from libs.database.errors import is_database_away
 from libs.database.pages import Cursor, InvalidCursor, Page, page_of
 
-__all__ = ["Cursor", "Database", "InvalidCursor", "Page", "TransactionHook", "is_database_away", "page_of"]
+__all__ = [
+    "Cursor",
+    "Database",
+    "DatabaseClock",
+    "InvalidCursor",
+    "Page",
+    "TransactionHook",
+    "is_database_away",
+    "page_of",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Protocol, TypeAlias, cast
 from uuid import UUID, uuid4
 
@@ -106,6 +107,12 @@ class Database:
         """Raise when the database does not answer."""
         async with self._engine.connect() as connection:
             await connection.execute(text("select 1"))
+
+    async def now(self) -> datetime:
+        """Return the server's time."""
+        async with self._engine.connect() as connection:
+            moment: datetime = await connection.scalar(text("select clock_timestamp()"))
+        return moment
 
     async def close(self) -> None:
         """Close every pooled connection."""

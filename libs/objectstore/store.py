@@ -10,10 +10,10 @@ import asyncio
 import hashlib
 import io
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import urllib3
@@ -60,11 +60,16 @@ class ObjectReader:
     chunks: AsyncIterator[bytes]
 
 
+def _machine_time() -> datetime:
+    return datetime.now(UTC)
+
+
 class ObjectStore:
     """One bucket of an S3 server."""
 
-    def __init__(self, address: ObjectStoreAddress) -> None:
-        """Connects lazily; `close` when done."""
+    def __init__(self, address: ObjectStoreAddress, clock: Callable[[], datetime] = _machine_time) -> None:
+        """Connects lazily; `close` when done. Requests are dated by `clock`: the store refuses what is too old."""
+        self._clock = clock
         scheme, _, host = address.endpoint.partition("://")
         self._bucket = address.bucket
         self._region = address.region
@@ -165,7 +170,9 @@ class ObjectStore:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False)
-        signed = self._minio.get_presigned_url(method, self._bucket, key, expires=SIGNATURE_LIFETIME)
+        signed = self._minio.get_presigned_url(
+            method, self._bucket, key, expires=SIGNATURE_LIFETIME, request_date=self._clock()
+        )
         url = URL(signed, encoded=True)
         try:
             async with self._session.request(method, url, data=data, headers=headers) as response:

@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from libs.database import Database
+from libs.database import Database, DatabaseClock
 from libs.messaging import Bus, Consumers, connect
 from libs.messaging.projections import ProjectionRunner
 from libs.messaging.rpc import RpcServer
@@ -41,6 +41,7 @@ class Runtime:
     name: str
     database: Database
     bus: Bus
+    clock: DatabaseClock
     stopping: asyncio.Event
     started: asyncio.Event = field(default_factory=asyncio.Event)
     _drained_by: float | None = None
@@ -137,8 +138,10 @@ async def _serve(
         pooled=settings.database_behind_pooler,
         hooks=[OutboxHook(relay.wake)],
     )
-    runtime = Runtime(name, database, bus, stopping)
+    clock = DatabaseClock(database)
+    runtime = Runtime(name, database, bus, clock, stopping)
     try:
+        await clock.look()
         composition = await compose(runtime)
         async with _http(runtime, composition, settings) as stop_http, _parts(runtime, composition, settings, relay):
             runtime.started.set()
@@ -215,6 +218,7 @@ async def _parts(
 ) -> AsyncIterator[None]:
     """Start relay, start-up actions, RPC and consumers; stop them so that nothing is cut off."""
     async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(_running(runtime, "clock", runtime.clock.run, None))
         if composition.relays:
             await stack.enter_async_context(_running(runtime, "relay", relay.run, relay.stop))
         for action in composition.startup:

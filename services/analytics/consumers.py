@@ -49,7 +49,7 @@ async def record_usage(session: AsyncSession, events: Sequence[GenerationComplet
     told = {UUID(event.generation_id): event for event in events}
     # Settled once: whatever is told again, under whatever id and by whomever, finds that done.
     settled = await store.settle_reservations(
-        session, [(generation_id, UUID(event.org_id)) for generation_id, event in told.items()], now=datetime.now(UTC)
+        session, [(generation_id, UUID(event.org_id)) for generation_id, event in told.items()]
     )
     by_generation = {generation_id: event for generation_id, event in told.items() if generation_id in settled}
     if not by_generation:
@@ -127,7 +127,7 @@ async def release_deleted(session: AsyncSession, events: Sequence[GenerationDele
 
 
 async def _release(session: AsyncSession, ended: Sequence[tuple[UUID, UUID]]) -> None:
-    await store.release_reservations(session, ended, now=datetime.now(UTC))
+    await store.release_reservations(session, ended)
 
 
 CONSUMERS = declared("analytics", sys.modules[__name__])

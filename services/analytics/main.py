@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveRequest
@@ -22,13 +21,11 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
-        deps = Deps(
-            database=runtime.database, default_plan=Plan(settings.default_plan), clock=lambda: datetime.now(UTC)
-        )
+        deps = Deps(database=runtime.database, default_plan=Plan(settings.default_plan), clock=runtime.clock)
         app = create_app(
             "analytics",
             router,
-            identity=IdentityVerifier("analytics", settings.identity_key),
+            identity=IdentityVerifier("analytics", settings.identity_key, runtime.clock),
             problems=PROBLEMS,
             readiness=runtime.readiness,
             deps=deps,

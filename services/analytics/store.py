@@ -93,9 +93,9 @@ def _adding(table: Table, *names: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
 
 
-def _deciding(where: ColumnElement[bool], *names: str) -> Insert:
+def _deciding(where: ColumnElement[bool], *names: str, **values: ColumnElement[Any]) -> Insert:
     """Insert a reservation, or renew what `names` say of the one that is there, if it is as `where` says."""
-    statement = insert(reservations)
+    statement = insert(reservations).values(values) if values else insert(reservations)
     renewed = {name: statement.excluded[name] for name in names}
     return statement.on_conflict_do_update(index_elements=[reservations.c.id], set_=renewed, where=where)
 
@@ -111,8 +111,8 @@ _GET_RESERVATION = select(reservations.c.status, reservations.c.expires_at).wher
     reservations.c.id == bindparam("id", type_=_uuid)
 )
 _HOLD = _deciding(reservations.c.status == "held", "characters", "expires_at")
-_SETTLE = _deciding(reservations.c.status != "settled", "status").returning(reservations.c.id)
-_RELEASE = _deciding(reservations.c.status == "held", "status")
+_SETTLE = _deciding(reservations.c.status != "settled", "status", expires_at=func.now()).returning(reservations.c.id)
+_RELEASE = _deciding(reservations.c.status == "held", "status", expires_at=func.now())
 _USED = select(func.coalesce(func.sum(usage_totals.c.quantity), 0)).where(
     usage_totals.c.org_id == bindparam("org", type_=_uuid),
     usage_totals.c.period == bindparam("period", type_=Date),
@@ -165,28 +165,26 @@ async def used_and_reserved(session: AsyncSession, org_id: UUID, period: date, n
     return int(row.used), int(row.held)
 
 
-async def settle_reservations(
-    session: AsyncSession, settled: Sequence[tuple[UUID, UUID]], *, now: datetime
-) -> set[UUID]:
+async def settle_reservations(session: AsyncSession, settled: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
     """Settle reservations, given as (id, organisation); return those that were not settled before.
 
     One that nobody asked for is written as settled, so that every generation is settled exactly once.
     """
-    return set((await session.execute(_SETTLE, _decided(settled, "settled", now))).scalars())
+    return set((await session.execute(_SETTLE, _decided(settled, "settled"))).scalars())
 
 
-async def release_reservations(session: AsyncSession, released: Sequence[tuple[UUID, UUID]], *, now: datetime) -> None:
+async def release_reservations(session: AsyncSession, released: Sequence[tuple[UUID, UUID]]) -> None:
     """Release reservations, given as (id, organisation); one that nobody asked for yet will find itself released.
 
     A settled one stays settled.
     """
-    await session.execute(_RELEASE, _decided(released, "released", now))
+    await session.execute(_RELEASE, _decided(released, "released"))
 
 
-def _decided(decided: Sequence[tuple[UUID, UUID]], status: str, now: datetime) -> list[dict[str, Any]]:
+def _decided(decided: Sequence[tuple[UUID, UUID]], status: str) -> list[dict[str, Any]]:
     # In one order, so that nobody deadlocks.
     return [
-        {"id": reservation_id, "org_id": org_id, "characters": 0, "status": status, "expires_at": now}
+        {"id": reservation_id, "org_id": org_id, "characters": 0, "status": status}
         for reservation_id, org_id in sorted(set(decided))
     ]
 

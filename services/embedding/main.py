@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 
 from libs.service import Composition, Runtime, run
@@ -24,13 +23,13 @@ def main() -> None:
         deps = Deps(
             database=runtime.database,
             embedder=embedder,
-            clock=lambda: datetime.now(UTC),
+            clock=runtime.clock,
             exact_chunks=settings.search_exact_chunks,
         )
         app = create_app(
             "embedding",
             router,
-            identity=IdentityVerifier("embedding", settings.identity_key),
+            identity=IdentityVerifier("embedding", settings.identity_key, runtime.clock),
             problems=PROBLEMS,
             readiness=runtime.readiness,
             deps=deps,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from functools import partial
 
 from libs.service import Composition, Runtime, run
@@ -25,8 +24,8 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
-        deps = Deps(database=runtime.database, clock=lambda: datetime.now(UTC))
-        services = Services(settings.service_urls, settings.identity_keys)
+        deps = Deps(database=runtime.database, clock=runtime.clock)
+        services = Services(settings.service_urls, settings.identity_keys, runtime.clock)
         known_keys = KnownKeys(partial(usecases.authenticate, deps), time.monotonic)
         door = Door(
             routes=RouteTable(ROUTES),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
 from services.generation.adapters import Finishes, Quota
@@ -22,13 +20,13 @@ def main() -> None:
             database=runtime.database,
             quota=Quota(runtime.bus, patience_seconds=settings.quota_patience_seconds),
             finishes=Finishes(runtime.bus),
-            clock=lambda: datetime.now(UTC),
+            clock=runtime.clock,
         )
         runtime.database.add_hook(deps.finishes)
         app = create_app(
             "generation",
             router,
-            identity=IdentityVerifier("generation", settings.identity_key),
+            identity=IdentityVerifier("generation", settings.identity_key, runtime.clock),
             problems=PROBLEMS,
             readiness=runtime.readiness,
             deps=deps,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.speech.espeak import EspeakEngine
@@ -18,9 +16,9 @@ def main() -> None:
     settings = WorkerSettings()
 
     async def compose(runtime: Runtime) -> Composition:
-        objects = ObjectStore(settings.object_store)
+        objects = ObjectStore(settings.object_store, runtime.clock)
         engine = EspeakEngine(settings.engine_processes)
-        deps = WorkerDeps(database=runtime.database, objects=objects, engine=engine, clock=lambda: datetime.now(UTC))
+        deps = WorkerDeps(database=runtime.database, objects=objects, engine=engine, clock=runtime.clock)
         app = create_app("worker", None, identity=None, problems={}, readiness=runtime.readiness)
         return Composition(
             app=app,

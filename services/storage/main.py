@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
@@ -18,12 +16,12 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
-        objects = ObjectStore(settings.object_store)
-        deps = Deps(database=runtime.database, objects=objects, clock=lambda: datetime.now(UTC))
+        objects = ObjectStore(settings.object_store, runtime.clock)
+        deps = Deps(database=runtime.database, objects=objects, clock=runtime.clock)
         app = create_app(
             "storage",
             router,
-            identity=IdentityVerifier("storage", settings.identity_key),
+            identity=IdentityVerifier("storage", settings.identity_key, runtime.clock),
             problems=PROBLEMS,
             readiness=runtime.readiness,
             deps=deps,

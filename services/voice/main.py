@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
@@ -23,12 +22,12 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
-        objects = ObjectStore(settings.object_store)
-        deps = Deps(database=runtime.database, objects=objects, clock=lambda: datetime.now(UTC))
+        objects = ObjectStore(settings.object_store, runtime.clock)
+        deps = Deps(database=runtime.database, objects=objects, clock=runtime.clock)
         app = create_app(
             "voice",
             router,
-            identity=IdentityVerifier("voice", settings.identity_key),
+            identity=IdentityVerifier("voice", settings.identity_key, runtime.clock),
             problems=PROBLEMS,
             readiness=runtime.readiness,
             deps=deps,

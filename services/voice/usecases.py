@@ -41,13 +41,15 @@ async def create_voice(deps: Deps, caller: Caller, wanted: domain.NewVoice, cont
     """
     profile = _profile(wanted.language)
     recording = domain.check_recording(content)
+    now = deps.clock()
     voice = domain.custom_voice(
         wanted,
-        voice_id=new_id(),
+        # Others see by the id that it is new.
+        voice_id=new_id(now),
         org_id=caller.org_id,
         engine=EspeakEngine.name,
         engine_settings=profile.to_settings(),
-        now=deps.clock(),
+        now=now,
     )
     key = domain.object_key(voice.id, caller.org_id)
     sha256 = await deps.objects.put(key, content, AudioFormat.WAV.content_type)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
 
@@ -80,15 +81,21 @@ class Services:
     """Asks services in the name of callers."""
 
     def __init__(
-        self, urls: Mapping[str, str], identity_keys: Mapping[str, bytes], *, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        urls: Mapping[str, str],
+        identity_keys: Mapping[str, bytes],
+        clock: Callable[[], datetime],
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """Connects lazily, but must be made inside the event loop; `close` when done.
 
+        Identities are dated by `clock`, by which the services judge them.
         A service that cannot be reached is asked again for `patience_seconds`.
         """
         self._patience_seconds = patience_seconds
         self._urls = dict(urls)
-        self._identities = Identities(identity_keys, time.monotonic)
+        self._identities = Identities(identity_keys, clock, time.monotonic)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,

@@ -107,7 +107,7 @@ async def gateway(deps: Deps, storage: Service, voice_port: int) -> AsyncIterato
     async with serving(storage) as storage_url:
         urls = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}")
         urls |= {"voice": f"http://{HOST}:{voice_port}", "storage": storage_url}
-        services = Services(urls, IDENTITY_KEYS, patience_seconds=PATIENCE_SECONDS)
+        services = Services(urls, IDENTITY_KEYS, deps.clock, patience_seconds=PATIENCE_SECONDS)
         impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in ROUTES]
 
         async def readiness() -> dict[str, bool]:

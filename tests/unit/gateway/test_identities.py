@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -27,7 +28,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def signed(clock: Clock) -> Identities:
-    return Identities(KEYS, clock)
+    return Identities(KEYS, lambda: datetime.now(UTC), clock)
 
 
 def test_each_service_gets_its_own(signed: Identities) -> None:

@@ -1,0 +1,1 @@
+"""A stack in which one process has a clock that is wrong."""
