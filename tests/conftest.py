@@ -14,6 +14,8 @@ SEALED = ("unit", "contract")
 
 # A shared machine may stall at any moment, so an example's duration says nothing about the code.
 settings.register_profile("antiphon", deadline=None)
+# --hypothesis-profile=thorough: for those tests that would take too long otherwise, and that look elsewhere every time.
+settings.register_profile("thorough", deadline=None, print_blob=True)
 settings.load_profile("antiphon")
 
 

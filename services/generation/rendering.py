@@ -68,7 +68,7 @@ async def render(deps: WorkerDeps, requested: GenerationRequested) -> None:
         await deps.objects.put(key, rendered.audio, rendered.content_type)
     timings = _timings(rendered, time.perf_counter() - uploading)
     if not await _record(deps, requested, rendered, key, sha256, attempt_id, timings):
-        await _discard(deps, org_id, generation_id, key)
+        await _discard(deps, org_id, generation_id, attempt_id, key)
 
 
 async def _speak(engine: SpeechEngine, requested: GenerationRequested) -> Rendered:
@@ -146,9 +146,10 @@ def _rendered_event(
     )
 
 
-async def _discard(deps: WorkerDeps, org_id: UUID, generation_id: UUID, key: str) -> None:
-    """Remove what was uploaded in vain, unless the same audio was recorded by another worker."""
+async def _discard(deps: WorkerDeps, org_id: UUID, generation_id: UUID, attempt_id: UUID, key: str) -> None:
+    """End the try and remove what was uploaded in vain, unless the same audio was recorded by another worker."""
     async with deps.database.transaction(org_id) as session:
+        await store.fail_attempt(session, attempt_id, "the generation was finished by another try, or deleted")
         recorded = await store.get_object_key(session, generation_id)
     if recorded != key:
         await deps.objects.delete(key)

@@ -167,7 +167,7 @@ async def save_voices(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> 
 
 
 async def bury_voices(session: AsyncSession, dead: Sequence[tuple[UUID, UUID]]) -> None:
-    """Mark voices, given as (id, organisation), as deleted, known or not."""
+    """Leave nothing of voices, given as (id, organisation), known or not, but that they are deleted."""
     rows = [
         {
             "id": voice_id,
@@ -182,7 +182,8 @@ async def bury_voices(session: AsyncSession, dead: Sequence[tuple[UUID, UUID]]) 
         for voice_id, org_id in dead
     ]
     statement = upsert(voices).values(rows)
-    await session.execute(statement.on_conflict_do_update(index_elements=[voices.c.id], set_={"deleted": True}))
+    emptied = {name: statement.excluded[name] for name in rows[0] if name not in ("id", "org_id")}
+    await session.execute(statement.on_conflict_do_update(index_elements=[voices.c.id], set_=emptied))
 
 
 async def clear_voice(session: AsyncSession, voice_ids: Sequence[UUID]) -> None:

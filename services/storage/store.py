@@ -116,6 +116,9 @@ returning id
     bindparam("now", type_=DateTime(timezone=True)),
 )
 
+# Of what a tombstone has and what comes anew, each key once: it must not grow with every time that it is told.
+_UNITED_KEYS = text("array(select distinct unnest(deleted_generations.object_keys || excluded.object_keys) order by 1)")
+
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
@@ -223,10 +226,10 @@ async def bury_generation(
             statement.on_conflict_do_update(
                 index_elements=[tombstones.c.generation_id],
                 set_={
-                    "object_keys": tombstones.c.object_keys + new.object_keys,
+                    "object_keys": _UNITED_KEYS,
                     "size_bytes": tombstones.c.size_bytes + new.size_bytes,
                 },
             ).returning(tombstones.c.object_keys, tombstones.c.size_bytes)
         )
     ).one()
-    return Tombstone(sorted(set(row.object_keys)), row.size_bytes)
+    return Tombstone(row.object_keys, row.size_bytes)

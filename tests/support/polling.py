@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[Value]], *, within: float = 10.0, what: str = "the condition"
+    probe: Callable[[], Awaitable[Value]], *, within: float = 10.0, every: float = 0.02, what: str = "the condition"
 ) -> Value:
     """Return the first truthy value of `probe`; fail after `within` seconds, saying what was seen last."""
     deadline = time.monotonic() + within
@@ -21,4 +21,4 @@ async def eventually(
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {within} s; last seen: {value!r}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)

@@ -108,7 +108,7 @@ async def bury_documents(
             tuple_(owner, documents.c.source_id).in_([(org_id or SYSTEM_ORG, name) for org_id, name in ordered]),
             documents.c.status == "indexed",
         )
-        .values(status="removed", title="", content_hash=None)
+        .values(status="removed", title="", content_hash=None, revision=0)
         .returning(documents.c.id, documents.c.org_id, documents.c.source_id)
     )
     removed = [(row.id, row.org_id, row.source_id) for row in await session.execute(statement)]

@@ -1,0 +1,357 @@
+"""What may happen to organisations, their voices and their generations, as the events that tell of it.
+
+A history is drawn by Hypothesis as a plan (who exists, and what becomes of it); its events follow from the plan. Ids
+are counted, so that the same plan is always told by the same events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.message import Message
+from hypothesis import strategies as st
+
+from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
+from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed, DocumentRemoved
+from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, OrganizationCreated
+from libs.contracts.antiphon.generation.v1.events_pb2 import (
+    Alignment,
+    AudioRendered,
+    GenerationCompleted,
+    GenerationDeferred,
+    GenerationDeleted,
+    GenerationFailed,
+    GenerationRequested,
+)
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceDeleted, VoiceReady, VoiceSnapshot
+
+BEGINNING = datetime(2026, 1, 31, 23, 58, tzinfo=UTC)
+SPEAKABLE = '{"engine_voice": "en-us", "language": "en-US"}'
+UNSPEAKABLE = '{"engine_voice": "definitely", "language": "xx"}'
+TOO_MUCH = 10_000_000
+"""Characters that no plan covers."""
+TEXTS = ("Hello there.", "Twenty-five ships.", "Grüße, 世界", "Hello there. " * 90)
+
+
+class Outcome(StrEnum):
+    """How far a generation gets."""
+
+    WAITING = "waiting"
+    RENDERED = "rendered"
+    STORED = "stored"
+    REJECTED = "rejected"
+    UNSPEAKABLE = "unspeakable"
+    REFUSED = "refused"
+    """Put off, and then not covered by the plan."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice with so many revisions; without an organisation it is everybody's and stays."""
+
+    id: UUID
+    org_id: UUID | None
+    revisions: int
+    deleted: bool
+
+    @property
+    def object_keys(self) -> list[str]:
+        return [f"voices/orgs/{self.org_id}/{self.id}"] if self.org_id else []
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A generation and what becomes of it."""
+
+    id: UUID
+    org_id: UUID
+    voice: Voice
+    text: str
+    outcome: Outcome
+    deferred: bool
+    deleted: bool
+
+    @property
+    def is_deferred(self) -> bool:
+        return self.deferred or self.outcome is Outcome.REFUSED
+
+    @property
+    def is_rendered(self) -> bool:
+        return self.outcome in (Outcome.RENDERED, Outcome.STORED, Outcome.REJECTED)
+
+    @property
+    def audio(self) -> bytes:
+        return f"audio of {self.id}: {self.text}".encode()
+
+    @property
+    def object_key(self) -> str:
+        return f"generations/orgs/{self.org_id}/{self.id}/{hashlib.sha256(self.audio).hexdigest()[:16]}.mp3"
+
+    @property
+    def requested(self) -> GenerationRequested:
+        return GenerationRequested(
+            generation_id=str(self.id),
+            org_id=str(self.org_id),
+            voice_id=str(self.voice.id),
+            text=self.text,
+            characters=TOO_MUCH if self.outcome is Outcome.REFUSED else len(self.text),
+            format="mp3",
+            engine="espeak-ng",
+            engine_settings=UNSPEAKABLE if self.outcome is Outcome.UNSPEAKABLE else SPEAKABLE,
+            speed=1.0,
+            requested_at=BEGINNING,
+        )
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event, as its emitter's relay publishes it."""
+
+    event_id: UUID
+    event: Message
+
+
+@dataclass(frozen=True)
+class History:
+    """All that happens, in an order in which it may have happened."""
+
+    orgs: tuple[UUID, ...]
+    voices: tuple[Voice, ...]
+    generations: tuple[Generation, ...]
+    told: tuple[Told, ...]
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # Any: Hypothesis's own printer
+        """What Hypothesis prints when a test fails."""
+        people = [*self.voices, *self.generations]
+        printer.text("\n".join(["History of", *map(repr, people), *(told.event.DESCRIPTOR.name for told in self.told)]))
+
+    def shuffled(self, seed: int, times: int = 3) -> list[Told]:
+        """Every event so many times, in an order that `seed` decides."""
+        deliveries = [told for told in self.told for _ in range(times)]
+        random.Random(seed).shuffle(deliveries)
+        return deliveries
+
+
+class _Ids:
+    """Counted UUIDv7s of BEGINNING."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+
+    def __call__(self) -> UUID:
+        milliseconds = int(BEGINNING.timestamp() * 1000)
+        return UUID(int=(milliseconds << 80) | (7 << 76) | (0b10 << 62) | next(self._count))
+
+
+class _Clock:
+    """Two minutes before the end of a month, and three seconds later with every look."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count()
+
+    def __call__(self) -> datetime:
+        return BEGINNING + timedelta(seconds=3 * next(self._count))
+
+
+def _org_events(org_id: UUID, plan: str, ids: _Ids, now: _Clock) -> Iterator[Message]:
+    yield OrganizationCreated(org_id=str(org_id), name="Someone", plan=plan, created_at=now())
+    yield ApiKeyCreated(key_id=str(ids()), org_id=str(org_id), prefix="ap_1234", created_at=now())
+
+
+def _voice_events(voice: Voice, ids: _Ids, now: _Clock) -> Iterator[Message]:
+    voice_id, org_id = str(voice.id), str(voice.org_id or "")
+    variant = "CUSTOM" if voice.org_id else "SYSTEM"
+    source = {"document_id": str(ids()), "org_id": org_id, "source_type": "voice", "source_id": voice_id}
+    yield VoiceCreated(voice_id=voice_id, org_id=org_id, variant=variant, created_at=now())
+    for revision in range(1, voice.revisions + 1):
+        snapshot = VoiceSnapshot(
+            voice_id=voice_id,
+            org_id=org_id,
+            name=f"Aaron {revision}",
+            description="warm " * revision,
+            category="GENERAL",
+            language="en-US",
+            variant=variant,
+            engine="espeak-ng",
+            engine_settings=json.dumps({"engine_voice": "en-us", "language": "en-US", "rate": 150 + revision}),
+            revision=revision,
+        )
+        yield VoiceReady(voice_id=voice_id, org_id=org_id, voice=snapshot, ready_at=now())
+        yield DocumentIndexed(**source, chunks=1, indexed_at=now())
+    if voice.deleted:
+        yield VoiceDeleted(voice_id=voice_id, org_id=org_id, object_keys=voice.object_keys, deleted_at=now())
+        yield MediaDeleted(owner_id=voice_id, org_id=org_id, owner_type="voice", deleted_at=now())
+        yield DocumentRemoved(**source, removed_at=now())
+
+
+def _generation_events(made: Generation, ids: _Ids, now: _Clock) -> Iterator[Message]:
+    about = {"generation_id": str(made.id), "org_id": str(made.org_id)}
+    if made.is_deferred:
+        yield GenerationDeferred(**about, request=made.requested, deferred_at=now())
+    if made.outcome is Outcome.REFUSED:
+        yield GenerationFailed(**about, code="quota_exceeded", reason="too much", failed_at=now())
+    else:
+        yield made.requested
+    if made.outcome is Outcome.UNSPEAKABLE:
+        yield GenerationFailed(**about, code="text_not_speakable", reason="no such voice", failed_at=now())
+    if made.is_rendered:
+        yield _rendered(made, now)
+    if made.outcome is Outcome.STORED:
+        yield from _stored(made, about, ids, now)
+    if made.outcome is Outcome.REJECTED:
+        yield AudioRejected(**about, reason="not what was announced", rejected_at=now())
+        yield GenerationFailed(**about, code="audio_rejected", reason="not what was announced", failed_at=now())
+    if made.deleted:
+        keys = [made.object_key] if made.is_rendered else []
+        yield GenerationDeleted(**about, object_keys=keys, deleted_at=now())
+        yield AudioDeleted(**about, size_bytes=len(made.audio), deleted_at=now())
+
+
+def _rendered(made: Generation, now: _Clock) -> AudioRendered:
+    length = len(made.text)
+    wrong = made.outcome is Outcome.REJECTED
+    return AudioRendered(
+        generation_id=str(made.id),
+        org_id=str(made.org_id),
+        object_key=made.object_key,
+        content_type="audio/mpeg",
+        format="mp3",
+        size_bytes=len(made.audio),
+        sha256=hashlib.sha256(b"something else" if wrong else made.audio).hexdigest(),
+        duration_seconds=length / 16,
+        sample_rate=22_050,
+        text=made.text,
+        alignment=Alignment(
+            start_times=[place / 16 for place in range(length)], end_times=[(place + 1) / 16 for place in range(length)]
+        ),
+        model_id="espeak-ng",
+        rendered_at=now(),
+    )
+
+
+def _stored(made: Generation, about: dict[str, str], ids: _Ids, now: _Clock) -> Iterator[Message]:
+    seconds = len(made.text) / 16
+    yield AudioStored(
+        **about,
+        track_id=str(ids()),
+        object_key=made.object_key,
+        sha256=hashlib.sha256(made.audio).hexdigest(),
+        size_bytes=len(made.audio),
+        duration_seconds=seconds,
+        stored_at=now(),
+    )
+    yield GenerationCompleted(
+        **about,
+        voice_id=str(made.voice.id),
+        voice_name="Aaron 1",
+        text=made.text,
+        characters=len(made.text),
+        duration_seconds=seconds,
+        format="mp3",
+        size_bytes=len(made.audio),
+        model_id="espeak-ng",
+        completed_at=now(),
+    )
+    for unit, quantity in (("characters", len(made.text)), ("audio_seconds", seconds)):
+        yield UsageRecorded(
+            usage_id=str(ids()),
+            org_id=str(made.org_id),
+            unit=unit,
+            quantity=quantity,
+            resource_id=str(made.id),
+            recorded_at=now(),
+        )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How one organisation fares: (revisions, deleted) of its voices; generations by (voice, text, outcome, …)."""
+
+    plan: str
+    voices: tuple[tuple[int, bool], ...]
+    generations: tuple[tuple[int, str, Outcome, bool, bool], ...]
+
+
+def _history(plans: Iterable[_Plan], system_revisions: int, seed: int) -> History:
+    ids, now = _Ids(), _Clock()
+    system = Voice(ids(), None, system_revisions, deleted=False)
+    orgs: list[UUID] = []
+    voices, generations = [system], []
+    lives: list[list[Message]] = []
+    for plan in plans:
+        org_id = ids()
+        orgs.append(org_id)
+        own = [Voice(ids(), org_id, revisions, deleted) for revisions, deleted in plan.voices]
+        voices += own
+        choices = [system, *own]
+        for voice, text, outcome, deferred, deleted in plan.generations:
+            spoken_with = choices[voice % len(choices)]
+            generations.append(Generation(ids(), org_id, spoken_with, text, outcome, deferred, deleted))
+        lives.append(list(_org_events(org_id, plan.plan, ids, now)))
+    lives += [list(_voice_events(voice, ids, now)) for voice in voices]
+    lives += [list(_generation_events(made, ids, now)) for made in generations]
+    events = _interleaved(lives, random.Random(seed))
+    return History(tuple(orgs), tuple(voices), tuple(generations), tuple(Told(ids(), event) for event in events))
+
+
+def _interleaved(lives: list[list[Message]], order: random.Random) -> Iterator[Message]:
+    """Take from the lives in turn, from each in its own order."""
+    remaining = [list(reversed(life)) for life in lives]
+    while remaining:
+        life = order.choice(remaining)
+        yield life.pop()
+        if not life:
+            remaining.remove(life)
+
+
+_EVERY_WAY = itertools.product(Outcome, (False, True), (False, True))
+EVERYTHING = _history(
+    [
+        _Plan(
+            "pro",
+            ((3, True), (2, False)),
+            tuple(
+                (number, TEXTS[number % len(TEXTS)], outcome, deferred, deleted)
+                for number, (outcome, deferred, deleted) in enumerate(
+                    itertools.product(Outcome, (False, True), (False, True))
+                )
+            ),
+        )
+    ],
+    system_revisions=2,
+    seed=0,
+)
+"""A history in which all that can happen does."""
+
+
+def _plans() -> st.SearchStrategy[_Plan]:
+    voices = st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=3).map(tuple)
+    generation: st.SearchStrategy[Any] = st.tuples(  # Any: Hypothesis types tuples of up to five only as a whole
+        st.integers(0, 3), st.sampled_from(TEXTS), st.sampled_from(Outcome), st.booleans(), st.booleans()
+    )
+    return st.builds(
+        _Plan,
+        plan=st.sampled_from(("free", "pro", "enterprise")),
+        voices=voices,
+        generations=st.lists(generation, max_size=4).map(tuple),
+    )
+
+
+def histories() -> st.SearchStrategy[History]:
+    """Histories of one or two organisations and everybody's voice."""
+    return st.builds(
+        _history,
+        st.lists(_plans(), min_size=1, max_size=2),
+        system_revisions=st.integers(1, 3),
+        seed=st.integers(0, 2**16),
+    )
