@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
+import nats
+from nats.js import JetStreamContext
 
 from deploy.embedded.credentials import POSTGRES_ADMIN
 from deploy.embedded.postgres import SUPERUSER
+from libs.contracts.registry import stream_of
 from tests.support.api import Api
 from tests.support.polling import eventually
 from tests.support.stack import Stack
@@ -125,6 +128,35 @@ async def all_sent(stack: Stack, upto: dict[str, int], *, within: float) -> None
 
             left = deadline - loop.time()
             await eventually(is_sent, within=left, what=f"an outbox of {service} without what waited in it")
+
+
+async def streams_hold_what_was_sent(stack: Stack, *, within: float) -> None:
+    """Wait until every event that a service has archived lies in its stream, whatever became of that meanwhile."""
+    url = stack.exports()["ANTIPHON_NATS_URL"]
+    client = await nats.connect(url, inbox_prefix=b"_INBOX_provisioner")
+    try:
+        for service in SERVICES:
+
+            async def is_whole(service: str = service) -> bool:
+                async with database(stack, service) as connection:
+                    sent: list[asyncpg.Record] = await connection.fetch("select event_id::text from outbox_sent")
+                held = await _event_ids(client.jetstream(), stream_of(service))
+                return {row["event_id"] for row in sent} <= held
+
+            await eventually(is_whole, within=within, what=f"all events of {service} in its stream")
+    finally:
+        await client.close()
+
+
+async def _event_ids(jetstream: JetStreamContext, stream: str) -> set[str]:
+    subscription = await jetstream.subscribe("", stream=stream, ordered_consumer=True)
+    wanted = (await jetstream.stream_info(stream)).state.messages
+    found: set[str] = set()
+    for _ in range(wanted):
+        message = await subscription.next_msg(timeout=10)
+        found.add((message.headers or {})["ce-id"])
+    await subscription.unsubscribe()
+    return found
 
 
 async def waiting_events(stack: Stack, service: str) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from tests.support.polling import eventually
 from tests.support.stack import Stack
@@ -46,6 +45,12 @@ async def down(stack: Stack, process: str) -> AsyncIterator[None]:
     await back(stack, process, before)
 
 
-async def pause_until(moment: float) -> None:
-    """Wait for a moment of the event loop's clock."""
-    await asyncio.sleep(max(0.0, moment - asyncio.get_running_loop().time()))
+@contextmanager
+def paused(stack: Stack, process: str) -> Iterator[None]:
+    """Stop a process in the middle of whatever it does; it goes on after the block."""
+    pid = stack.pid(process)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
