@@ -14,6 +14,7 @@ from deploy.embedded.credentials import POSTGRES_ADMIN
 from deploy.embedded.postgres import SUPERUSER
 from libs.contracts.registry import stream_of
 from tests.support.api import Api
+from tests.support.consumers import are_at_rest
 from tests.support.polling import eventually
 from tests.support.stack import Stack
 
@@ -131,7 +132,7 @@ async def all_sent(stack: Stack, upto: dict[str, int], *, within: float) -> None
 
 
 async def streams_hold_what_was_sent(stack: Stack, *, within: float) -> None:
-    """Wait until every event that a service has archived lies in its stream, whatever became of that meanwhile."""
+    """Wait until every event that a service has archived lies in its stream, and has been dealt with by all."""
     url = stack.exports()["ANTIPHON_NATS_URL"]
     client = await nats.connect(url, inbox_prefix=b"_INBOX_provisioner")
     try:
@@ -144,6 +145,11 @@ async def streams_hold_what_was_sent(stack: Stack, *, within: float) -> None:
                 return {row["event_id"] for row in sent} <= held
 
             await eventually(is_whole, within=within, what=f"all events of {service} in its stream")
+
+        async def at_rest() -> bool:
+            return await are_at_rest(client.jetstream(), [stream_of(service) for service in SERVICES])
+
+        await eventually(at_rest, within=within, what="durables with nothing left to deliver")
     finally:
         await client.close()
 
