@@ -35,13 +35,13 @@ class Delivery(Generic[Event]):
 class Projection:
     """A handler that applies events of one type to the service's own tables.
 
-    `policy` says how often and when one that cannot be applied is tried again.
+    `policy` says how often and when one that cannot be applied is tried again; None for the usual one.
     """
 
     event: EventType
     # Sequence[Any]: each handler takes its own event class, which `projection` checks.
     handler: Callable[[AsyncSession, Sequence[Any]], Awaitable[None]]
-    policy: RetryPolicy = DEFAULT_POLICY
+    policy: RetryPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Work:
 
 
 def projection(
-    event: type[Event], *, policy: RetryPolicy = DEFAULT_POLICY
+    event: type[Event], *, policy: RetryPolicy | None = None
 ) -> Callable[[Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]], Projection]:
     """Declare a projection of `event`: the handler gets a session and events in their order.
 

@@ -21,7 +21,7 @@ from libs.messaging.declarations import Projection
 from libs.messaging.delivery import DeadLetterOffice, acknowledge, heartbeat
 from libs.messaging.envelope import Received, open_envelope
 from libs.messaging.feed import Feed
-from libs.messaging.policy import DEFAULT_POLICY, Verdict, judge
+from libs.messaging.policy import RetryPolicy, Verdict, judge
 from libs.messaging.topology import BATCH_EVENTS, PROJECTION_ACK_WAIT
 from libs.messaging.tracing import batch_spans, record_outcome
 
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 OUTAGE_PAUSE = 0.5
 OUTAGE_PAUSE_MAX = 5.0
+POLICY = RetryPolicy(ack_wait=PROJECTION_ACK_WAIT)
+"""Where a projection declares no other."""
 
 
 class ProjectionRunner:
@@ -41,13 +43,14 @@ class ProjectionRunner:
         self._database = database
         self._durable = durable
         self._feed = Feed(bus, stream, durable, BATCH_EVENTS)
-        self._office = DeadLetterOffice(bus.jetstream, durable, DEFAULT_POLICY)
+        self._office = DeadLetterOffice(bus.jetstream, durable, POLICY)
         self._offices: dict[str, DeadLetterOffice] = {}
         self._handlers: dict[str, list[Projection]] = {}
         for declared in projections:
             self._handlers.setdefault(declared.event.name, []).append(declared)
             # Of several projections of one event the first one's policy counts: they fail together.
-            self._offices.setdefault(declared.event.name, DeadLetterOffice(bus.jetstream, durable, declared.policy))
+            office = DeadLetterOffice(bus.jetstream, durable, declared.policy or POLICY)
+            self._offices.setdefault(declared.event.name, office)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -73,26 +76,33 @@ class ProjectionRunner:
     async def _take(self, messages: Sequence[Msg]) -> None:
         async with heartbeat(messages, PROJECTION_ACK_WAIT):
             batch: list[Received] = []
+            failed: list[tuple[Msg, Exception]] = []
             for message in messages:
                 try:
                     batch.append(open_envelope(message))
                 except (UnknownEvent, UndecodableEvent) as error:
-                    await self._office.fail(message, error)
+                    failed.append((message, error))
             if batch:
-                await self._apply_all(batch)
+                await self._apply_all(batch, failed)
+            # Last, so that what can be applied does not wait for what cannot.
+            for message, reason in failed:
+                await self._office_of(message).fail(message, reason)
 
-    async def _apply_all(self, batch: Sequence[Received]) -> None:
-        """Apply `batch`; when that fails, halve it until the event that cannot be applied stands alone."""
+    def _office_of(self, message: Msg) -> DeadLetterOffice:
+        return self._offices.get((message.headers or {}).get("ce-type", ""), self._office)
+
+    async def _apply_all(self, batch: Sequence[Received], failed: list[tuple[Msg, Exception]]) -> None:
+        """Apply `batch`; when that fails, halve it until the event that cannot be applied stands alone in `failed`."""
         started = time.monotonic()
         try:
             new = await self._apply_through_outages(batch)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is judged, never dropped
             if len(batch) == 1:
-                await self._offices.get(batch[0].type_name, self._office).fail(batch[0].message, error)
+                failed.append((batch[0].message, error))
                 return
             middle = len(batch) // 2
-            await self._apply_all(batch[:middle])
-            await self._apply_all(batch[middle:])
+            await self._apply_all(batch[:middle], failed)
+            await self._apply_all(batch[middle:], failed)
             return
         await acknowledge([one.message for one in batch])
         record_outcome(self._durable, "applied", count=new, seconds=time.monotonic() - started)

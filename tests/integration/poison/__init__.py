@@ -1,0 +1,1 @@
+"""One event in a hundred is poison: it is put aside, and the others hardly notice."""
