@@ -84,10 +84,10 @@ lint: ready ## Check style, format, types and import rules
 	done; \
 	[ -z "$$failed" ] || { printf "lint: these failed, see above (make format fixes some of it):\n$$failed" >&2; exit 1; }
 
-contracts: ready ## Generate libs/contracts/antiphon from proto/
+contracts: ready ## Generate libs/contracts/antiphon and docs/events.md from proto/
 	@$(RUN) -m deploy.setup.contracts generate
 
-contracts-check: ready ## Check the contracts: lint, compatibility, generated code
+contracts-check: ready ## Check the contracts: lint, compatibility, generated code and documentation
 	@$(RUN) -m deploy.setup.contracts check
 
 contracts-release: ready ## Keep today's contracts as a release that later ones must not break

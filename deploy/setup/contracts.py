@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 GENERATED = Path("libs/contracts/antiphon")
 RELEASED = ROOT / "proto" / "released"
+DOCS = ROOT / "docs" / "events.md"
 # Its imports, and the module name that it gives the message classes, which pickle goes by.
 PROTOC_MODULE_NAME = re.compile(
     r"^(from |import |_builder\.BuildTopDescriptorsAndMessages\(DESCRIPTOR, ')antiphon\b", re.MULTILINE
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def generate() -> None:
-    """Make the generated code what `proto/` says now; files that need no change are not touched."""
+    """Make generated code and documentation what `proto/` says now; code that needs no change is not touched."""
     with tempfile.TemporaryDirectory() as scratch:
         wanted, found = _sources(_generate_into(Path(scratch))), _sources(ROOT / GENERATED)
     for name in found.keys() - wanted.keys():
@@ -50,11 +51,12 @@ def generate() -> None:
         path = ROOT / GENERATED / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(wanted[name])
-    print(f"contracts: {len(wanted)} files in {GENERATED}, {len(changed)} written")
+    DOCS.write_text(_event_docs(), encoding="utf-8")
+    print(f"contracts: {len(wanted)} files in {GENERATED}, {len(changed)} written; {DOCS.relative_to(ROOT)}")
 
 
 def check() -> None:
-    """Lint the contracts, hold them against the last release, and the generated code against them."""
+    """Lint the contracts, hold them against the last release, and generated code and documentation against them."""
     _buf("lint", fix="correct the .proto file")
     newest = _newest_release()
     if newest is None:
@@ -66,7 +68,9 @@ def check() -> None:
         stale = _differences(_generate_into(Path(scratch)), ROOT / GENERATED)
     if stale:
         raise ContractsError("\n  ".join(["generated code is stale; run `make contracts` and commit it:", *stale]))
-    print("contracts: lint, compatibility and generated code hold")
+    if not DOCS.exists() or DOCS.read_text(encoding="utf-8") != _event_docs():
+        raise ContractsError(f"{DOCS.relative_to(ROOT)} is stale; run `make contracts` and commit it")
+    print("contracts: lint, compatibility, generated code and documentation hold")
 
 
 def release() -> None:
@@ -85,6 +89,17 @@ def release() -> None:
 
     examples = write_examples(ROOT / "proto" / "examples" / str(number))
     print(f"contracts: released {image.relative_to(ROOT)} with {len(examples)} examples")
+
+
+def _event_docs() -> str:
+    """What docs/events.md has to say now."""
+    # Not before the generated code is there: it is what the declarations import.
+    from deploy.setup.event_docs import event_docs
+
+    with tempfile.TemporaryDirectory() as scratch:
+        image = Path(scratch) / "image.binpb"
+        _buf("build", "--output", str(image), fix="correct the .proto file")
+        return event_docs(image)
 
 
 def _newest_release() -> Path | None:

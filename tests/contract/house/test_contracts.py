@@ -70,3 +70,27 @@ def test_an_added_field_breaks_nothing(plant: Callable[..., Tree]) -> None:
     status, said = tree.make("contracts-check")
 
     assert status == 0, said
+
+
+def test_documentation_that_says_something_else_is_stale(plant: Callable[..., Tree]) -> None:
+    tree = plant()
+    tree.edit("docs/events.md", "A voice can be spoken with from now on.", "A voice can sing.")
+
+    status, said = tree.make("contracts-check")
+    assert status != 0
+    assert "docs/events.md is stale; run `make contracts`" in said
+
+    assert tree.make("contracts")[0] == 0
+    assert "A voice can sing." not in (tree.root / "docs/events.md").read_text()
+    status, said = tree.make("contracts-check")
+    assert status == 0, said
+
+
+def test_documentation_that_misses_somebody_who_reacts_is_stale(plant: Callable[..., Tree]) -> None:
+    tree = plant()
+    tree.edit("services/analytics/consumers.py", "What failed is not billed.", "What failed is free.")
+
+    status, said = tree.make("contracts-check")
+
+    assert status != 0
+    assert "docs/events.md is stale" in said
