@@ -147,16 +147,15 @@ async def replay(scratch: Scratch, letters: Sequence[RawStreamMsg]) -> None:
 
 
 async def test_poison_hardly_delays_the_others(scratch: Scratch, group: str) -> None:
-    clean: list[float] = []
-    poisoned: list[float] = []
+    ratios: list[float] = []
     async with scratch.relaying():
         for number in range(ROUNDS):
-            for which, one_in, slowest in (("clean", 0, clean), ("poisoned", ONE_IN, poisoned)):
-                patient = Patient()
-                await run(scratch, f"{group}_{which}{number}", kinds(EVENTS, one_in), patient)
-                slowest.append(patient.p99())
-    # A loaded machine makes a round slow, never fast.
-    assert min(poisoned) <= 2 * min(clean), (poisoned, clean)
+            clean, poisoned = Patient(), Patient()
+            await run(scratch, f"{group}_clean{number}", kinds(EVENTS, 0), clean)
+            await run(scratch, f"{group}_poisoned{number}", kinds(EVENTS, ONE_IN), poisoned)
+            ratios.append(poisoned.p99() / clean.p99())
+    # The two of a round are seconds apart; what else the machine does in them spares at least one round.
+    assert min(ratios) <= 2, ratios
 
 
 async def test_what_a_better_handler_can_apply_is_applied_by_a_replay_and_only_once(
