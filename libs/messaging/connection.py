@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-import nats
-from nats.aio.client import Client
 from nats.js import JetStreamContext
+
+from libs.messaging.client import Client
 
 logger = logging.getLogger(__name__)
 
@@ -75,19 +76,18 @@ async def connect(address: NatsAddress, name: str) -> Bus:
         for action in callbacks:
             action()
 
-    client = await nats.connect(
-        address.servers, **connect_options(address, name, on_error, on_disconnect, on_reconnect)
-    )
+    client = Client()
+    await client.connect(address.servers, **_options(address, name, on_error, on_disconnect, on_reconnect))
     return Bus(client, client.jetstream(timeout=PUBLISH_TIMEOUT), callbacks)
 
 
-def connect_options(
+def _options(
     address: NatsAddress,
     name: str,
     on_error: Callable[[Exception], Awaitable[None]],
     on_disconnect: Callable[[], Awaitable[None]],
     on_reconnect: Callable[[], Awaitable[None]],
-) -> dict[str, object]:
+) -> dict[str, Any]:  # Any: the client library's options are of many types
     """Return the options with which every connection of a service is made."""
     return {
         "name": name,

@@ -34,11 +34,12 @@ class Attributes:
 
     def headers(self) -> dict[str, str]:
         """Return the NATS headers; `Nats-Msg-Id` lets the broker drop a repeated publication."""
+        event_id = str(self.event_id)
         headers = {
-            "Nats-Msg-Id": str(self.event_id),
+            "Nats-Msg-Id": event_id,
             "content-type": CONTENT_TYPE,
             "ce-specversion": "1.0",
-            "ce-id": str(self.event_id),
+            "ce-id": event_id,
             "ce-type": self.type_name,
             "ce-source": self.source,
             "ce-subject": self.aggregate,

@@ -31,8 +31,18 @@ def _attributes(subject: str, event_id: str, operation: str, consumer: str | Non
     return attributes
 
 
-def start_send_span(subject: str, event_id: str, headers: Mapping[str, str]) -> Span:
-    """Start the span under which an event goes to the broker; its parent is what `headers` carry."""
+def _is_unsampled(headers: Mapping[str, str]) -> bool:
+    """Say whether `headers` belong to a trace that nobody records: a span in it would cost time and show nothing."""
+    return headers.get("traceparent", "").endswith("-00")
+
+
+def start_send_span(subject: str, event_id: str, headers: Mapping[str, str]) -> Span | None:
+    """Start the span under which an event goes to the broker; its parent is what `headers` carry.
+
+    None in a trace that is not recorded: the event then goes on in that trace as it is.
+    """
+    if _is_unsampled(headers):
+        return None
     return _tracer.start_span(
         f"send {subject}",
         context=trace_context(headers),

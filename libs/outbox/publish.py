@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 from opentelemetry.trace import Span, set_span_in_context
 
+from libs.messaging.client import encode_headers
 from libs.messaging.connection import PUBLISH_TIMEOUT, Bus
 from libs.messaging.envelope import Attributes
 from libs.messaging.tracing import start_send_span
@@ -42,25 +43,28 @@ async def publish_in_order(bus: Bus, service: str, rows: Sequence[asyncpg.Record
     """
     spans = [start_send_span(row["subject"], str(row["event_id"]), row["trace"]) for row in rows]
     try:
-        headers = [_headers(service, row, span) for row, span in zip(rows, spans, strict=True)]
+        source = f"antiphon/{service}"
+        headers = [_headers(source, row, span) for row, span in zip(rows, spans, strict=True)]
         places = await _publish_atomically(bus, rows, headers) if len(rows) > 1 else None
         return places or await _publish_one_by_one(bus, rows, headers)
     finally:
         for span in spans:
-            span.end()
+            if span is not None:
+                span.end()
 
 
-def _headers(service: str, row: asyncpg.Record, span: Span) -> dict[str, str]:
+def _headers(source: str, row: asyncpg.Record, span: Span | None) -> dict[str, str]:
     attributes = Attributes(
         event_id=row["event_id"],
         type_name=row["type_name"],
-        source=f"antiphon/{service}",
+        source=source,
         aggregate=row["aggregate"],
         org_id=row["org_id"],
         time=row["created_at"],
         cause=row["cause"],
     )
-    return attributes.headers() | current_trace_headers(set_span_in_context(span))
+    trace: dict[str, str] = row["trace"] if span is None else current_trace_headers(set_span_in_context(span))
+    return attributes.headers() | trace
 
 
 async def _publish_atomically(
@@ -69,10 +73,9 @@ async def _publish_atomically(
     """Publish all rows as one atomic batch; None when the batch holds something already published."""
     batch = uuid4().hex
     last = len(rows)
-    for number, (row, own) in enumerate(zip(rows, headers, strict=True), start=1):
-        marked = own | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
-        if number < last:
-            await bus.client.publish(row["subject"], row["payload"], headers=marked)
+    for number, (row, own) in enumerate(zip(rows[:-1], headers, strict=False), start=1):
+        marked = encode_headers(own | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)})
+        await bus.client.publish_encoded(row["subject"], row["payload"], marked)
     answer = await bus.client.request(
         rows[-1]["subject"],
         rows[-1]["payload"],

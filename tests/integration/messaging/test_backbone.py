@@ -22,11 +22,10 @@ from libs.messaging.upkeep import Upkeep
 from libs.messaging.works import WorkRunner
 from libs.outbox import Relay
 from libs.outbox.shards import LEADER_LOCK, Shard
-from tests.integration.messaging.conftest import SERVICE, Scratch
 from tests.support.polling import eventually
+from tests.support.scratch import SERVICE, STREAM, Scratch
 
 Provisioned = Callable[[Consumers], Awaitable[None]]
-STREAM = "EVT_VOICE"
 
 
 def deleted(voice_id: str, org_id: UUID, key: str = "") -> VoiceDeleted:

@@ -15,9 +15,9 @@ from libs.ids import new_id
 from libs.messaging import Consumers, Permanent, projection
 from libs.messaging.topology import projection_durable
 from libs.messaging.upkeep import Upkeep
-from tests.integration.messaging.conftest import SERVICE, Scratch
 from tests.integration.messaging.test_backbone import deleted, emit, running_projection
 from tests.support.polling import eventually
+from tests.support.scratch import SERVICE, Scratch
 
 Provisioned = Callable[[Consumers], Awaitable[None]]
 CONSUMER = "messaging.consumer.group.name"
@@ -68,7 +68,9 @@ async def test_the_backbone_is_measured(
     async with scratch.relaying():
 
         async def all_waiting() -> bool:
-            return await upkeep.look() and measured.get("antiphon.consumer.pending", **durable) == 6
+            # The relay measures after it has published.
+            told = measured.get("antiphon.outbox.lag", **{"antiphon.service": SERVICE})
+            return bool(told and await upkeep.look() and measured.get("antiphon.consumer.pending", **durable) == 6)
 
         await eventually(all_waiting, what="six events that wait for their consumer")
         assert (measured.get("antiphon.outbox.depth", **{"antiphon.service": SERVICE}) or 0) >= 0

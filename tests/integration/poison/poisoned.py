@@ -18,7 +18,7 @@ from libs.contracts.registry import event_type
 from libs.ids import new_id
 from libs.messaging import Permanent
 from libs.outbox.outbox import outbox_table
-from tests.integration.messaging.conftest import Scratch
+from tests.support.scratch import Scratch
 
 PER_TRANSACTION = 10
 

@@ -17,9 +17,9 @@ from libs.messaging import Consumers, Delivery, Projection, RetryPolicy, Work, p
 from libs.messaging.projections import ProjectionRunner
 from libs.messaging.topology import DEAD_LETTER_PREFIX, DEAD_LETTERS, durables, projection_durable, work_durable
 from libs.messaging.works import WorkRunner
-from tests.integration.messaging.conftest import Scratch
 from tests.integration.poison.poisoned import CURABLE, POISONS, Kind, Patient, kinds, tell
 from tests.support.polling import eventually
+from tests.support.scratch import Scratch
 
 ROUNDS = 3
 EVENTS = 3_340
