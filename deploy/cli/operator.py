@@ -1,0 +1,59 @@
+"""The operator's connection to the broker: the one that the environment names, else the running stack's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from deploy.embedded.errors import StackError
+from deploy.embedded.home import find_home
+
+if TYPE_CHECKING:
+    from libs.messaging import Bus, NatsAddress
+
+USER = "provisioner"
+_CONNECT_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def operator_bus() -> AsyncIterator[Bus]:
+    """Connect for the time of a block. Raises StackError when the broker cannot be reached."""
+    from libs.messaging import connect
+
+    try:
+        bus = await asyncio.wait_for(connect(nats_address(os.environ), "operator"), _CONNECT_SECONDS)
+    except (OSError, TimeoutError) as error:
+        raise StackError(f"The broker cannot be reached: {str(error) or 'no answer'}") from None
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+def nats_address(environment: Mapping[str, str]) -> NatsAddress:
+    """Read ANTIPHON_NATS_URL, _USER and _PASSWORD_FILE; without a URL, ask the embedded stack."""
+    from libs.messaging import NatsAddress
+
+    url = environment.get("ANTIPHON_NATS_URL") or _stack_url()
+    if file := environment.get("ANTIPHON_NATS_PASSWORD_FILE"):
+        from libs.service import read_secret
+
+        return NatsAddress(url, environment.get("ANTIPHON_NATS_USER") or USER, read_secret(Path(file)))
+    parts = urlsplit(url)
+    server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return NatsAddress(server, unquote(parts.username or USER), unquote(parts.password or ""))
+
+
+def _stack_url() -> str:
+    from deploy.embedded.environment import shell_exports
+    from deploy.embedded.ports import read_ports
+
+    home = find_home()
+    if home.holder() is None:
+        raise StackError(f"No stack is running in {home.path}, and ANTIPHON_NATS_URL is not set.")
+    return shell_exports(home, read_ports(home.ports_file))["ANTIPHON_NATS_URL"]
