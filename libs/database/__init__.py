@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.database.clock import DatabaseClock
-from libs.database.engine import Database, TransactionHook
+from libs.database.engine import Database, Driver, TransactionHook
 from libs.database.errors import is_database_away
 from libs.database.pages import Cursor, InvalidCursor, Page, page_of
 
@@ -11,6 +11,7 @@ __all__ = [
     "Cursor",
     "Database",
     "DatabaseClock",
+    "Driver",
     "InvalidCursor",
     "Page",
     "TransactionHook",

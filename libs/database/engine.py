@@ -20,8 +20,8 @@ Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 class TransactionHook(Protocol):
     """What happens around every commit."""
 
-    async def before_commit(self, session: AsyncSession) -> None:
-        """Run inside the transaction, last."""
+    async def before_commit(self, session: AsyncSession, driver: Driver) -> None:
+        """Run inside the transaction, last; `driver` is its connection, for what must cost little."""
         ...
 
     async def after_commit(self, session: AsyncSession) -> None:
@@ -67,9 +67,9 @@ class Database:
         try:
             try:
                 yield session
-                for hook in self._hooks:
-                    await hook.before_commit(session)
                 await session.flush()
+                for hook in self._hooks:
+                    await hook.before_commit(session, driver)
                 await driver.execute("commit")
             except BaseException:
                 await _roll_back(session, driver)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from libs.messaging.client import Client
 
 logger = logging.getLogger(__name__)
 
+WAKE_SECONDS = 0.002
 PUBLISH_TIMEOUT = 10.0
 """Seconds to wait for the broker's acknowledgement; the client's own default of 0.5 s is too short under fsync."""
 
@@ -38,6 +40,9 @@ class Bus:
     client: Client
     jetstream: JetStreamContext
     _on_reconnect: list[Callable[[], None]] = field(default_factory=list)
+    _wakes: dict[str, bool] = field(default_factory=dict)
+    """Subjects that were woken a moment ago, and whether that was asked for once more since."""
+    _sending: set[asyncio.Future[None]] = field(default_factory=set)
 
     def on_reconnect(self, action: Callable[[], None]) -> None:
         """Call `action` whenever the connection was lost and is back."""
@@ -49,7 +54,25 @@ class Bus:
         return self.client.is_connected
 
     async def wake(self, subject: str) -> None:
-        """Send an empty, fire-and-forget message; while the broker is away it is simply not sent."""
+        """Send an empty, fire-and-forget message; while the broker is away it is simply not sent.
+
+        Of several within WAKE_SECONDS the first is sent at once and one more at the end: whoever is woken
+        then sees what all of them meant.
+        """
+        if subject in self._wakes:
+            self._wakes[subject] = True
+            return
+        self._wakes[subject] = False
+        asyncio.get_running_loop().call_later(WAKE_SECONDS, self._wake_again, subject)
+        await self._send_wake(subject)
+
+    def _wake_again(self, subject: str) -> None:
+        if self._wakes.pop(subject):
+            task = asyncio.ensure_future(self._send_wake(subject))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send_wake(self, subject: str) -> None:
         if self.client.is_connected:
             await self.client.publish(subject)
 

@@ -12,6 +12,7 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from libs.messaging.connection import Bus
 from libs.messaging.policy import RetryPolicy, Verdict, judge
 from libs.messaging.topology import DEAD_LETTER_PREFIX
 from libs.messaging.tracing import record_outcome
@@ -46,11 +47,10 @@ async def heartbeat(messages: Sequence[Msg], ack_wait: float) -> AsyncIterator[N
         task.cancel()
 
 
-async def acknowledge(messages: Sequence[Msg]) -> None:
+async def acknowledge(bus: Bus, messages: Sequence[Msg]) -> None:
     """Acknowledge; a lost acknowledgement leads to a redelivery, which the inbox suppresses."""
-    for message in messages:
-        with suppress(nats.errors.Error):
-            await message.ack()
+    with suppress(nats.errors.Error):
+        await bus.client.acknowledge([message.reply for message in messages])
 
 
 async def retry_later(message: Msg, delay: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -63,9 +64,28 @@ class Received:
     event: Message
 
     @property
+    def id_text(self) -> str:
+        """The event's id as it came."""
+        return self.headers["ce-id"]
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The message's headers."""
         return self.message.headers or {}
+
+
+CONSUMER_HEADER = "Antiphon-Consumer"
+"""Names the one durable that an event is meant for, when it is told again for that one alone."""
+
+
+def is_addressed_to(message: Msg, durable: str) -> bool:
+    """Say whether `durable` should apply `message`; an event that is told to everybody names nobody."""
+    return (message.headers or {}).get(CONSUMER_HEADER, durable) == durable
+
+
+@lru_cache(maxsize=4096)
+def _org_of(text: str) -> UUID | None:
+    return parse_id(text) if text else SYSTEM_ORG
 
 
 def open_envelope(message: Msg) -> Received:
@@ -76,7 +96,7 @@ def open_envelope(message: Msg) -> Received:
     """
     headers = message.headers or {}
     event_id = parse_id(headers.get("ce-id", ""))
-    org_id = parse_id(headers.get("ce-orgid", str(SYSTEM_ORG)))
+    org_id = _org_of(headers.get("ce-orgid", ""))
     type_name = headers.get("ce-type", "")
     if event_id is None or org_id is None or not type_name:
         raise UndecodableEvent("a CloudEvents attribute is missing or malformed: ce-id, ce-type or ce-orgid")

@@ -27,7 +27,8 @@ HEARTBEAT_SECONDS = 10.0
 """How often the server says that it still knows of our request."""
 ERROR_PAUSE = 0.5
 """Seconds before asking again when the server refused, for example while a stream changes its leader."""
-
+DRAIN_SECONDS = 1.0
+"""How long closing waits for messages that the server has sent already."""
 
 _IDLE_HEARTBEAT = "100"
 _REQUEST_ENDED = ("404", "408")
@@ -49,6 +50,7 @@ class Feed:
         # How many messages the server still owes to the last request.
         self._expected = 0
         self._refused = False
+        self._closed = False
         bus.on_reconnect(self._forget_request)
 
     async def open(self) -> None:
@@ -57,9 +59,11 @@ class Feed:
 
     async def close(self) -> None:
         """Stop receiving; what has arrived and was not handed out goes back, for others to take at once."""
+        self._closed = True
         if self._subscription is not None:
-            with suppress(nats.errors.Error):
-                await self._subscription.unsubscribe()
+            # What is on its way here is waited for: dropped, it would be delivered again only after a while.
+            with suppress(nats.errors.Error, TimeoutError):
+                await asyncio.wait_for(self._subscription.drain(), DRAIN_SECONDS)  # type: ignore[no-untyped-call]  # the library has no types here
         while self._arrived:
             await give_back(self._arrived.popleft())
 
@@ -79,7 +83,11 @@ class Feed:
             except TimeoutError:
                 # Not even a heartbeat: the server does not know of our request any more.
                 self._expected = 0
-        return [self._arrived.popleft() for _ in range(min(len(self._arrived), self._batch))]
+        batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._batch))]
+        if self._batch > 1 and not self._arrived and self._expected <= 0:
+            # The next ones come while these are applied.
+            await self._ask()
+        return batch
 
     def _forget_request(self) -> None:
         # The server that knew of our request may be gone with it; the waiting loop asks anew.
@@ -87,6 +95,8 @@ class Feed:
         self._stirred.set()
 
     async def _ask(self) -> None:
+        if self._closed:
+            return
         request = {
             "batch": self._batch,
             "expires": int(REQUEST_SECONDS * 1e9),

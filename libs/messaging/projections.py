@@ -18,8 +18,8 @@ from libs.messaging import inbox
 from libs.messaging.causes import note_cause
 from libs.messaging.connection import Bus
 from libs.messaging.declarations import Projection
-from libs.messaging.delivery import DeadLetterOffice, acknowledge, heartbeat
-from libs.messaging.envelope import Received, open_envelope
+from libs.messaging.delivery import DeadLetterOffice, acknowledge, heartbeat, tries_of
+from libs.messaging.envelope import Received, is_addressed_to, open_envelope
 from libs.messaging.feed import Feed
 from libs.messaging.policy import RetryPolicy, Verdict, judge
 from libs.messaging.topology import BATCH_EVENTS, PROJECTION_ACK_WAIT
@@ -40,6 +40,7 @@ class ProjectionRunner:
         self, bus: Bus, database: Database, *, stream: str, durable: str, projections: Sequence[Projection]
     ) -> None:
         """`projections` are all of the group's whose events come from `stream`."""
+        self._bus = bus
         self._database = database
         self._durable = durable
         self._feed = Feed(bus, stream, durable, BATCH_EVENTS)
@@ -75,18 +76,30 @@ class ProjectionRunner:
 
     async def _take(self, messages: Sequence[Msg]) -> None:
         async with heartbeat(messages, PROJECTION_ACK_WAIT):
-            batch: list[Received] = []
+            fresh: list[Received] = []
+            again: list[Received] = []
             failed: list[tuple[Msg, Exception]] = []
-            for message in messages:
+            for message in await self._own(messages):
                 try:
-                    batch.append(open_envelope(message))
+                    (fresh if tries_of(message) == 1 else again).append(open_envelope(message))
                 except (UnknownEvent, UndecodableEvent) as error:
                     failed.append((message, error))
-            if batch:
-                await self._apply_all(batch, failed)
+            # What failed before would spoil the transaction of the others once more.
+            for batch in (fresh, again):
+                if batch:
+                    await self._apply_all(batch, failed)
             # Last, so that what can be applied does not wait for what cannot.
             for message, reason in failed:
                 await self._office_of(message).fail(message, reason)
+
+    async def _own(self, messages: Sequence[Msg]) -> Sequence[Msg]:
+        """Return those that are not meant for another consumer alone; the rest is done with."""
+        others = [message for message in messages if not is_addressed_to(message, self._durable)]
+        if not others:
+            return messages
+        await acknowledge(self._bus, others)
+        record_outcome(self._durable, "skipped", count=len(others))
+        return [message for message in messages if is_addressed_to(message, self._durable)]
 
     def _office_of(self, message: Msg) -> DeadLetterOffice:
         return self._offices.get((message.headers or {}).get("ce-type", ""), self._office)
@@ -104,7 +117,7 @@ class ProjectionRunner:
             await self._apply_all(batch[:middle], failed)
             await self._apply_all(batch[middle:], failed)
             return
-        await acknowledge([one.message for one in batch])
+        await acknowledge(self._bus, [one.message for one in batch])
         record_outcome(self._durable, "applied", count=new, seconds=time.monotonic() - started)
         if len(batch) > new:
             record_outcome(self._durable, "duplicate", count=len(batch) - new)
@@ -132,15 +145,14 @@ class ProjectionRunner:
             async with self._database.transaction(*organisations) as session:
                 new = await inbox.remember(session, self._durable, list({one.event_id for one in batch}))
                 fresh = _first_of_each(batch, contexts, new)
-                for group in grouped([one for one, _ in fresh]):
-                    await self._handle(session, group, dict(_contexts(fresh)))
+                for received, context in fresh:
+                    note_cause(session, received.event, received.id_text, context)
+                for group in grouped([received for received, _ in fresh]):
+                    await self._handle(session, group)
         return len(fresh)
 
-    async def _handle(self, session: AsyncSession, group: Sequence[Received], contexts: dict[str, Context]) -> None:
-        events: list[Any] = []  # Any: the handler's own event class
-        for received in group:
-            note_cause(session, received.event, str(received.event_id), contexts[str(received.event_id)])
-            events.append(received.event)
+    async def _handle(self, session: AsyncSession, group: Sequence[Received]) -> None:
+        events: list[Any] = [received.event for received in group]  # Any: the handler's own event class
         for declared in self._handlers.get(group[0].type_name, ()):
             await declared.handler(session, events)
 
@@ -153,10 +165,6 @@ def _first_of_each(
         if received.event_id in new:
             fresh.setdefault(received.event_id, (received, context))
     return list(fresh.values())
-
-
-def _contexts(fresh: Sequence[tuple[Received, Context]]) -> list[tuple[str, Context]]:
-    return [(str(received.event_id), context) for received, context in fresh]
 
 
 def grouped(batch: Sequence[Received]) -> list[list[Received]]:

@@ -63,26 +63,29 @@ def process_span(received: Received, consumer: str) -> Iterator[Context]:
         yield trace.set_span_in_context(span)
 
 
+def _start_process_span(one: Received, consumer: str, context: Context) -> Span:
+    subject = one.message.subject
+    attributes = _attributes(subject, one.id_text, "process", consumer)
+    return _tracer.start_span(f"process {subject}", context=context, kind=SpanKind.CONSUMER, attributes=attributes)
+
+
 @contextmanager
 def batch_spans(batch: Sequence[Received], consumer: str) -> Iterator[list[Context]]:
     """Run a block that applies several events at once; yields a context for each of them.
 
-    One event is processed in its own trace. Several get a span each in their own traces, and the
-    shared database work lies in a span that links to all of them.
+    One event is processed in its own trace. Several get a span each in their own traces, where those are
+    recorded, and the shared database work lies in a span that links to all of them.
     """
     if len(batch) == 1:
         with process_span(batch[0], consumer) as context:
             yield [context]
         return
-    spans = [
-        _tracer.start_span(
-            f"process {one.message.subject}",
-            context=trace_context(one.headers),
-            kind=SpanKind.CONSUMER,
-            attributes=_attributes(one.message.subject, str(one.event_id), "process", consumer),
-        )
-        for one in batch
-    ]
+    contexts = [trace_context(one.headers) for one in batch]
+    spans: list[Span] = []
+    for number, one in enumerate(batch):
+        if not _is_unsampled(one.headers):
+            spans.append(_start_process_span(one, consumer, contexts[number]))
+            contexts[number] = trace.set_span_in_context(spans[-1])
     links = [Link(span.get_span_context()) for span in spans]
     token = attach(Context())
     try:
@@ -91,7 +94,7 @@ def batch_spans(batch: Sequence[Received], consumer: str) -> Iterator[list[Conte
             links=links,
             attributes={"messaging.system": "nats", "messaging.batch.message_count": len(batch)},
         ):
-            yield [trace.set_span_in_context(span) for span in spans]
+            yield contexts
     except BaseException as error:
         for span in spans:
             span.set_status(Status(StatusCode.ERROR, type(error).__name__))
@@ -103,7 +106,7 @@ def batch_spans(batch: Sequence[Received], consumer: str) -> Iterator[list[Conte
 
 
 def record_outcome(consumer: str, outcome: str, *, count: int = 1, seconds: float | None = None) -> None:
-    """Count deliveries: outcome is applied, duplicate, retried, dead or unavailable."""
+    """Count deliveries: outcome is applied, duplicate, skipped (meant for others), retried, dead or unavailable."""
     attributes = {"messaging.consumer.group.name": consumer, "outcome": outcome}
     _outcomes.add(count, attributes)
     if seconds is not None:

@@ -19,7 +19,7 @@ from libs.messaging.connection import Bus
 from libs.messaging.declarations import Consumers, Delivery, Work
 from libs.messaging.delivery import DeadLetterOffice, acknowledge, give_back, heartbeat, tries_of
 from libs.messaging.dispatch import Dispatcher, Jobs
-from libs.messaging.envelope import Received, open_envelope
+from libs.messaging.envelope import Received, is_addressed_to, open_envelope
 from libs.messaging.topology import work_durable
 from libs.messaging.tracing import process_span, record_outcome
 
@@ -73,6 +73,10 @@ class WorkRunner:
         return handle
 
     async def _job(self, declared: Work, durable: str, office: DeadLetterOffice, message: Msg) -> None:
+        if not is_addressed_to(message, durable):
+            await acknowledge(self._bus, [message])
+            record_outcome(durable, "skipped")
+            return
         started = time.monotonic()
         async with heartbeat([message], declared.policy.ack_wait):
             try:
@@ -86,7 +90,7 @@ class WorkRunner:
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is judged, never dropped
                 await self._failed(declared, office, message, delivery, error)
                 return
-        await acknowledge([message])
+        await acknowledge(self._bus, [message])
         record_outcome(durable, "applied", seconds=time.monotonic() - started)
 
     async def _call(self, declared: Work, durable: str, received: Received, delivery: Delivery[Any]) -> None:

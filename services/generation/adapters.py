@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationFailed
 from libs.contracts.registry import event_type
+from libs.database import Driver
 from libs.ids import parse_id
 from libs.messaging import Bus, Unavailable, rpc
 from services.generation.domain import Generation, QuotaExceeded
@@ -85,7 +86,7 @@ class Finishes:
         for generation_id in list(self._expected):
             self._tell(generation_id, None)
 
-    async def before_commit(self, session: AsyncSession) -> None:
+    async def before_commit(self, _session: AsyncSession, _driver: Driver) -> None:
         """Nothing is finished yet."""
 
     async def after_commit(self, session: AsyncSession) -> None:

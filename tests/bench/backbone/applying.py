@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
-from libs.database import Database
+from libs.database import Database, Driver
 from libs.ids import new_id
 from libs.messaging import Consumers, projection
 from libs.messaging.projections import ProjectionRunner
@@ -47,7 +47,7 @@ class Commits:
     def __init__(self) -> None:
         self.at: dict[str, float] = {}
 
-    async def before_commit(self, session: AsyncSession) -> None:
+    async def before_commit(self, _session: AsyncSession, _driver: Driver) -> None:
         """Nothing is durable yet."""
 
     async def after_commit(self, session: AsyncSession) -> None:

@@ -20,8 +20,15 @@ TRANSACTIONS = {1: 400, 16: 2000}
 _INSERT = text("insert into applied (aggregate, name) values (:aggregate, :name)")
 
 
+_UPDATE = text("update applied set name = :name where aggregate = :aggregate and position < 0")
+
+
 async def measure(scratch: Scratch) -> list[Row]:
-    """Run the same business transaction with and without an event, in turns."""
+    """Run the same business transaction with and without an event, in turns.
+
+    It does what the shortest of ours do, such as deleting a voice: two statements, then the commit.
+    """
+    await scratch.fetch("create index if not exists applied_aggregate on applied (aggregate)")
     rows = []
     for concurrency, count in TRANSACTIONS.items():
         without, with_event = [], []
@@ -30,7 +37,9 @@ async def measure(scratch: Scratch) -> list[Row]:
             with_event.append(await _rate(scratch, concurrency, count, emit=True))
             await empty(scratch, "outbox", "applied")
         name = f"transaction with an event, concurrency {concurrency}"
+        await scratch.fetch("analyze applied")
         rows.append(row(name, with_event, "tx/s", baseline=without, at_least=0.8))
+    await scratch.fetch("drop index applied_aggregate")
     return rows
 
 
@@ -40,6 +49,7 @@ async def _rate(scratch: Scratch, concurrency: int, count: int, *, emit: bool) -
     async def client() -> None:
         for number in left:
             async with scratch.database.transaction(org) as session:
+                await session.execute(_UPDATE, {"aggregate": f"voice-{number}", "name": "y"})
                 await session.execute(_INSERT, {"aggregate": f"voice-{number}", "name": "x" * 900})
                 if emit:
                     outbox.add(session, VoiceDeleted(voice_id=f"voice-{number}", org_id=str(org), object_keys=["x"]))

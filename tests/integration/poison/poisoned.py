@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.contracts.registry import event_type
+from libs.database import Driver
 from libs.ids import new_id
 from libs.messaging import Permanent
-from libs.outbox.outbox import outbox_table
 from tests.support.scratch import Scratch
 
 PER_TRANSACTION = 10
@@ -68,7 +68,7 @@ class Patient:
         self.applied[name] = time.monotonic()
         self.times[name] = self.times.get(name, 0) + 1
 
-    async def before_commit(self, session: AsyncSession) -> None:
+    async def before_commit(self, _session: AsyncSession, _driver: Driver) -> None:
         """Nothing is durable yet."""
 
     async def after_commit(self, session: AsyncSession) -> None:
@@ -120,6 +120,9 @@ async def _add_row(session: AsyncSession, voice: UUID, org: UUID, type_name: str
         "aggregate": str(voice),
         "org_id": org,
         "payload": payload,
-        "trace": {},
     }
-    await session.execute(insert(outbox_table), [row])
+    statement = text(
+        "insert into outbox (event_id, type_name, subject, aggregate, org_id, payload, trace)"
+        " values (:event_id, :type_name, :subject, :aggregate, :org_id, :payload, '{}')"
+    )
+    await session.execute(statement, row)
