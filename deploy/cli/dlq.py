@@ -90,7 +90,10 @@ def replay(
         async with operator_bus() as bus:
             async for letter in _chosen(bus, ids, wanted):
                 if not dry_run:
-                    await deadletters.replay(bus, letter)
+                    try:
+                        await deadletters.replay(bus, letter)
+                    except deadletters.ConsumerGone as gone:
+                        raise StackError(_gone(gone, letter, count)) from None
                 count += 1
         print(f"{'would replay' if dry_run else 'replayed'} {count}")
 
@@ -112,16 +115,18 @@ def drop(
     wanted = _filter(consumer, event_type, since, until, limit)
     if bool(ids) == every:
         raise StackError("Name the ids, or say --all, with filters if you like.")
-    if not yes:
-        typer.confirm("Delete these dead letters for good?", abort=True)
 
     async def run() -> None:
         from libs.messaging import deadletters
 
-        count = 0
         async with operator_bus() as bus:
-            async for letter in _chosen(bus, ids, wanted):
-                count += await deadletters.drop(bus, letter.seq)
+            chosen = [letter.seq async for letter in _chosen(bus, ids, wanted)]
+            if chosen and not yes:
+                # In a thread: the connection must go on answering the broker while somebody thinks.
+                await asyncio.to_thread(typer.confirm, f"Delete {len(chosen)} dead letter(s) for good?", abort=True)
+            count = 0
+            for seq in chosen:
+                count += await deadletters.drop(bus, seq)
         print(f"dropped {count}")
 
     asyncio.run(run())
@@ -140,6 +145,14 @@ async def _chosen(bus: Bus, ids: list[int] | None, wanted: Filter | None) -> Asy
             print(f"There is no dead letter {seq}; it may have been replayed or dropped already.", file=sys.stderr)
         else:
             yield found
+
+
+def _gone(gone: Exception, letter: DeadLetter, replayed: int) -> str:
+    return (
+        f"Dead letter {letter.seq} cannot be replayed: {gone}. Replayed before it: {replayed}.\n"
+        f"If the consumer should exist, create it (antiphon migrate, or antiphon init) and repeat this; if it was"
+        f" removed for good, delete what it left: antiphon dlq drop --all --consumer {letter.consumer}"
+    )
 
 
 def _filter(

@@ -12,17 +12,20 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
-from libs.contracts.registry import UndecodableEvent, UnknownEvent, decode
+from libs.contracts.registry import UndecodableEvent, UnknownEvent, decode, stream_of
 from libs.messaging.connection import PUBLISH_TIMEOUT, Bus
+from libs.messaging.envelope import CONSUMER_HEADER
 from libs.messaging.topology import DEAD_LETTER_PREFIX, DEAD_LETTERS
 
-CONSUMER_HEADER = "Antiphon-Consumer"
-"""Names the one durable that an event is meant for."""
 _PAGE = 200
 _QUIET_SECONDS = 2.0
 _FORGET_READER_SECONDS = 60.0
 _ROUNDING = timedelta(milliseconds=1)
 _OWN_HEADERS = ("dlq-", "nats-")
+
+
+class ConsumerGone(LookupError):
+    """The durable that could not apply an event exists no more: nobody would take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,13 @@ async def replay(bus: Bus, letter: DeadLetter) -> None:
     """Send the event again to the consumer that could not apply it, then forget the dead letter.
 
     Safe to repeat: between the two it is sent twice at worst, and the consumer's inbox suppresses the second.
+    Raises ConsumerGone, and keeps the dead letter, when nobody would take the event.
     """
+    stream = stream_of(letter.original_subject.split(".")[1])
+    try:
+        await bus.jetstream.consumer_info(stream, letter.consumer)
+    except NotFoundError:
+        raise ConsumerGone(f"{stream} has no consumer {letter.consumer}") from None
     await bus.jetstream.publish(
         letter.original_subject, letter.payload, timeout=PUBLISH_TIMEOUT, headers=letter.resent_headers()
     )

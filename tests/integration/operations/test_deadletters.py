@@ -1,4 +1,4 @@
-"""Dead letters: found by filters, replayed, applied once however often one tries."""
+"""Dead letters: found by filters, replayed to their consumer alone, once however often one tries."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,10 +16,10 @@ from libs import outbox
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.ids import new_id
 from libs.messaging import Consumers, Permanent, Projection, projection
-from libs.messaging.deadletters import DeadLetter, Filter, drop, find, get, replay
+from libs.messaging.deadletters import ConsumerGone, DeadLetter, Filter, drop, find, get, replay
 from tests.integration.messaging.test_backbone import running_projection
 from tests.support.polling import eventually
-from tests.support.scratch import Scratch
+from tests.support.scratch import STREAM, Scratch
 
 Provisioned = Callable[[Consumers], Awaitable[None]]
 
@@ -73,7 +74,7 @@ async def until_applied(scratch: Scratch, consumer: str, expected: list[str]) ->
     await eventually(same, what=f"{consumer} has {expected}")
 
 
-async def test_a_replay_is_applied_once_however_often_it_is_sent(
+async def test_a_replay_reaches_its_consumer_alone_and_applies_once(
     scratch: Scratch, group: str, provisioned: Provisioned
 ) -> None:
     other = f"{group}_other"
@@ -91,6 +92,8 @@ async def test_a_replay_is_applied_once_however_often_it_is_sent(
         alone = await get(scratch.bus, letter.seq)
         assert alone is not None
         assert (alone.resent_headers(), alone.payload) == (letter.resent_headers(), letter.payload)
+        # The other one's inbox forgets, so that nothing but the header keeps it from applying the event again.
+        await scratch.fetch("delete from inbox where consumer = $1", other)
         broken.clear()
         await asyncio.gather(replay(scratch.bus, letter), replay(scratch.bus, letter))
         # As after the broker's window for duplicates: under another message id.
@@ -129,3 +132,17 @@ async def test_filters_choose_and_a_second_drop_finds_nothing(
     assert await drop(scratch.bus, first.seq)
     assert not await drop(scratch.bus, first.seq)
     assert await get(scratch.bus, first.seq) is None
+
+
+async def test_a_replay_that_nobody_would_take_is_refused_and_keeps_the_dead_letter(
+    scratch: Scratch, group: str, provisioned: Provisioned
+) -> None:
+    consumers = Consumers(group, projections=(noting(group, {group}),))
+    await provisioned(consumers)
+    async with scratch.relaying(), running_projection(scratch, consumers):
+        await emit(scratch, "poison")
+        (letter,) = await eventually(lambda: letters(scratch, Filter(consumer=group)))
+    await scratch.bus.jetstream.delete_consumer(STREAM, group)
+    with pytest.raises(ConsumerGone, match=group):
+        await replay(scratch.bus, letter)
+    assert await letters(scratch, Filter(consumer=group)) == [letter]
