@@ -13,11 +13,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.broker import users_block
 from deploy.compose.shares import SHARES
 from deploy.embedded.credentials import ensure_secrets, read_secret
 from deploy.embedded.home import write_atomically
 from deploy.embedded.processes import Account
-from deploy.embedded.programs import NATS_USERS
 
 ACCOUNT = Account(10001, 10001)
 """As whom containers run, but for PostgreSQL's: deploy/Dockerfile makes it."""
@@ -43,14 +43,12 @@ def main(volumes: Path, account: Account = ACCOUNT, postgres_account: Account = 
 def all_shares(vault: Path) -> dict[str, dict[str, str]]:
     """For each container the files that it gets and what is in them."""
     shares = {container: {name: read_secret(vault, name) for name in names} for container, names in SHARES.items()}
-    shares["nats"] = {"nats.conf": (_HERE / "nats.conf").read_text(), "users.conf": _nats_users(vault)}
+    shares["nats"] = {
+        "nats.conf": (_HERE / "nats.conf").read_text(),
+        "users.conf": users_block(lambda user: read_secret(vault, f"nats_{user}")),
+    }
     shares["s3"] = {"s3.sh": (_HERE / "s3.sh").read_text(), "s3.json": _s3_identities(vault)}
     return shares
-
-
-def _nats_users(vault: Path) -> str:
-    users = [f'  {{user: {user}, password: "{read_secret(vault, f"nats_{user}")}"}}\n' for user in NATS_USERS]
-    return f"users: [\n{''.join(users)}]\n"
 
 
 def _s3_identities(vault: Path) -> str:

@@ -6,12 +6,12 @@ import os
 import signal
 from collections.abc import Mapping
 
+from deploy.broker import users_block
 from deploy.embedded.binaries import find_binary
 from deploy.embedded.credentials import read_secret
 from deploy.embedded.home import Home, write_atomically
 from deploy.embedded.probes import find_obstacle, until_clear
 from deploy.embedded.processes import HOME_MARK, Child, Children, Command
-from deploy.embedded.programs import NATS_USERS
 
 READY_SECONDS = 60.0
 
@@ -31,9 +31,7 @@ jetstream {{
 accounts {{
   ANTIPHON {{
     jetstream: enabled
-    users: [
-{users}
-    ]
+    {users}
   }}
 }}
 """
@@ -62,12 +60,9 @@ class Nats:
         return f"http://127.0.0.1:{self._monitor_port}/healthz"
 
     async def prepare(self, _children: Children, /) -> None:
-        users = [
-            f'      {{user: {user}, password: "{read_secret(self._home.secrets, f"nats_{user}")}"}}'
-            for user in NATS_USERS
-        ]
+        users = users_block(lambda user: read_secret(self._home.secrets, f"nats_{user}"))
         store = str(self._home.nats / "store").replace("\\", "\\\\").replace('"', '\\"')
-        text = _SETTINGS.format(port=self._port, monitor_port=self._monitor_port, store=store, users="\n".join(users))
+        text = _SETTINGS.format(port=self._port, monitor_port=self._monitor_port, store=store, users=users)
         write_atomically(self._home.nats / "nats.conf", text, mode=0o600)
 
     def command(self) -> Command:

@@ -8,7 +8,7 @@ from typing import Literal
 SERVICES = ("voice", "generation", "storage", "embedding", "analytics", "gateway")
 """The services that own a database."""
 
-NATS_USERS = ("gateway", "voice", "generation", "worker", "storage", "embedding", "analytics", "provisioner")
+NATS_USERS = ("provisioner", "gateway", "voice", "generation", "worker", "storage", "embedding", "analytics")
 
 
 @dataclass(frozen=True)

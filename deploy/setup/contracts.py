@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 GENERATED = Path("libs/contracts/antiphon")
 RELEASED = ROOT / "proto" / "released"
 DOCS = ROOT / "docs" / "events.md"
+USERS = ROOT / "deploy" / "nats_users.json"
 # Its imports, and the module name that it gives the message classes, which pickle goes by.
 PROTOC_MODULE_NAME = re.compile(
     r"^(from |import |_builder\.BuildTopDescriptorsAndMessages\(DESCRIPTOR, ')antiphon\b", re.MULTILINE
@@ -52,6 +53,7 @@ def generate() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(wanted[name])
     DOCS.write_text(_event_docs(), encoding="utf-8")
+    USERS.write_text(_nats_users(), encoding="utf-8")
     print(f"contracts: {len(wanted)} files in {GENERATED}, {len(changed)} written; {DOCS.relative_to(ROOT)}")
 
 
@@ -70,7 +72,9 @@ def check() -> None:
         raise ContractsError("\n  ".join(["generated code is stale; run `make contracts` and commit it:", *stale]))
     if not DOCS.exists() or DOCS.read_text(encoding="utf-8") != _event_docs():
         raise ContractsError(f"{DOCS.relative_to(ROOT)} is stale; run `make contracts` and commit it")
-    print("contracts: lint, compatibility, generated code and documentation hold")
+    if not USERS.exists() or USERS.read_text(encoding="utf-8") != _nats_users():
+        raise ContractsError(f"{USERS.relative_to(ROOT)} is stale; run `make contracts` and commit it")
+    print("contracts: lint, compatibility, generated code, documentation and the broker's users hold")
 
 
 def release() -> None:
@@ -100,6 +104,13 @@ def _event_docs() -> str:
         image = Path(scratch) / "image.binpb"
         _buf("build", "--output", str(image), fix="correct the .proto file")
         return event_docs(image)
+
+
+def _nats_users() -> str:
+    """What deploy/nats_users.json has to say now."""
+    from deploy.setup.nats_users import nats_users
+
+    return nats_users()
 
 
 def _newest_release() -> Path | None:

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from libs.messaging.connection import Bus, NatsAddress, connect
-from libs.messaging.declarations import Consumers, Delivery, Projection, Work, declared, projection, work
+from libs.messaging.declarations import (
+    Calls,
+    Consumers,
+    Delivery,
+    Overhears,
+    Projection,
+    Serves,
+    Work,
+    declared,
+    overhears,
+    projection,
+    work,
+)
 from libs.messaging.policy import Permanent, RetryPolicy, Unavailable
 
 __all__ = [
     "Bus",
+    "Calls",
     "Consumers",
     "Delivery",
     "NatsAddress",
+    "Overhears",
     "Permanent",
     "Projection",
     "RetryPolicy",
+    "Serves",
     "Unavailable",
     "Work",
     "connect",
     "declared",
+    "overhears",
     "projection",
     "work",
 ]

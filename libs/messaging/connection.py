@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from nats.js import JetStreamContext
+from opentelemetry import metrics
 
 from libs.messaging.client import Client
 
@@ -17,6 +19,12 @@ logger = logging.getLogger(__name__)
 WAKE_SECONDS = 0.002
 PUBLISH_TIMEOUT = 10.0
 """Seconds to wait for the broker's acknowledgement; the client's own default of 0.5 s is too short under fsync."""
+
+
+_DENIED = re.compile(r"permissions violation for (?P<operation>\w+) to \"?(?P<subject>[^\s\"]+)", re.IGNORECASE)
+_denials = metrics.get_meter("antiphon.messaging").create_counter(
+    "antiphon.nats.denied", description="Subjects that the broker denied to this process"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,11 @@ class NatsAddress:
     def servers(self) -> list[str]:
         """The URL of each server."""
         return self.url.split(",")
+
+
+def inbox_prefix(user: str) -> str:
+    """Return where replies to `user` go: nobody else may listen there."""
+    return f"_INBOX_{user}"
 
 
 @dataclass(slots=True)
@@ -87,6 +100,11 @@ async def connect(address: NatsAddress, name: str) -> Bus:
     """Connect as `name`; lost connections are re-established for ever, and errors are logged."""
 
     async def on_error(error: Exception) -> None:
+        if denied := _DENIED.search(str(error)):
+            _denials.add(1, {"antiphon.user": address.user, "antiphon.operation": denied["operation"].lower()})
+            told = {"user": address.user, "operation": denied["operation"].lower(), "subject": denied["subject"]}
+            logger.error("the broker denied a subject", extra=told)
+            return
         logger.error("nats error", extra={"error": f"{type(error).__name__}: {error}"})
 
     async def on_disconnect() -> None:
@@ -116,7 +134,7 @@ def _options(
         "name": name,
         "user": address.user,
         "password": address.password,
-        "inbox_prefix": f"_INBOX_{address.user}".encode(),
+        "inbox_prefix": inbox_prefix(address.user).encode(),
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": 0.25,
         "connect_timeout": 5,

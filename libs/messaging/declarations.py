@@ -102,12 +102,44 @@ def work(
 
 
 @dataclass(frozen=True, slots=True)
+class Calls:
+    """This group asks `service` for `method` and waits for the reply."""
+
+    service: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Serves:
+    """This group replies when it is asked for `service`'s `method`."""
+
+    service: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overhears:
+    """This group hears events of a type on their way into the stream, and may miss some."""
+
+    event: EventType
+
+
+def overhears(event: type[Event]) -> Overhears:
+    """Declare that events of this type are overheard."""
+    return Overhears(event_type(event))
+
+
+@dataclass(frozen=True, slots=True)
 class Consumers:
-    """Everything that one process group answers; `group` is its name on the broker."""
+    """Everything that one process group answers; `group` is its name on the broker.
+
+    `talks` are what it may do there besides consuming; nothing else is allowed to it.
+    """
 
     group: str
     projections: tuple[Projection, ...] = ()
     works: tuple[Work, ...] = ()
+    talks: tuple[Calls | Serves | Overhears, ...] = ()
 
 
 def declared(group: str, module: ModuleType) -> Consumers:
@@ -117,4 +149,5 @@ def declared(group: str, module: ModuleType) -> Consumers:
         group=group,
         projections=tuple(value for value in values if isinstance(value, Projection)),
         works=tuple(value for value in values if isinstance(value, Work)),
+        talks=tuple(value for value in values if isinstance(value, Calls | Serves | Overhears)),
     )

@@ -67,6 +67,11 @@ def _dead_letter_stream(replicas: int) -> StreamConfig:
     )
 
 
+def wake_subject(service: str) -> str:
+    """Return the subject on which the relay of `service` is told that there is something to send."""
+    return f"wake.{service}.outbox"
+
+
 def projection_durable(group: str) -> str:
     """Return the name of the durable through which `group` keeps its projections."""
     return group

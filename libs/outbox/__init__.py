@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from libs.outbox.outbox import OutboxHook, add
-from libs.outbox.relay import Relay, wake_subject
+from libs.outbox.relay import Relay
 
-__all__ = ["OutboxHook", "Relay", "add", "wake_subject"]
+__all__ = ["OutboxHook", "Relay", "add"]

@@ -21,7 +21,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from libs.contracts.registry import stream_of
 from libs.messaging import inbox
 from libs.messaging.connection import Bus
-from libs.messaging.topology import streams
+from libs.messaging.topology import streams, wake_subject
 from libs.messaging.upkeep import ensure_stream
 from libs.outbox import positions
 from libs.outbox.positions import StreamPosition
@@ -63,11 +63,6 @@ _age = _meter.create_gauge("antiphon.outbox.age", unit="s", description="How lon
 
 class StreamBehind(OSError):
     """The broker gave a new event a place that was taken: it has lost what lay there."""
-
-
-def wake_subject(service: str) -> str:
-    """Return the subject on which the relay of `service` is told that there is something to send."""
-    return f"wake.{service}.outbox"
 
 
 class Relay:

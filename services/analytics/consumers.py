@@ -17,7 +17,7 @@ from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted, GenerationFailed
 from libs.ids import new_id
-from libs.messaging import declared, projection
+from libs.messaging import Serves, declared, projection
 from libs.messaging.causes import cause_of
 from services.analytics import domain, store
 from services.analytics.domain import DayOfUse, Entry, Unit
@@ -129,5 +129,7 @@ async def release_deleted(session: AsyncSession, events: Sequence[GenerationDele
 async def _release(session: AsyncSession, ended: Sequence[tuple[UUID, UUID]]) -> None:
     await store.release_reservations(session, ended)
 
+
+RESERVES_CHARACTERS = Serves("analytics", "reserve")
 
 CONSUMERS = declared("analytics", sys.modules[__name__])

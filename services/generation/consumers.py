@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeferred
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeferred, GenerationFailed
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
-from libs.messaging import Delivery, declared, projection, work
+from libs.messaging import Calls, Delivery, declared, overhears, projection, work
 from services.generation import store, usecases
 from services.generation.adapters import note_finished
 from services.generation.usecases import Deps
@@ -81,5 +81,10 @@ async def admit_generation(delivery: Delivery[GenerationDeferred], deps: Deps) -
     """Whoever asked while the quota could not be asked is told now."""
     await usecases.admit_generation(deps, delivery)
 
+
+RESERVES_CHARACTERS = Calls("analytics", "reserve")
+# So that requests that wait are told at once, whichever process finished their generation.
+HEARS_OF_COMPLETION = overhears(GenerationCompleted)
+HEARS_OF_FAILURE = overhears(GenerationFailed)
 
 CONSUMERS = declared("generation", sys.modules[__name__])

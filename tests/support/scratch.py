@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 from libs.database import Database
 from libs.messaging import Bus, connect, inbox
 from libs.messaging.provision import provision
-from libs.outbox import OutboxHook, Relay, wake_subject
+from libs.messaging.topology import wake_subject
+from libs.outbox import OutboxHook, Relay
 from libs.outbox import schema as outbox_schema
 from tests.support.servers import Servers
 

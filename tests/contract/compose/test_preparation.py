@@ -62,7 +62,7 @@ def test_a_changed_secret_is_handed_out_and_a_stale_one_taken_away(volumes: Path
     prepare.main(volumes, US, US)
 
     assert (volumes / "shares" / "voice" / "nats_voice").read_text() == "changed"
-    assert '{user: voice, password: "changed"}' in (volumes / "shares" / "nats" / "users.conf").read_text()
+    assert '{user: voice, password: "changed", ' in (volumes / "shares" / "nats" / "users.conf").read_text()
     assert not (volumes / "shares" / "voice" / "database_other_app").exists()
 
 

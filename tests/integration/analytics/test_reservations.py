@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import event, text
 
@@ -139,13 +139,13 @@ async def test_without_a_limit_everything_is_granted(books: Books) -> None:
 
 
 async def test_the_question_is_answered_over_the_broker(servers: Servers, books: Books) -> None:
-    bus = await connect(servers.nats("analytics"), "test")
-    # A method of its own: other tests may run the service itself on these servers.
-    method = f"reserve_{uuid4().hex}"
-    server = rpc.RpcServer(bus, "analytics", method, ReserveRequest, partial(usecases.reserve, books.deps))
+    ours = await connect(servers.nats("analytics"), "test")
+    theirs = await connect(servers.nats("generation"), "test")
+    server = rpc.RpcServer(ours, "analytics", "reserve", ReserveRequest, partial(usecases.reserve, books.deps))
     await server.start()
     request = ReserveRequest(reservation_id=str(new_id()), org_id=str(books.org_id), characters=5)
-    reply = await rpc.call(bus, "analytics", method, request, ReserveReply, patience=5)
+    reply = await rpc.call(theirs, "analytics", "reserve", request, ReserveReply, patience=5)
     assert reply.granted
     await server.stop()
-    await bus.close()
+    await ours.close()
+    await theirs.close()

@@ -1,0 +1,1 @@
+"""What each user of the broker may do, tried for real."""
