@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deploy.cli import dlq, speech, stack
+from deploy.cli import dlq, provision, speech, stack
 from deploy.embedded.errors import StackError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(stack.logs)
 app.command()(stack.env)
 app.command()(stack.init)
 app.command()(stack.migrate)
+app.command()(provision.provision)
 app.command()(speech.speak)
 app.add_typer(dlq.app, name="dlq")
 
