@@ -39,7 +39,8 @@ class Supervisor:
     """One stack in one state directory, whose lock the caller holds.
 
     `announce` is told each step in one line. `programs` run beside the servers; one of them may be named `gateway`,
-    and that one listens on `gateway_port`.
+    and that one listens on `gateway_port`. `route` says by which ports programs reach the servers, where something
+    stands between.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Supervisor:
         announce: Callable[[str], None],
         programs: Sequence[Program] = PROGRAMS,
         caller: Mapping[str, str] = os.environ,
+        route: Callable[[Mapping[str, int]], Mapping[str, int]] = lambda ports: ports,
     ) -> None:
         self._home = home
         self._gateway_port = gateway_port
         self._say = announce
         self._programs = programs
         self._caller = caller
+        self._route = route
         self._began = time.monotonic()
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._children = Children()
@@ -163,7 +166,7 @@ class Supervisor:
         )
 
     def _service_unit(self, program: Program) -> Unit:
-        environment = program_environment(program, self._home, self._ports, self._caller)
+        environment = program_environment(program, self._home, self._route(self._ports), self._caller)
         url = f"http://127.0.0.1:{self._ports[program.name]}"
 
         health = f"{url}/readyz"
@@ -189,7 +192,7 @@ class Supervisor:
         return child
 
     async def _run_once(self, program: Program) -> None:
-        environment = program_environment(program, self._home, self._ports, self._caller)
+        environment = program_environment(program, self._home, self._route(self._ports), self._caller)
         child = await self._launcher.launch(program.name, program.module, environment)
         code = await child.wait()
         if code != 0:

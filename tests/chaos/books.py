@@ -84,6 +84,15 @@ async def completed_once_each(stack: Stack, api: Api, ids: Sequence[str], *, wit
             "select id, error_code, error from generations where id = any($1::uuid[]) and status <> 'completed'", ids
         )
         assert failed == []
+    await once_each(stack, ids, within=within)
+    await sums_agree(stack)
+    async with database(stack, "analytics") as connection:
+        assert await connection.fetchval("select count(*) from outbox") == 0
+    assert (await api.get(f"/v1/generations/{ids[-1]}/audio")).status == 200
+
+
+async def once_each(stack: Stack, ids: Sequence[str], *, within: float) -> None:
+    """Wait until everything that belongs to these completed generations is there, once."""
     for what, (service, query) in _ONCE_EACH.items():
         async with database(stack, service) as connection:
 
@@ -94,10 +103,6 @@ async def completed_once_each(stack: Stack, api: Api, ids: Sequence[str], *, wit
 
             await eventually(all_there, within=within, what=f"{what} for each of {len(ids)} generations")
             assert len(await connection.fetch(query, ids)) == len(ids), f"more than {what} for a generation"
-    await sums_agree(stack)
-    async with database(stack, "analytics") as connection:
-        assert await connection.fetchval("select count(*) from outbox") == 0
-    assert (await api.get(f"/v1/generations/{ids[-1]}/audio")).status == 200
 
 
 async def sums_agree(stack: Stack) -> None:

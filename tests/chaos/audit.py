@@ -1,0 +1,142 @@
+"""The books after a run, by SQL and S3 alone: everything ended, everything there once, nothing lost or out of order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import asyncpg
+from minio import Minio
+
+from libs.objectstore import ObjectStore, ObjectStoreAddress
+from tests.chaos.books import (
+    SERVICES,
+    all_sent,
+    database,
+    newest_events,
+    once_each,
+    streams_hold_what_was_sent,
+    sums_agree,
+)
+from tests.support.polling import eventually
+from tests.support.stack import Stack
+
+_BAD_ALIGNMENTS = """
+select track.generation_id from audio_tracks track left join audio_alignments alignment on alignment.track_id = track.id
+where alignment.id is null or array_to_string(alignment.characters, '') <> track.text
+    or cardinality(alignment.start_times) <> cardinality(alignment.characters)
+    or alignment.duration_seconds <> track.duration_seconds
+"""
+_OUT_OF_ORDER = """
+select aggregate, seq from (
+    select aggregate, seq, stream_seq,
+        lag(stream_seq) over (partition by stream_created, aggregate order by seq) as before
+    from outbox_sent) as sent
+where stream_seq <= before
+"""
+_UNPLACED = "select count(*) from outbox_sent where stream_seq is null or stream_created is null"
+
+
+@dataclass
+class Findings:
+    """What an audit found; `problems` is empty when all is well."""
+
+    completed: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    events: int = 0
+    dead_letters: int = 0
+    stray_objects: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+async def audit(stack: Stack, accepted: set[str], deleted: set[str], *, within: float) -> Findings:
+    """Wait, `within` seconds for each thing, until the system is at rest; then look at everything."""
+    found = Findings()
+    kept = sorted(accepted - deleted)
+    async with database(stack, "generation") as connection:
+
+        async def all_ended() -> bool:
+            return not await connection.fetchval(
+                "select exists (select from generations where status not in ('completed', 'failed'))"
+            )
+
+        await eventually(all_ended, within=within, what="the end of every generation")
+        rows = await connection.fetch("select id::text, status, error_code from generations")
+    status = {row["id"]: row["status"] for row in rows}
+    for generation_id in kept:
+        if generation_id not in status:
+            found.problems.append(f"an accepted generation is gone: {generation_id}")
+    for row in rows:
+        if row["id"] not in accepted:
+            found.problems.append(f"a generation that nobody was told of: {row['id']}")
+        if row["id"] in deleted:
+            found.problems.append(f"a deleted generation is there: {row['id']}")
+        if row["status"] == "failed":
+            reason = row["error_code"] or "no reason"
+            found.failed[reason] = found.failed.get(reason, 0) + 1
+    if "no reason" in found.failed:
+        found.problems.append("a generation failed without a reason")
+    completed = [one for one in kept if status.get(one) == "completed"]
+    found.completed = len(completed)
+    await all_sent(stack, await newest_events(stack), within=within)
+    await streams_hold_what_was_sent(stack, within=within)
+    await once_each(stack, completed, within=within)
+    await sums_agree(stack)
+    await _events(stack, found)
+    await _objects(stack, found, deleted, within=within)
+    return found
+
+
+async def _events(stack: Stack, found: Findings) -> None:
+    for service in SERVICES:
+        async with database(stack, service) as connection:
+            found.events += await connection.fetchval("select count(*) from outbox_sent")
+            for row in await connection.fetch(_OUT_OF_ORDER):
+                found.problems.append(f"{service}: event {row['seq']} of {row['aggregate']} is out of order")
+            if count := await connection.fetchval(_UNPLACED):
+                found.problems.append(f"{service}: {count} events were sent to nobody knows where")
+            numbers = await connection.fetch("select event_id from outbox_sent group by event_id having count(*) > 1")
+            if numbers:
+                found.problems.append(f"{service}: {len(numbers)} events lie in the archive more than once")
+
+
+async def _objects(stack: Stack, found: Findings, deleted: Iterable[str], *, within: float) -> None:
+    async with database(stack, "storage") as connection:
+        if bad := await connection.fetch(_BAD_ALIGNMENTS):
+            found.problems.append(f"{len(bad)} tracks without an alignment that fits them")
+
+        async def none_left(connection: asyncpg.Connection[asyncpg.Record] = connection) -> bool:
+            return not await connection.fetchval(
+                "select exists (select from audio_tracks where generation_id = any($1::uuid[]))", list(deleted)
+            )
+
+        await eventually(none_left, within=within, what="no track of what was deleted")
+        tracks = await connection.fetch("select object_key, sha256, size_bytes from audio_tracks")
+    objects = ObjectStore(_address(stack))
+    try:
+        for track in tracks:
+            if await objects.digest(track["object_key"]) != (track["sha256"], track["size_bytes"]):
+                found.problems.append(f"an object is not what its row says: {track['object_key']}")
+        keys = {track["object_key"] for track in tracks}
+        found.stray_objects = len(await asyncio.to_thread(_keys, stack) - keys)
+    finally:
+        await objects.close()
+
+
+def _keys(stack: Stack) -> set[str]:
+    address = _address(stack)
+    host = address.endpoint.removeprefix("http://")
+    client = Minio(host, address.access_key, address.secret_key, secure=False, region=address.region)
+    found = client.list_objects(address.bucket, prefix="generations/", recursive=True)
+    return {str(one.object_name) for one in found}
+
+
+def _address(stack: Stack) -> ObjectStoreAddress:
+    def secret(name: str) -> str:
+        return (stack.home / "secrets" / name).read_text().strip()
+
+    port = stack.record["processes"]["s3"]["port"]
+    return ObjectStoreAddress(
+        f"http://127.0.0.1:{port}", "us-east-1", "antiphon", secret("s3_access_key"), secret("s3_secret_key")
+    )

@@ -1,0 +1,98 @@
+"""A stack whose programs reach the servers through links that can be cut.
+
+As a program (`python -m tests.chaos.proxied '{"nats": 4001, ...}'`) it supervises one, as `antiphon up` does, whose
+programs are given these ports instead of the servers' own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from deploy.embedded.home import find_home
+from deploy.embedded.supervisor import Supervisor
+from tests.chaos.proxy import Link
+from tests.chaos.schedule import SERVERS
+from tests.support.stack import ROOT, Stack, free_port
+
+UP_SECONDS = 120.0
+DOWN_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def proxied_stack(extra: Mapping[str, str]) -> AsyncIterator[tuple[Stack, dict[str, Link]]]:
+    """Run a stack in a temporary directory; yields it and its links by the servers' names."""
+    home = Path(tempfile.mkdtemp(prefix="antiphon-chaos-"))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))}
+    environment = {**inherited, "ANTIPHON_HOME": str(home), "ANTIPHON_PORT": str(free_port()), **extra}
+    stack = Stack(home, environment)
+
+    def port_of(server: str) -> int:
+        return int(stack.record["processes"][server]["port"])
+
+    links = {server: Link(lambda server=server: port_of(server)) for server in SERVERS}  # type: ignore[misc]
+    ports = {server: await link.listen() for server, link in links.items()}
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.chaos.proxied",
+        json.dumps(ports),
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    reading: asyncio.Task[bytes] | None = None
+    try:
+        await asyncio.wait_for(_until_ready(program), UP_SECONDS)
+        assert program.stdout is not None
+        reading = asyncio.create_task(program.stdout.read())
+        yield stack, links
+    finally:
+        if program.returncode is None:
+            program.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(program.wait(), DOWN_SECONDS)
+        if reading is not None:
+            await reading
+        for link in links.values():
+            await link.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def _until_ready(program: asyncio.subprocess.Process) -> None:
+    assert program.stdout is not None
+    said: list[str] = []
+    while line := (await program.stdout.readline()).decode():
+        if line == "ready\n":
+            return
+        said.append(line)
+    raise RuntimeError(f"the stack did not start:\n{''.join(said)}")
+
+
+def main() -> None:
+    """Supervise until a signal ends it."""
+    seen: dict[str, int] = json.loads(sys.argv[1])
+    home, port = find_home(), int(os.environ["ANTIPHON_PORT"])
+    home.prepare()
+
+    async def ready() -> None:
+        print("ready", flush=True)
+
+    def say(text: str) -> None:
+        with home.open_log("supervisor") as log:
+            log.write(f"{text}\n".encode())
+
+    with home.locked():
+        supervisor = Supervisor(home, gateway_port=port, announce=say, route=lambda ports: {**ports, **seen})
+        asyncio.run(supervisor.run(ready))
+
+
+if __name__ == "__main__":
+    main()
