@@ -19,10 +19,10 @@ def encode_headers(headers: Mapping[str, str]) -> bytes:
 
     Names and values must hold no line break: raises BadHeaderError for them, as they would end the header.
     """
-    block = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    if block.count("\n") != len(headers) or block.count("\r") != len(headers):
+    block = "\r\n".join([f"{name}: {value}" for name, value in headers.items()])
+    if block.count("\n") != len(headers) - 1 or block.count("\r") != len(headers) - 1:
         raise errors.BadHeaderError("a header holds a line break")
-    return f"{_VERSION}{block}\r\n".encode()
+    return f"{_VERSION}{block}\r\n\r\n".encode()
 
 
 class Client(LibraryClient):

@@ -73,9 +73,10 @@ async def _publish_atomically(
     """Publish all rows as one atomic batch; None when the batch holds something already published."""
     batch = uuid4().hex
     last = len(rows)
-    for number, (row, own) in enumerate(zip(rows[:-1], headers, strict=False), start=1):
-        marked = encode_headers(own | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)})
-        await bus.client.publish_encoded(row["subject"], row["payload"], marked)
+    for number in range(1, last):
+        row = rows[number - 1]
+        marked = headers[number - 1] | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+        await bus.client.publish_encoded(row["subject"], row["payload"], encode_headers(marked))
     answer = await bus.client.request(
         rows[-1]["subject"],
         rows[-1]["payload"],

@@ -24,6 +24,7 @@ from libs.messaging.connection import Bus
 from libs.messaging.topology import streams, wake_subject
 from libs.messaging.upkeep import ensure_stream
 from libs.outbox import positions
+from libs.outbox.archiving import INTERRUPTIONS, Archiving
 from libs.outbox.positions import StreamPosition
 from libs.outbox.publish import publish_in_order
 from libs.outbox.schema import ARCHIVE_DAYS
@@ -43,15 +44,6 @@ LOOK_SECONDS = 15.0
 """How often the stream is compared with the archive, and the outbox measured, when nothing else asks for it."""
 SECOND_LOOK_SECONDS = 1.0
 """A cluster that has just chosen a leader may answer from the past: what is missing must be missing twice."""
-
-_INTERRUPTIONS = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    nats.errors.Error,
-    nats.js.errors.Error,
-)
 
 _meter = metrics.get_meter("antiphon.outbox")
 _published = _meter.create_counter("antiphon.outbox.published", description="Events sent to the broker")
@@ -159,6 +151,7 @@ class _ShardRelay:
         self._position: StreamPosition | None = None
         """How far the stream reaches, as far as we know; None when we must look."""
         self._maintained = self._looked = float("-inf")
+        self._archiving = Archiving(database)
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -181,7 +174,7 @@ class _ShardRelay:
                 with suppress_instrumentation():
                     await self._session()
                 pause = ERROR_PAUSE
-            except _INTERRUPTIONS as error:
+            except INTERRUPTIONS as error:
                 logger.warning(
                     "relay interrupted",
                     extra={"error": f"{type(error).__name__}: {error}", "pause": pause, "shard": self._shard.index},
@@ -219,6 +212,7 @@ class _ShardRelay:
             await self._lead(connection)
         finally:
             self.leads = False
+            await self._archiving.close()
             connection.terminate()
 
     async def _lead(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -253,6 +247,7 @@ class _ShardRelay:
 
     async def _reconcile(self, connection: asyncpg.Connection[asyncpg.Record]) -> StreamPosition:
         """Take back into the outbox what the stream has lost; return how far the stream reaches."""
+        await self._archiving.done()
         stream = await self._look()
         if not await positions.is_behind(connection, self._shard, stream):
             return stream
@@ -275,7 +270,9 @@ class _ShardRelay:
 
     async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> int:
         """Publish the oldest rows and archive them; return how many there were."""
-        rows = await connection.fetch(self._select, BATCH_EVENTS, BATCH_BYTES)
+        rows = await connection.fetch(self._select, BATCH_EVENTS, BATCH_BYTES, self._archiving.seqs)
+        if not rows:
+            await self._archiving.done()
         if not rows or self._position is None:
             return len(rows)
         position = self._position
@@ -284,7 +281,13 @@ class _ShardRelay:
             self._position = None
             raise StreamBehind(f"{self._stream.name} went back behind {position.last_seq}")
         seqs = [place.seq for place in places]
-        await positions.archive(connection, [row["seq"] for row in rows], position.created, seqs)
+        numbers = [row["seq"] for row in rows]
+        if len(rows) < BATCH_EVENTS:
+            await self._archiving.done()
+            await positions.archive(connection, numbers, position.created, seqs)
+        else:
+            # There is more: it is published while these are archived.
+            await self._archiving.start(numbers, position.created, seqs)
         if self._position is position:
             self._position = StreamPosition(position.created, max(position.last_seq, *seqs))
         _record(self._service, rows)
@@ -300,11 +303,13 @@ class _ShardRelay:
 
 
 def _select(shard: Shard) -> str:
-    """Return the query for the oldest rows of a shard: $1 rows and $2 bytes at most, but one in any case."""
+    """Return the query for the oldest rows of a shard: $1 rows and $2 bytes at most, but one in any case; not $3."""
     return f"""
         select {positions.COLUMNS} from (
             select *, sum(length(payload)) over (order by seq) as bytes, row_number() over (order by seq) as number
-            from (select * from outbox where {shard.condition} order by seq limit $1) as head
+            from (
+                select * from outbox where {shard.condition} and seq <> all ($3::bigint[]) order by seq limit $1
+            ) as head
         ) as sized
         where bytes <= $2 or number = 1
         order by seq
