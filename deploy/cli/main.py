@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deploy.cli import dlq, provision, speech, stack
+from deploy.cli import dlq, events, provision, speech, stack
 from deploy.embedded.errors import StackError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(stack.migrate)
 app.command()(provision.provision)
 app.command()(speech.speak)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(events.app, name="events")
 
 
 def main() -> None:

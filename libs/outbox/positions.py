@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
+import orjson
 
 from libs.messaging.topology import EVENT_MAX_AGE
 from libs.outbox.shards import Shard
@@ -33,6 +34,15 @@ class StreamPosition:
 
     created: datetime
     last_seq: int
+
+
+async def decode_traces(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Have the trace of a row given as the mapping that it is."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads, format="text")
+
+
+def _dump(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 async def is_behind(connection: asyncpg.Connection[asyncpg.Record], shard: Shard, stream: StreamPosition) -> bool:

@@ -13,7 +13,7 @@ from opentelemetry.trace import Span, set_span_in_context
 
 from libs.messaging.client import encode_headers
 from libs.messaging.connection import PUBLISH_TIMEOUT, Bus
-from libs.messaging.envelope import Attributes
+from libs.messaging.envelope import CONSUMER_HEADER, Attributes
 from libs.messaging.tracing import start_send_span
 from libs.telemetry import current_trace_headers
 
@@ -35,7 +35,22 @@ class Place:
     is_new: bool
 
 
-async def publish_in_order(bus: Bus, service: str, rows: Sequence[asyncpg.Record]) -> Sequence[Place]:
+@dataclass(frozen=True, slots=True)
+class Retelling:
+    """Events that are published once more: under ids of this `run`, for all consumers or for one durable."""
+
+    run: str
+    consumer: str | None
+
+    def headers(self, event_id: str) -> dict[str, str]:
+        """Return what distinguishes the publication from the first one, which the broker may still remember."""
+        headers = {"Nats-Msg-Id": f"{event_id}:{self.run}"}
+        return headers | {CONSUMER_HEADER: self.consumer} if self.consumer else headers
+
+
+async def publish_in_order(
+    bus: Bus, service: str, rows: Sequence[asyncpg.Record], retelling: Retelling | None = None
+) -> Sequence[Place]:
     """Publish outbox rows; return their places, in the same order, once all of them are durable on the broker.
 
     Raises what the broker or the connection raise; then some may have been published, and publishing
@@ -45,6 +60,8 @@ async def publish_in_order(bus: Bus, service: str, rows: Sequence[asyncpg.Record
     try:
         source = f"antiphon/{service}"
         headers = [_headers(source, row, span) for row, span in zip(rows, spans, strict=True)]
+        if retelling is not None:
+            headers = [own | retelling.headers(own["ce-id"]) for own in headers]
         places = await _publish_atomically(bus, rows, headers) if len(rows) > 1 else None
         return places or await _publish_one_by_one(bus, rows, headers)
     finally:

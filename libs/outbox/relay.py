@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import asyncpg
 import nats.errors
 import nats.js.errors
-import orjson
 from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
 from opentelemetry import metrics
@@ -194,9 +193,7 @@ class _ShardRelay:
         """Hold one database connection: wait for leadership, then send until stopped."""
         connection = await self._database()
         try:
-            await connection.set_type_codec(
-                "jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads, format="text"
-            )
+            await positions.decode_traces(connection)
             while not await self._shard.try_to_lead(connection):
                 with suppress(TimeoutError):
                     # Jitter: two that stand in each other's way do not meet again.
@@ -314,10 +311,6 @@ def _select(shard: Shard) -> str:
         where bytes <= $2 or number = 1
         order by seq
     """  # noqa: S608 - own constants
-
-
-def _dump(value: object) -> str:
-    return orjson.dumps(value).decode()
 
 
 def _record(service: str, rows: Sequence[asyncpg.Record]) -> None:
