@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
@@ -37,10 +38,10 @@ async def emit(scratch: Scratch, *events: VoiceDeleted | VoiceCreated | VoiceRea
         return [outbox.add(session, event) for event in events]
 
 
-def recorder(only: str = "") -> Projection:
+def recorder(only: str = "", policy: RetryPolicy | None = None) -> Projection:
     """A projection that writes down what it is given; it cannot apply events whose key is `only`."""
 
-    @projection(VoiceDeleted)
+    @projection(VoiceDeleted, policy=policy)
     async def note(session: AsyncSession, events: Sequence[VoiceDeleted]) -> None:
         for event in events:
             if only and event.object_keys[0] == only:
@@ -138,10 +139,9 @@ async def test_an_event_delivered_twice_is_applied_once(scratch: Scratch, group:
 
 
 async def test_in_a_failing_batch_the_good_events_are_applied_and_the_bad_one_becomes_a_dead_letter(
-    scratch: Scratch, group: str, provisioned: Provisioned, monkeypatch: pytest.MonkeyPatch
+    scratch: Scratch, group: str, provisioned: Provisioned
 ) -> None:
-    monkeypatch.setattr("libs.messaging.projections.POLICY", RetryPolicy(delays=(0.05,)))
-    consumers = Consumers(group, projections=(recorder(only="bad"),))
+    consumers = Consumers(group, projections=(recorder(only="bad", policy=RetryPolicy(delays=(0.05,))),))
     await provisioned(consumers)
     org, voice = new_id(), str(new_id())
     names = [f"good{number}" for number in range(40)]
@@ -438,3 +438,29 @@ async def test_jobs_that_do_not_end_in_time_go_back_at_once_when_a_process_stops
 
         await eventually(all_done, within=8, what="all jobs, long before the broker would deliver them again by itself")
     await second.stop(5)
+
+
+async def test_a_failing_job_is_tried_again_later_and_later(
+    scratch: Scratch, group: str, provisioned: Provisioned
+) -> None:
+    tries: list[float] = []
+
+    @work(VoiceDeleted, policy=RetryPolicy(delays=(0.4, 0.8)))
+    async def fail(_delivery: Delivery[VoiceDeleted], _deps: object) -> None:
+        tries.append(time.monotonic())
+        raise ValueError("not yet")
+
+    consumers = Consumers(group, works=(fail,))
+    await provisioned(consumers)
+    runner = WorkRunner(scratch.bus, consumers, None)
+    await runner.start()
+    try:
+        async with scratch.relaying():
+            await emit(scratch, deleted(str(new_id()), new_id()))
+            await eventually(lambda: dead_letters(scratch, work_durable(group, fail)), what="the dead letter")
+    finally:
+        await runner.stop(5)
+    first, second, third = tries
+    # The jitter takes a fifth away at most.
+    assert second - first >= 0.3
+    assert third - second >= 0.6
