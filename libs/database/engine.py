@@ -92,7 +92,7 @@ class Database:
                 raise
             try:
                 await driver.execute(f"begin{scope}")
-            except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+            except (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError, OSError):
                 await session.invalidate()
                 if not left:
                     raise
@@ -131,7 +131,7 @@ async def _roll_back(session: AsyncSession, driver: Driver) -> None:
     try:
         # A request that is cancelled must not leave its transaction to the next one.
         await asyncio.shield(asyncio.ensure_future(driver.execute("rollback")))
-    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
         await session.invalidate()
     except BaseException:
         await session.invalidate()

@@ -16,6 +16,8 @@ _AWAY: tuple[type[BaseException], ...] = (
     asyncpg.SerializationError,
     asyncpg.DiskFullError,
     asyncpg.InterfaceError,
+    # What the driver says of a connection that the server closed at the moment in which it was to be used.
+    asyncpg.InternalClientError,
     OSError,
 )
 

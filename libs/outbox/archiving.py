@@ -18,6 +18,7 @@ INTERRUPTIONS = (
     TimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     nats.errors.Error,
     nats.js.errors.Error,
 )
