@@ -69,7 +69,7 @@ async def _replay(
     total = 0
     async with operator_bus() as bus:
         for service in services:
-            async with _database(service) as connection:
+            async with service_database(service) as connection:
                 counts = await count_archived(connection, chosen)
                 for name, events in counts.items():
                     print(f"{events:>9,}  {name}")
@@ -161,7 +161,7 @@ def _full_names(given: Sequence[str] | None) -> list[str] | None:
 
 
 @asynccontextmanager
-async def _database(service: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+async def service_database(service: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """Connect to a service's database: the one that the environment names, else the running stack's."""
     import asyncpg
 

@@ -102,6 +102,18 @@ def work(
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuildable:
+    """Projections whose tables follow from their events alone: `reset` empties them, applying all again fills them.
+
+    Their handlers emit nothing: what they told the first time must not be told again.
+    """
+
+    name: str
+    projections: tuple[Projection, ...]
+    reset: Callable[[AsyncSession], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Calls:
     """This group asks `service` for `method` and waits for the reply."""
 
@@ -140,6 +152,7 @@ class Consumers:
     projections: tuple[Projection, ...] = ()
     works: tuple[Work, ...] = ()
     talks: tuple[Calls | Serves | Overhears, ...] = ()
+    rebuildables: tuple[Rebuildable, ...] = ()
 
 
 def declared(group: str, module: ModuleType) -> Consumers:
@@ -150,4 +163,5 @@ def declared(group: str, module: ModuleType) -> Consumers:
         projections=tuple(value for value in values if isinstance(value, Projection)),
         works=tuple(value for value in values if isinstance(value, Work)),
         talks=tuple(value for value in values if isinstance(value, Calls | Serves | Overhears)),
+        rebuildables=tuple(value for value in values if isinstance(value, Rebuildable)),
     )

@@ -13,7 +13,7 @@ from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeferred, GenerationFailed
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
-from libs.messaging import Calls, Delivery, declared, overhears, projection, work
+from libs.messaging import Calls, Delivery, Rebuildable, declared, overhears, projection, work
 from services.generation import store, usecases
 from services.generation.adapters import note_finished
 from services.generation.usecases import Deps
@@ -82,6 +82,7 @@ async def admit_generation(delivery: Delivery[GenerationDeferred], deps: Deps) -
     await usecases.admit_generation(deps, delivery)
 
 
+KNOWN_VOICES = Rebuildable("generation.voices", (learn_voices, forget_voices), store.delete_voices)
 RESERVES_CHARACTERS = Calls("analytics", "reserve")
 # So that requests that wait are told at once, whichever process finished their generation.
 HEARS_OF_COMPLETION = overhears(GenerationCompleted)

@@ -186,6 +186,11 @@ async def bury_voices(session: AsyncSession, dead: Sequence[tuple[UUID, UUID]]) 
     await session.execute(statement.on_conflict_do_update(index_elements=[voices.c.id], set_=emptied))
 
 
+async def delete_voices(session: AsyncSession) -> None:
+    """Forget every voice, and that any was deleted: their events tell all of it again."""
+    await session.execute(delete(voices))
+
+
 async def clear_voice(session: AsyncSession, voice_ids: Sequence[UUID]) -> None:
     """Take the reference to these voices from all generations; their names stay."""
     await session.execute(update(generations).where(generations.c.voice_id.in_(voice_ids)).values(voice_id=None))
