@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from libs.database import migrate
 from libs.database.provision import ServiceDatabase, provision_database
-from libs.messaging import Consumers, NatsAddress, connect
+from libs.messaging import Consumers, NatsAddress, NatsTls, connect
 from libs.messaging.provision import provision
 from libs.objectstore import ObjectStore, ObjectStoreAddress
 from libs.service import read_secret
@@ -38,12 +38,23 @@ class InitSettings(BaseSettings):
     nats_url: str
     nats_user: str = "provisioner"
     nats_password_file: Path
+    nats_tls_ca_file: Path | None = None
+    """Who vouches for the broker's certificate; connections are encrypted if it is given."""
+    nats_tls_cert_file: Path | None = None
+    nats_tls_key_file: Path | None = None
     nats_replicas: int = 1
     s3_endpoint: HttpUrl
     s3_region: str = "us-east-1"
     s3_bucket: str = "antiphon"
     s3_access_key_file: Path
     s3_secret_key_file: Path
+
+    @property
+    def nats_tls(self) -> NatsTls | None:
+        """How connections to the broker are encrypted, if they are."""
+        if self.nats_tls_ca_file is None:
+            return None
+        return NatsTls(self.nats_tls_ca_file, self.nats_tls_cert_file, self.nats_tls_key_file)
 
     def database_of(self, service: str) -> ServiceDatabase:
         """Return the wanted database of `service`, with the passwords from the secrets."""
@@ -88,7 +99,9 @@ async def _provision_databases(settings: InitSettings) -> None:
 
 
 async def _provision_broker(settings: InitSettings) -> None:
-    address = NatsAddress(settings.nats_url, settings.nats_user, read_secret(settings.nats_password_file))
+    address = NatsAddress(
+        settings.nats_url, settings.nats_user, read_secret(settings.nats_password_file), settings.nats_tls
+    )
     bus = await connect(address, "provisioner")
     try:
         for change in await provision(bus.jetstream, all_consumers(), replicas=settings.nats_replicas):

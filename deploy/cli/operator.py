@@ -14,7 +14,7 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.home import find_home
 
 if TYPE_CHECKING:
-    from libs.messaging import Bus, NatsAddress
+    from libs.messaging import Bus, NatsAddress, NatsTls
 
 USER = "provisioner"
 _CONNECT_SECONDS = 10.0
@@ -43,10 +43,20 @@ def nats_address(environment: Mapping[str, str]) -> NatsAddress:
     if file := environment.get("ANTIPHON_NATS_PASSWORD_FILE"):
         from libs.service import read_secret
 
-        return NatsAddress(url, environment.get("ANTIPHON_NATS_USER") or USER, read_secret(Path(file)))
+        return NatsAddress(
+            url, environment.get("ANTIPHON_NATS_USER") or USER, read_secret(Path(file)), _tls(environment)
+        )
     parts = urlsplit(url)
     server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return NatsAddress(server, unquote(parts.username or USER), unquote(parts.password or ""))
+    return NatsAddress(server, unquote(parts.username or USER), unquote(parts.password or ""), _tls(environment))
+
+
+def _tls(environment: Mapping[str, str]) -> NatsTls | None:
+    from libs.messaging import NatsTls
+
+    named = (environment.get(f"ANTIPHON_NATS_TLS_{name}_FILE") for name in ("CA", "CERT", "KEY"))
+    authority, certificate, key = (Path(file) if file else None for file in named)
+    return NatsTls(authority, certificate, key) if authority else None
 
 
 def _stack_url() -> str:

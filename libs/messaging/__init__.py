@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.messaging.connection import Bus, NatsAddress, connect
+from libs.messaging.connection import Bus, NatsAddress, NatsTls, connect
 from libs.messaging.declarations import (
     Calls,
     Consumers,
@@ -25,6 +25,7 @@ __all__ = [
     "Consumers",
     "Delivery",
     "NatsAddress",
+    "NatsTls",
     "Overhears",
     "Permanent",
     "Projection",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from nats.js import JetStreamContext
@@ -28,12 +30,32 @@ _denials = metrics.get_meter("antiphon.messaging").create_counter(
 
 
 @dataclass(frozen=True, slots=True)
+class NatsTls:
+    """Who vouches for the broker, and with which certificate we answer a broker that asks for one."""
+
+    ca_file: Path
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a connection is made with. Raises OSError when a file is not what it should be."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.certificate_file is not None:
+            context.load_cert_chain(self.certificate_file, self.key_file)
+        return context
+
+
+@dataclass(frozen=True, slots=True)
 class NatsAddress:
-    """Where the broker is and who we are to it. `url` names several servers of a cluster with commas in between."""
+    """Where the broker is and who we are to it. `url` names several servers of a cluster with commas in between.
+
+    With `tls` connections are encrypted; a `tls://` URL alone trusts the authorities that the machine trusts.
+    """
 
     url: str
     user: str
     password: str
+    tls: NatsTls | None = None
 
     @property
     def servers(self) -> list[str]:
@@ -130,7 +152,9 @@ def _options(
     on_reconnect: Callable[[], Awaitable[None]],
 ) -> dict[str, Any]:  # Any: the client library's options are of many types
     """Return the options with which every connection of a service is made."""
+    encrypted = {"tls": address.tls.context()} if address.tls else {}
     return {
+        **encrypted,
         "name": name,
         "user": address.user,
         "password": address.password,

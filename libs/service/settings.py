@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from libs.messaging import NatsAddress
+from libs.messaging import NatsAddress, NatsTls
 from libs.objectstore import ObjectStoreAddress
 
 
@@ -31,6 +31,10 @@ class ServiceSettings(BaseSettings):
     nats_url: str
     nats_user: str
     nats_password_file: Path
+    nats_tls_ca_file: Path | None = None
+    """Who vouches for the broker's certificate; connections are encrypted if it is given."""
+    nats_tls_cert_file: Path | None = None
+    nats_tls_key_file: Path | None = None
     nats_replicas: int = Field(default=1, ge=1, le=5)
     """How many servers of the cluster hold each stream."""
 
@@ -53,6 +57,12 @@ class ServiceSettings(BaseSettings):
         return read_secret(self.database_password_file)
 
     @property
+    def _nats_tls(self) -> NatsTls | None:
+        if self.nats_tls_ca_file is None:
+            return None
+        return NatsTls(self.nats_tls_ca_file, self.nats_tls_cert_file, self.nats_tls_key_file)
+
+    @property
     def direct_url(self) -> str:
         """A database URL without a pooler in between, for sessions that hold a lock."""
         return self.database_direct_url or self.database_url
@@ -60,7 +70,7 @@ class ServiceSettings(BaseSettings):
     @cached_property
     def nats(self) -> NatsAddress:
         """Where the broker is and who we are to it."""
-        return NatsAddress(self.nats_url, self.nats_user, read_secret(self.nats_password_file))
+        return NatsAddress(self.nats_url, self.nats_user, read_secret(self.nats_password_file), self._nats_tls)
 
     @cached_property
     def object_store(self) -> ObjectStoreAddress:
