@@ -1,4 +1,4 @@
-"""A self-signed certificate for 127.0.0.1, made anew for each run, by hand: it needs no more than the standard library."""
+"""A self-signed certificate for 127.0.0.1, made anew for each run, with nothing but the standard library."""
 
 from __future__ import annotations
 
