@@ -48,6 +48,8 @@ async def test_a_table_is_rebuilt_while_voices_come_and_go(stack: Stack, api: Ap
         after = {row["id"]: row for row in await connection.fetch(_VOICES)}
         assert [after[row["id"]] for row in before] == before
     await api.speak("Known after, too.", new)
+    for voice in (kept, new):
+        assert (await api.delete(f"/v1/voices/{voice}")).status == 204
 
 
 def test_what_can_be_rebuilt_is_listed_and_the_rest_refused(stack: Stack) -> None:
