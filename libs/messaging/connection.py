@@ -97,12 +97,16 @@ class Bus:
         if subject in self._wakes:
             self._wakes[subject] = True
             return
+        self._rest(subject)
+        await self._send_wake(subject)
+
+    def _rest(self, subject: str) -> None:
         self._wakes[subject] = False
         asyncio.get_running_loop().call_later(WAKE_SECONDS, self._wake_again, subject)
-        await self._send_wake(subject)
 
     def _wake_again(self, subject: str) -> None:
         if self._wakes.pop(subject):
+            self._rest(subject)
             task = asyncio.ensure_future(self._send_wake(subject))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)

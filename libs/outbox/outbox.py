@@ -25,6 +25,11 @@ select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
     $8::text[]::jsonb[])
 """
 
+_INSERT_ONE = """
+insert into outbox (event_id, type_name, subject, aggregate, org_id, cause, payload, trace)
+values ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb)
+"""
+
 
 def add(session: AsyncSession, event: Message, *, cause: Message | None = None) -> UUID:
     """Publish `event` if and when the transaction of `session` commits; return the event's id.
@@ -67,7 +72,10 @@ class OutboxHook:
         """Insert what was added, in its order."""
         rows: list[tuple[object, ...]] = session.info.pop(_PENDING, [])
         if rows:
-            await driver.execute(_INSERT, *zip(*rows, strict=True))
+            if len(rows) == 1:
+                await driver.execute(_INSERT_ONE, *rows[0])
+            else:
+                await driver.execute(_INSERT, *zip(*rows, strict=True))
             session.info[_WRITTEN] = True
 
     async def after_commit(self, session: AsyncSession) -> None:
