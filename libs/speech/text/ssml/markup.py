@@ -1,0 +1,237 @@
+"""A document that was accepted: the text in it, and any part of it as an engine is given it to read. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from libs.speech.spoken_text import readable
+from libs.speech.text.reading import NOTHING, Reading, spread
+
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_BOUNDARIES = ("s", "p")
+"""What an end of a sentence and one of a paragraph are, the lesser first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Element:
+    """An element that changes how the plain characters from `start` are spoken, and the one that it lies in."""
+
+    name: str
+    attributes: Mapping[str, str]
+    start: int
+    parent: Element | None
+
+    def path(self) -> list[Element]:
+        """This element and those around it, the outermost first."""
+        around = self.parent.path() if self.parent else []
+        return [*around, self]
+
+
+class Point(NamedTuple):
+    """Something between two plain characters: a break, a mark, or an edge of a paragraph or of a sentence."""
+
+    at: int
+    name: str
+    attributes: Mapping[str, str]
+
+
+class Change(NamedTuple):
+    """From the plain character `at` on, the innermost element is this one."""
+
+    at: int
+    element: Element | None
+
+
+class Mark(NamedTuple):
+    """The mark `name` stands before the plain character `at`."""
+
+    name: str
+    at: int
+
+
+class Markup:
+    """The spoken text of a document, and its parts with the markup that is in force there.
+
+    `plain` is the text without markup, in which a sub shows its own text. `origins` has the code point of the source
+    for each plain character; for a character reference that of its `&`.
+    """
+
+    def __init__(self, plain: str, origins: Sequence[int], points: Sequence[Point], changes: Sequence[Change]) -> None:
+        self.plain = plain
+        self.origins = origins
+        self._points = points
+        self._changes = changes
+        self._point_indices = [point.at for point in points]
+        self._change_indices = [change.at for change in changes]
+
+    @property
+    def marks(self) -> list[Mark]:
+        """All marks, in the order of the text."""
+        return [Mark(point.attributes["name"], point.at) for point in self._points if point.name == "mark"]
+
+    def wholes(self) -> list[tuple[int, int]]:
+        """Return start and end of each run of plain characters that should not be divided: subs and phonemes."""
+        ends = [*self._change_indices[1:], len(self.plain)]
+        return [
+            (change.at, end)
+            for change, end in zip(self._changes, ends, strict=False)
+            if change.element and change.element.name in ("sub", "phoneme")
+        ]
+
+    def render(
+        self,
+        start: int,
+        end: int,
+        respell: Callable[[str], Reading] | None = None,
+        phonemes: Callable[[str], str] | None = None,
+    ) -> Reading:
+        """Return what the engine is to read for the plain characters `start` to before `end`, with plain origins.
+
+        Consecutive spans have every break and every mark once: one at a border is in the span before it, one before
+        the first character in the first. `respell` reads a run of text without markup (it may write the engine's
+        phonemes in double brackets; nothing else can). `phonemes` turns the IPA of a phoneme element into the engine's
+        notation; without it the element's own text is spoken. A sub or a phoneme that a border divides is spoken whole
+        in the span of its first character.
+        """
+        if not 0 <= start <= end <= len(self.plain):
+            raise ValueError(f"the text has {len(self.plain)} characters, no span from {start} to {end}")
+        writer = _Writer(self._safe(start, end), start, respell, phonemes)
+        points = self._points_of(start, end)
+        index = next(points, None)
+        for begin, stop, element in self._runs(start, end):
+            writer.leave(element)
+            while index and index.at <= begin:
+                writer.point(index)
+                index = next(points, None)
+            writer.run(begin, stop, element)
+        return writer.finish(index, points, last=end == len(self.plain))
+
+    def _safe(self, start: int, end: int) -> str:
+        """The span without what an engine would take for a command, also where markup divides it."""
+        return readable(self.plain[start:end]).replace("[[", "[ ")
+
+    def _points_of(self, start: int, end: int) -> Iterator[Point]:
+        first = bisect_right(self._point_indices, start) if start else 0
+        return iter(self._points[first : bisect_right(self._point_indices, end)])
+
+    def _runs(self, start: int, end: int) -> Iterator[tuple[int, int, Element | None]]:
+        """The span in pieces with one innermost element each, cut at every point."""
+        cuts = {start, end}
+        first, last = bisect_right(self._change_indices, start), bisect_left(self._change_indices, end)
+        cuts.update(self._change_indices[first:last])
+        first, last = bisect_right(self._point_indices, start), bisect_left(self._point_indices, end)
+        cuts.update(self._point_indices[first:last])
+        edges = sorted(cuts)
+        for begin, stop in pairwise(edges):
+            change = bisect_right(self._change_indices, begin) - 1
+            yield begin, stop, self._changes[change].element if change >= 0 else None
+
+
+class _Writer:
+    """Writes one span."""
+
+    def __init__(
+        self,
+        text: str,
+        start: int,
+        respell: Callable[[str], Reading] | None,
+        phonemes: Callable[[str], str] | None,
+    ) -> None:
+        self._text = text
+        self._start = start
+        self._respell = respell
+        self._phonemes = phonemes
+        self._written: list[str] = []
+        self._origins: list[int] = []
+        self._open: list[Element] = []
+        self._pending = -1  # the boundary that the next text or break begins with
+        self._bounded = len(_BOUNDARIES)  # the greatest since the last text; none is needed before the first
+
+    def leave(self, element: Element | None) -> None:
+        """Close what `element` does not lie in."""
+        wanted = [each for each in element.path() if _wraps(each)] if element else []
+        kept = 0
+        while kept < min(len(wanted), len(self._open)) and wanted[kept] is self._open[kept]:
+            kept += 1
+        while len(self._open) > kept:
+            self._markup(f"</{self._open.pop().name}>")
+
+    def point(self, point: Point) -> None:
+        if point.name in _BOUNDARIES:
+            self._pending = max(self._pending, _BOUNDARIES.index(point.name))
+            return
+        if point.name == "break":
+            self._boundary()
+        self._markup(f"<{point.name}{_attributes(point.attributes)}/>")
+
+    def run(self, begin: int, stop: int, element: Element | None) -> None:
+        """Write the plain characters `begin` to before `stop`, which lie in `element`."""
+        text = self._text[begin - self._start : stop - self._start]
+        if text.strip():
+            self._boundary()
+            self._bounded = -1
+        for each in element.path() if element else ():
+            if _wraps(each) and each not in self._open:
+                self._open.append(each)
+                self._markup(f"<{each.name}{_attributes(each.attributes)}>")
+        if element is not None and element.name == "sub":
+            self._instead(element, begin, stop, readable(element.attributes["alias"]).replace("[", " "))
+        elif element is not None and element.name == "phoneme" and self._phonemes is not None:
+            self._pronounced(element, begin, stop, self._phonemes(element.attributes["ph"]))
+        else:
+            spelled = element is not None and element.name in ("say-as", "phoneme")
+            self._plain(begin, text, None if spelled else self._respell)
+
+    def finish(self, point: Point | None, rest: Iterator[Point], *, last: bool) -> Reading:
+        self.leave(None)
+        while point is not None:
+            self.point(point)
+            point = next(rest, None)
+        if not last:
+            self._boundary()
+        return Reading("".join(self._written), self._origins)
+
+    def _plain(self, begin: int, text: str, respell: Callable[[str], Reading] | None) -> None:
+        reading = respell(text) if respell else Reading.plain(text)
+        for character, origin in zip(readable(reading.text), reading.origins, strict=True):
+            self._put(_ESCAPES.get(character, character), NOTHING if origin == NOTHING else begin + origin)
+
+    def _instead(self, element: Element, begin: int, stop: int, text: str) -> None:
+        """Write `text` for the whole element, if it begins here."""
+        if begin == element.start:
+            for character, origin in zip(text, spread(len(text), begin, stop), strict=True):
+                self._put(_ESCAPES.get(character, character), origin)
+
+    def _pronounced(self, element: Element, begin: int, stop: int, notation: str) -> None:
+        if begin != element.start:
+            return
+        self._markup(" [[" if self._written and self._written[-1][-1:] == "[" else "[[")
+        self._instead(element, begin, stop, notation)
+        self._markup("]]")
+
+    def _boundary(self) -> None:
+        if self._pending > self._bounded:
+            self._bounded = self._pending
+            self._markup(f"<{_BOUNDARIES[self._pending]}/>")
+        self._pending = -1
+
+    def _markup(self, markup: str) -> None:
+        self._written.append(markup)
+        self._origins += [NOTHING] * len(markup)
+
+    def _put(self, written: str, origin: int) -> None:
+        self._written.append(written)
+        self._origins += [origin] * len(written)
+
+
+def _wraps(element: Element) -> bool:
+    return element.name not in ("sub", "phoneme")
+
+
+def _attributes(attributes: Mapping[str, str]) -> str:
+    """Values are words, numbers and names that need no escapes: the rules of the elements see to that."""
+    return "".join(f' {name}="{value}"' for name, value in attributes.items())
