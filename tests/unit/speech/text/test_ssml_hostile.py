@@ -71,9 +71,9 @@ FRAGMENTS = st.sampled_from(
     [
         "<speak>", "</speak>", "<p>", "</p>", "<s>", "</s>", "<break time='1s'/>", "<break", "/>", "<", ">", "&",
         "&amp;", "&#x41;", "&#0;", "&#xD800;", "&#x110000;", "&x;", "<prosody rate='2'>", "</prosody>",
-        "<sub alias='b c'>", "</sub>", "<!--", "-->", "<![CDATA[", "]]>", "<?xml version='1.0' encoding='utf-16'?>", "<?x?>",
-        "<!DOCTYPE a>", "<phoneme ph='ə'>", "</phoneme>", "<lang xml:lang='de'>", "</lang>", "\x00", "\r", "\n", "😀", "\ud800",
-        "\ufeff", " ", "[[", "a.", "xml:lang=''", '"', "'",
+        "<sub alias='b c'>", "</sub>", "<!--", "-->", "<![CDATA[", "]]>", "<?x?>", "<!DOCTYPE a>", "<phoneme ph='ə'>",
+        "<?xml version='1.0' encoding='utf-16'?>", "</phoneme>", "<lang xml:lang='de'>", "</lang>", "\x00", "\r", "\n",
+        "😀", "\ud800", "\ufeff", " ", "[[", "a.", "xml:lang=''", '"', "'",
     ]
 )  # fmt: skip
 
