@@ -1,0 +1,67 @@
+"""Where a recording is silent, judged by its energy against its own loudest and its own noise."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+_STEP_SECONDS: Final = 0.005
+_QUIETEST: Final = 3e-4
+"""Energy, not amplitude, of the faintest sound relative to the loudest: -35 dB, where a synthetic [f] begins."""
+_NOISE_MARGIN: Final = 3.0
+"""How far sound has to rise above the noise, as energy; noise itself varies by less within a few milliseconds."""
+
+
+class Pauses:
+    """The silent stretches of a recording, as edges in seconds, in order; the first may begin at 0."""
+
+    def __init__(self, begins: NDArray[np.float64], ends: NDArray[np.float64], duration: float) -> None:
+        self._begins = begins
+        self._ends = ends
+        self._duration = duration
+
+    @classmethod
+    def of(cls, samples: NDArray[np.float32], sample_rate: int, *, shortest_seconds: float) -> Self:
+        """Those of one channel at `sample_rate` Hz that last at least `shortest_seconds`.
+
+        Shorter than 0.06 s is the closure of a plosive rather than a pause.
+        """
+        step = max(1, round(_STEP_SECONDS * sample_rate))
+        edges = np.arange(0, len(samples), step)
+        energy = np.add.reduceat(samples.astype(np.float64) ** 2, edges) if len(samples) else np.zeros(0)
+        loudest = float(energy.max(initial=0.0))
+        noise = _NOISE_MARGIN * float(np.quantile(energy, 0.02)) if len(energy) else 0.0
+        silent = energy <= max(loudest * _QUIETEST, min(noise, loudest * 0.03))
+        turns = np.flatnonzero(np.diff(np.concatenate(([False], silent, [False])).astype(np.int8)))
+        begins, ends = turns[::2] * step / sample_rate, turns[1::2] * step / sample_rate
+        duration = len(samples) / sample_rate
+        long = ends - begins >= shortest_seconds
+        return cls(begins[long], np.minimum(ends[long], duration), duration)
+
+    @property
+    def sounding(self) -> tuple[float, float]:
+        """From when to when there is sound; an empty stretch if there is none."""
+        begin, end = 0.0, self._duration
+        if len(self._begins) and self._begins[0] == 0.0:
+            begin = float(self._ends[0])
+        if len(self._begins) and self._ends[-1] >= self._duration:
+            end = float(self._begins[-1])
+        return begin, max(begin, end)
+
+    def until_sound(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How long after each time sound begins; 0 where there is sound."""
+        begins, ends = self._around(times)
+        return np.where((begins <= times) & (times < ends), ends - times, 0.0)
+
+    def since_sound(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How long before each time sound ended; 0 where there is sound."""
+        begins, ends = self._around(times)
+        return np.where((begins <= times) & (times <= ends), times - begins, 0.0)
+
+    def _around(self, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Begin and end of the last pause that begins at or before each time, or of none."""
+        index = np.searchsorted(self._begins, times, side="right")
+        begins, ends = np.concatenate(([-1.0], self._begins)), np.concatenate(([-1.0], self._ends))
+        return begins[index], ends[index]
