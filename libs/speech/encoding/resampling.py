@@ -1,0 +1,59 @@
+"""From one sample rate to another, by FFmpeg's resampler, whose output is not delayed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av import AudioFrame
+
+
+class Resampler:
+    """Takes mono PCM (s16le, whole samples) at one rate in Hz in pieces, gives it at another."""
+
+    def __init__(self, input_rate: int, output_rate: int) -> None:
+        from av import AudioResampler
+
+        self._rates = (input_rate, output_rate)
+        self._resampler = AudioResampler(format="s16", layout="mono", rate=output_rate)
+        self._taken = 0
+        self._given = 0
+
+    def feed(self, pcm: bytes) -> bytes:
+        """What is complete by now."""
+        if not pcm:
+            return b""
+        frame = audio_frame(pcm, self._rates[0], self._taken)
+        self._taken += len(pcm) // 2
+        return self._give(self._resampler.resample(frame))
+
+    def finish(self) -> bytes:
+        """The rest, so that everything is as long as the input, to the nearest sample."""
+        input_rate, output_rate = self._rates
+        missing = round(self._taken * output_rate / input_rate) - self._given
+        rest = self._give(self._resampler.resample(None)) if self._taken else b""
+        return rest[: 2 * max(0, missing)].ljust(2 * missing, b"\0")
+
+    def _give(self, frames: list[AudioFrame]) -> bytes:
+        pcm = b"".join(samples(frame) for frame in frames)
+        self._given += len(pcm) // 2
+        return pcm
+
+
+def audio_frame(pcm: bytes, sample_rate: int, at: int) -> AudioFrame:
+    """PyAV's frame of mono PCM; `at` is the number of samples before it."""
+    from fractions import Fraction
+
+    from av import AudioFrame
+
+    frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
+    frame.planes[0].update(pcm)
+    frame.sample_rate = sample_rate
+    frame.time_base = Fraction(1, sample_rate)
+    frame.pts = at
+    return frame
+
+
+def samples(frame: AudioFrame) -> bytes:
+    """The PCM of a mono frame; its plane may be larger."""
+    return bytes(memoryview(frame.planes[0])[: 2 * frame.samples])

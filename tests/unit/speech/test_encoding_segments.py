@@ -1,0 +1,124 @@
+"""Where segments are heard once they are joined: what was spoken, nothing more, in its place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from libs.speech.encoding import OutputFormat, output_formats, parse_output_format, segment_encoder, silence
+from tests.unit.speech.joined_audio import burst, decode, encode, heard_at, join
+
+FORMATS = [
+    "mp3_22050_64", "mp3_44100_128", "mp3_44100_32", "mp3_24000_48", "mp3_8000_16", "mp3_48000_320", "opus_48000_64",
+    "opus_48000_24", "opus_48000_192", "ogg_48000_64", "flac_22050", "flac_44100", "wav_22050", "wav_48000",
+    "pcm_22050", "pcm_16000", "ulaw_8000", "alaw_8000", "alaw_44100",
+]  # fmt: skip
+INPUT_RATE = 22_050
+CHUNKS = 5
+NEAR_SILENCE = 0.002  # -54 dBFS; the level of A-law's smallest step is 0.0002
+
+
+def chunk_samples(number: int) -> int:
+    return INPUT_RATE // 2 + number * 1234
+
+
+def middle(number: int) -> int:
+    return int(INPUT_RATE * (0.06 + 0.05 * number))
+
+
+def lengths_of_frames(form: OutputFormat) -> float:
+    """By how much a segment may differ from its input, in seconds."""
+    if form.codec == "mp3":
+        return (1152 if form.sample_rate >= 32_000 else 576) / form.sample_rate
+    return 0.02 if form.segment.startswith("opus") else 1.5 / form.sample_rate
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("live", [False, True], ids=["file", "live"])
+def test_each_chunk_is_heard_where_the_samples_before_it_say(name: str, live: bool) -> None:
+    form = parse_output_format(name)
+    segments = [encode(form, burst(chunk_samples(k), middle(k), INPUT_RATE), INPUT_RATE) for k in range(CHUNKS)]
+    decoded = decode(form, join(form, segments, live=live))
+    assert decoded.rate == form.sample_rate
+    scale = form.sample_rate / INPUT_RATE
+    before = 0
+    for number, segment in enumerate(segments):
+        expected = before + middle(number) * scale
+        assert heard_at(decoded, expected) == pytest.approx(expected, abs=0.001 * form.sample_rate)
+        assert segment.samples == pytest.approx(
+            chunk_samples(number) * scale, abs=0.51 * lengths_of_frames(form) * form.sample_rate + 1
+        )
+        before += segment.samples
+    if live and form.codec == "mp3":
+        assert before <= len(decoded.samples) < before + 1152
+    else:
+        assert len(decoded.samples) == before
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_nothing_is_heard_where_segments_meet(name: str) -> None:
+    form = parse_output_format(name)
+    segments = [encode(form, burst(chunk_samples(k), middle(k), INPUT_RATE), INPUT_RATE) for k in range(CHUNKS)]
+    decoded = decode(form, join(form, segments))
+    border = 0
+    for segment in segments[:-1]:
+        border += segment.samples
+        around = decoded.samples[border - form.sample_rate // 50 : border + form.sample_rate // 50]
+        assert np.abs(around).max() < NEAR_SILENCE
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_speech_to_the_very_end_of_a_chunk_is_heard_to_its_end(name: str) -> None:
+    form = parse_output_format(name)
+    length = INPUT_RATE // 4
+    at = length - int(0.011 * INPUT_RATE)
+    segments = [encode(form, burst(length, at, INPUT_RATE), INPUT_RATE) for _ in range(2)]
+    decoded = decode(form, join(form, segments))
+    scale = form.sample_rate / INPUT_RATE
+    for before in (0, segments[0].samples):
+        expected = before + at * scale
+        assert heard_at(decoded, expected) == pytest.approx(expected, abs=0.001 * form.sample_rate)
+        assert segments[0].samples >= length * scale - 1
+
+
+@pytest.mark.parametrize("name", ["mp3_22050_64", "mp3_44100_128", "opus_48000_64", "pcm_22050", "pcm_48000"])
+@pytest.mark.parametrize("piece_bytes", [1, 333, 100_000], ids=["bytes", "odd", "whole"])
+def test_the_size_of_the_pieces_makes_no_difference(name: str, piece_bytes: int) -> None:
+    form = parse_output_format(name)
+    pcm = burst(5000, 2000, INPUT_RATE)
+    pieces, whole = encode(form, pcm, INPUT_RATE, piece_bytes), encode(form, pcm, INPUT_RATE, len(pcm))
+    assert pieces.samples == whole.samples
+    decoded, expected = (decode(form, join(form, [segment])).samples for segment in (pieces, whole))
+    assert np.abs(decoded - expected).max() < 0.001
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_pause_lasts_as_long_as_was_asked(name: str) -> None:
+    form = parse_output_format(name)
+    pause = silence(form, 1.5)
+    assert pause.samples == pytest.approx(1.5 * form.sample_rate, abs=0.51 * lengths_of_frames(form) * form.sample_rate)
+    decoded = decode(form, join(form, [pause, pause]))
+    assert len(decoded.samples) == 2 * pause.samples
+    assert np.abs(decoded.samples).max() < NEAR_SILENCE
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_chunk_without_samples_joins_too(name: str) -> None:
+    form = parse_output_format(name)
+    empty = segment_encoder(form, INPUT_RATE).finish()
+    spoken = encode(form, burst(5000, 2000, INPUT_RATE), INPUT_RATE)
+    decoded = decode(form, join(form, [empty, spoken, empty]))
+    assert len(decoded.samples) == 2 * empty.samples + spoken.samples
+    assert empty.samples / form.sample_rate < 0.25
+
+
+def test_every_form_of_segment_is_encoded_and_read_back() -> None:
+    pcm = burst(3000, 1500, INPUT_RATE)
+    for name in {form.segment for form in output_formats()}:
+        form = parse_output_format(name)
+        segment = encode(form, pcm, INPUT_RATE)
+        decoded = decode(form, join(form, [segment, segment]))
+        assert len(decoded.samples) == 2 * segment.samples, name
+        for before in (0, segment.samples):
+            expected = before + 1500 * form.sample_rate / INPUT_RATE
+            assert heard_at(decoded, expected) == pytest.approx(expected, abs=0.002 * form.sample_rate), name
