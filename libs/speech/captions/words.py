@@ -85,7 +85,7 @@ def words(text: str) -> list[tuple[int, int]]:
 
 def is_silent(text: str) -> bool:
     """Whether no part of `text` is a word: punctuation, spaces, marks without a letter."""
-    return _WORD.search(_classes(text)) is None
+    return not text[:1].isalnum() and _WORD.search(_classes(text)) is None
 
 
 def _classes(text: str) -> str:
