@@ -1,0 +1,1 @@
+"""Tests of the intake of audio with real files and processes."""

@@ -1,0 +1,1 @@
+"""Tests of what audio is judged by."""
