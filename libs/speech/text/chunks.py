@@ -88,7 +88,7 @@ def _kept_head(text: str, previous: Sequence[str]) -> list[tuple[int, int]]:
     kept: list[tuple[int, int]] = []
     start = 0
     for chunk in previous:
-        if not chunk or not text.startswith(chunk, start):
+        if not chunk.strip() or not text.startswith(chunk, start):
             break
         kept.append((start, start + len(chunk)))
         start += len(chunk)
@@ -99,7 +99,7 @@ def _kept_tail(text: str, previous: Sequence[str], least: int) -> list[tuple[int
     kept: list[tuple[int, int]] = []
     end = len(text)
     for chunk in reversed(previous):
-        if not chunk or end - len(chunk) < least or not text.endswith(chunk, 0, end):
+        if not chunk.strip() or end - len(chunk) < least or not text.endswith(chunk, 0, end):
             break
         kept.append((end - len(chunk), end))
         end -= len(chunk)

@@ -197,8 +197,6 @@ def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     first = start + len(text[start:end]) - len(text[start:end].lstrip())
     while last - first > LONGEST_SENTENCE:
         cut = _best_cut(text, first, first + LONGEST_SENTENCE)
-        while cut < end and text[cut].isspace():
-            cut += 1
         if cut >= last:
             break
         yield start, cut
@@ -207,20 +205,38 @@ def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _best_cut(text: str, first: int, limit: int) -> int:
-    """Return where to cut after `first` and not after `limit`, unless a single character reaches further."""
+    """Return where to cut after `first` and not after `limit`, but for spaces or a single character that go further."""
     half = (first + limit) // 2
     clauses = [clause.end() for clause in _CUT_AFTER.finditer(text, half, limit)]
-    if clauses and not joined(text, clauses[-1], first):
-        return clauses[-1]
-    for index in range(limit, first, -1):
-        if text[index - 1].isspace() != text[index].isspace() and not joined(text, index, first):
-            return index
-    for index in range(limit, half, -1):  # not inside an address or a word among characters that need no spaces
-        if not (text[index - 1].isascii() and text[index].isascii()) and not joined(text, index, first):
-            return index
-    for index in range(limit, first, -1):
-        if not joined(text, index, first):
-            return index
+    for place in (*reversed(clauses), limit):
+        cut = _after_spaces(text, place)
+        if (cut in clauses or text[cut - 1].isspace()) and not joined(text, cut, first):
+            return cut
+    for least, is_good in ((first, _is_after_space), (half, _is_outside_address), (first, _is_anywhere)):
+        for index in range(limit, least, -1):
+            if is_good(text, index) and not joined(text, index, first):
+                return index
     while joined(text, limit, first):
         limit += 1
     return limit
+
+
+def _after_spaces(text: str, index: int) -> int:
+    """Return where the spaces from `index` on end; the last one may be what a mark stands on."""
+    before = index
+    while index < len(text) and text[index].isspace():
+        index += 1
+    return index - 1 if index > before and joined(text, index, before) else index
+
+
+def _is_after_space(text: str, index: int) -> bool:
+    return text[index - 1].isspace() and not text[index].isspace()
+
+
+def _is_outside_address(text: str, index: int) -> bool:
+    """Neither in an address nor in a word that stands among characters which need no spaces."""
+    return not (text[index - 1].isascii() and text[index].isascii())
+
+
+def _is_anywhere(_text: str, _index: int) -> bool:
+    return True

@@ -80,6 +80,7 @@ HOSTILE = {
     "flags": "\U0001f1e9" * 1_000_000,
     "cjk": "好。" * 500_000,
     "gap": "a" + " " * 999_998 + "b",
+    "marked-gap": "a" + " " * 999_998 + "\u0301",
     "gaps": ("." + " " * 999) * 1000,
     "commas": "a, " * 333_333,
     "addresses": "https://a.b/?x" * 70_000,
@@ -151,10 +152,10 @@ def check(text: str, language: str) -> None:
     if not text.isspace():
         assert not any(text[start:end].isspace() for start, end in spans)
     for start, _ in spans[1:]:
-        assert text[start - 1 : start + 1] != "\r\n"
-        assert text[start - 1] != "\u200d"
-        assert text[start] != "\u200d"
-        assert text[start - 1] in "\n\r" or category(text[start])[0] != "M"
+        before, after = text[start - 1], text[start]
+        assert before + after != "\r\n"
+        assert before != "\u200d"
+        assert before in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029" or (after != "\u200d" and category(after)[0] != "M")
     for start, end in spans:
         piece = text[start:end].strip()
         assert len(piece) <= LONGEST_SENTENCE or "\u0301" in piece or "\u200d" in piece
