@@ -89,6 +89,11 @@ def test_a_word_longer_than_a_line_is_kept_whole() -> None:
     assert [cue.text for cue in cues_of(f"Die {long} ruft.", 0.01)] == [f"Die\n{long}", "ruft."]
 
 
+def test_a_line_is_never_too_long_for_the_sake_of_a_clause() -> None:
+    (cue,) = cues_of("a" * 29 + ", " + "b" * 9 + "/" + "c" * 40, 0.01)
+    assert cue.text == "a" * 29 + ", " + "b" * 9 + "/\n" + "c" * 40
+
+
 def test_short_and_fast_cues_stay_while_there_is_room() -> None:
     words = [Timed("Hi", 1.0, 1.1, 0, 2), Timed("extraordinarily" * 2, 5.0, 5.1, 4, 34), Timed("bye", 5.4, 5.5, 36, 39)]
     text = "Hi. " + "extraordinarily" * 2 + ". bye"

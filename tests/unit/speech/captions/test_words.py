@@ -17,7 +17,7 @@ CASES = {
     "apostrophes": ("It's the dogs’ rock ’n’ roll, don’t", ["It's", "the", "dogs", "rock", "n", "roll", "don’t"]),
     "hyphens": ("a well-known state--of COVID-19 -", ["a", "well-known", "state", "of", "COVID-19"]),
     "numbers": ("1,234.50 1.234,50 10:30 2024-01-31 1/2 ½ 10² 3rd", None),
-    "thousands": ("1\u202f234\u202f567 and 5\u00a0items", ["1\u202f234\u202f567", "and", "5", "items"]),
+    "thousands": ("1\u202f234\u202f567 5\u00a0items 12\u00a013", ["1\u202f234\u202f567", "5", "items", "12", "13"]),
     "sentence end after a number": ("In 1999. 5,", ["In", "1999", "5"]),
     "money and percent": ("$5.50, 20€ (5%) +4 #1", ["$5.50", "20€", "5%", "+4", "#1"]),
     "symbols read aloud": ("2+2=4 A & B", ["2", "+", "2", "=", "4", "A", "&", "B"]),
