@@ -20,14 +20,16 @@ class Lame(Protocol):
         """The rest. Nothing may be encoded afterwards."""
 
 
-def lame_encoder(input_rate: int, layout: FrameLayout) -> Lame:
-    """An encoder of mono PCM at `input_rate` Hz into frames of `layout`. It resamples where these differ, undelayed."""
+def lame_encoder(layout: FrameLayout) -> Lame:
+    """An encoder of mono PCM into frames of `layout`, at whose rate the samples are: LAME resamples ten times slower
+    than `resampling`.
+    """
     import lameenc
 
     lame = lameenc.Encoder()
     lame.silence()
     lame.set_channels(1)
-    lame.set_in_sample_rate(input_rate)
+    lame.set_in_sample_rate(layout.sample_rate)
     lame.set_out_sample_rate(layout.sample_rate)
     lame.set_bit_rate(layout.bit_rate_kbps)
     lame.set_quality(QUALITY)

@@ -51,7 +51,7 @@ class Mp3Encoder:
         self._layout = FrameLayout(sample_rate, bit_rate_kbps)
         self._samples = 0
         self._frames = bytearray()
-        self._lame = lame_encoder(sample_rate, self._layout)
+        self._lame = lame_encoder(self._layout)
 
     def feed(self, pcm: bytes) -> None:
         self._samples += len(pcm) // 2

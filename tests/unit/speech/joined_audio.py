@@ -50,8 +50,11 @@ class Decoded:
 
 
 def decode(form: OutputFormat, data: bytes) -> Decoded:
+    """What is heard. Anything that is not quite right in the file is an error."""
     raw = type_of_raw.get(form.codec)
-    options = {"sample_rate": str(form.sample_rate)} if raw else {}
+    options = {"err_detect": "crccheck+bitstream+buffer+explode"}
+    if raw:
+        options["sample_rate"] = str(form.sample_rate)
     with av.open(io.BytesIO(data), "r", format=raw, options=options) as container:
         stream = container.streams.audio[0]
         frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(stream)]

@@ -67,6 +67,45 @@ def test_nothing_is_heard_where_segments_meet(name: str) -> None:
         assert np.abs(around).max() < NEAR_SILENCE
 
 
+@pytest.mark.parametrize("name", ["mp3_22050_64", "mp3_44100_128", "opus_48000_24", "opus_48000_64", "flac_22050"])
+def test_a_chunk_sounds_the_same_whatever_was_before_it(name: str) -> None:
+    form = parse_output_format(name)
+    random = np.random.default_rng(7)
+    chunks = [
+        np.concatenate([random.normal(0, 4, 700), random.normal(0, level, 9000), random.normal(0, 4, 4000)])
+        for level in (100, 6000, 1000)
+    ]
+    segments = [encode(form, chunk.astype("<i2").tobytes(), INPUT_RATE) for chunk in chunks]
+    joined = decode(form, join(form, segments)).samples
+    before = 0
+    for segment in segments:
+        alone = decode(form, join(form, [segment])).samples
+        difference = joined[before : before + segment.samples] - alone
+        assert np.sqrt(np.mean(difference**2)) < 0.01 * np.sqrt(np.mean(alone**2))
+        before += segment.samples
+
+
+@pytest.mark.parametrize("input_rate", [8000, 16_000, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("name", ["mp3_22050_64", "mp3_44100_128", "opus_48000_64", "pcm_24000"])
+def test_an_engine_may_have_any_rate(name: str, input_rate: int) -> None:
+    form = parse_output_format(name)
+    at = input_rate // 3
+    segments = [encode(form, burst(input_rate // 2, at, input_rate), input_rate) for _ in range(2)]
+    decoded = decode(form, join(form, segments))
+    for before in (0, segments[0].samples):
+        expected = before + at * form.sample_rate / input_rate
+        assert heard_at(decoded, expected) == pytest.approx(expected, abs=0.001 * form.sample_rate)
+
+
+@pytest.mark.parametrize("name", ["opus_48000_32", "opus_48000_64", "opus_48000_128"])
+def test_opus_keeps_to_its_bit_rate(name: str) -> None:
+    form = parse_output_format(name)
+    harmonic = np.sign(np.sin(2 * np.pi * 130 * np.arange(5 * INPUT_RATE) / INPUT_RATE)) * 8000
+    segment = encode(form, harmonic.astype("<i2").tobytes(), INPUT_RATE)
+    assert form.bit_rate_kbps is not None
+    assert len(segment.data) * 8 / 1000 / (segment.samples / form.sample_rate) < 1.1 * form.bit_rate_kbps
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_speech_to_the_very_end_of_a_chunk_is_heard_to_its_end(name: str) -> None:
     form = parse_output_format(name)
