@@ -22,11 +22,9 @@ from typing import BinaryIO, NoReturn, cast
 
 import numpy as np
 
-from libs.audio import measuring
-from libs.audio.decoding import AudioFile, NotAudio, Resampled, samples_of
-from libs.audio.quality import QualityReport
-from libs.audio.speech_detector import SAMPLE_RATE as DETECTOR_RATE
-from libs.audio.speech_detector import SpeechDetector, speech_frames
+from libs.audio.decoding import NotAudio
+from libs.audio.examining import examine
+from libs.audio.speech_detector import SpeechDetector
 from libs.audio.wire import EXIT_MEMORY, PREFIX, SAMPLE_RATE, Decoded, Ready, Refused, Reply, Request, pack
 
 
@@ -74,7 +72,8 @@ def _limit(limits: Request) -> None:
     """What nothing in the file can lift. Files, sockets and processes are out of reach; memory and time have an end."""
     memory = _memory_in_use() + limits["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"]))
+    # At the soft limit comes SIGXCPU, which says why; at the hard one SIGKILL, which does not.
+    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
@@ -93,56 +92,6 @@ def _answer(content: bytes, detector: SpeechDetector, most_seconds: float) -> tu
     except NotAudio as reason:
         return Refused(kind="refused", message=str(reason)), b""
     return Decoded(kind="decoded", report=asdict(report)), pcm
-
-
-def examine(content: bytes, detector: SpeechDetector, *, most_seconds: float) -> tuple[QualityReport, bytes]:
-    """Decode and measure a file; the PCM is mono, 16 bits, at the wire's rate. Raises NotAudio."""
-    file = AudioFile(content, most_seconds=most_seconds)
-    pcm, heard = Resampled("s16", SAMPLE_RATE), Resampled("flt", DETECTOR_RATE)
-    levels = measuring.Levels()
-    meters: tuple[measuring.Loudness, measuring.Bandwidth] | None = None
-    for block in file.blocks():
-        meters = meters or (
-            measuring.Loudness(file.sample_rate, block.layout.name),
-            measuring.Bandwidth(file.sample_rate),
-        )
-        samples = samples_of(block)
-        levels.feed(samples)
-        meters[1].feed(samples)
-        pcm.feed(block)
-        heard.feed(block)
-        meters[0].feed(block)
-    assert meters is not None
-    pcm.feed(None)
-    heard.feed(None)
-    samples = np.frombuffer(heard.content(), np.float32)
-    likely = detector.probabilities(samples)
-    speech_seconds = float(np.count_nonzero(speech_frames(likely))) * 512 / DETECTOR_RATE
-    before, after = measuring.silence(samples)
-    seconds = file.samples / file.sample_rate
-    report = QualityReport(
-        container=file.container,
-        codec=file.codec,
-        size_bytes=len(content),
-        sample_rate=file.sample_rate,
-        channels=file.channels,
-        declared_seconds=file.declared_seconds,
-        decoded_seconds=seconds,
-        stopped_early=file.stopped_early,
-        packets=file.packets,
-        decode_errors=file.decode_errors,
-        peak_dbfs=levels.peak_dbfs,
-        rms_dbfs=levels.rms_dbfs,
-        clipped_share=levels.clipped_share,
-        loudness_lufs=meters[0].finish(),
-        leading_silence_seconds=before,
-        trailing_silence_seconds=after,
-        speech_seconds=min(speech_seconds, seconds),
-        speech_share=min(1.0, speech_seconds / seconds),
-        snr_db=measuring.signal_to_noise(samples, likely),
-        bandwidth_hz=meters[1].hertz,
-    )
-    return report, pcm.content()
 
 
 def _warm_up() -> bytes:

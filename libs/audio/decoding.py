@@ -22,6 +22,8 @@ _CODECS = (
 _SAMPLE_RATES = range(4_000, 192_001)
 _MOST_CHANNELS = 8
 _BLOCK_SECONDS = 1
+_LOUDEST = np.float32(8)  # times full scale; lossy codecs overshoot by less than twice
+_LEAST_SECONDS = 0.1  # what is shorter holds no syllable, and is mostly what damaged files happen to decode to
 _MOST_PACKETS_WITHOUT_SOUND = 20_000  # 20 MB in MP3 frames are fewer; only what does not decode gets there
 
 TAKEN = "wav, mp3, m4a, flac, ogg or webm"
@@ -67,10 +69,22 @@ class AudioFile:
             if normalizer is None:
                 layout = "mono" if self.channels == 1 else "stereo"
                 normalizer = av.AudioResampler("fltp", layout, self.sample_rate)
-            yield from normalizer.resample(frame)
-        if normalizer is None:
-            raise NotAudio("nothing in the file could be decoded")
-        yield from normalizer.resample(None)
+            yield from map(self._sane, normalizer.resample(frame))
+        if normalizer is None or self.samples < _LEAST_SECONDS * self.sample_rate:
+            raise NotAudio("there is no sound in the file, or it is too damaged to be decoded")
+        yield from map(self._sane, normalizer.resample(None))
+
+    def _sane(self, block: av.AudioFrame) -> av.AudioFrame:
+        """Float formats can hold what is no number, or is louder than any sound."""
+        samples = samples_of(block)
+        finite = np.isfinite(samples)
+        self.decode_errors += not finite.all()
+        if finite.all() and np.abs(samples).max(initial=0.0) <= _LOUDEST:
+            return block
+        sane = np.clip(np.where(finite, samples, np.float32(0)), -_LOUDEST, _LOUDEST)
+        replaced = av.AudioFrame.from_ndarray(sane, "fltp", block.layout)
+        replaced.sample_rate = block.sample_rate
+        return replaced
 
     def _joined(self) -> Iterator[av.AudioFrame]:
         """Frames of a second: many codecs have frames of 20 ms, and each costs some Python."""
@@ -209,12 +223,13 @@ class Resampled:
         self._parts: list[bytes] = []
 
     def feed(self, block: av.AudioFrame | None) -> None:
-        """Take a block; None is the end."""
+        """Take a block."""
         for frame in self._resampler.resample(block):
             self._parts.append(frame.to_ndarray().tobytes())
 
-    def content(self) -> bytes:
-        """All samples."""
+    def finish(self) -> bytes:
+        """All samples; takes no more."""
+        self.feed(None)
         return b"".join(self._parts)
 
 

@@ -175,7 +175,7 @@ async def _receive(process: Process, *, most_bytes: int) -> tuple[Reply, bytes]:
     assert process.stdout is not None
     header_bytes, body_bytes = PREFIX.unpack(await process.stdout.readexactly(PREFIX.size))
     if header_bytes > _MOST_HEADER_BYTES or body_bytes > most_bytes:
-        raise DecodingFailed("the file broke the decoder")
+        raise DecodingFailed("the file broke the decoder; export it again")
     header = await process.stdout.readexactly(header_bytes)
     return cast("Reply", json.loads(header)), await process.stdout.readexactly(body_bytes)
 
@@ -188,7 +188,8 @@ def _reason(status: int, limits: Limits) -> IntakeError:
         return DecodingFailed(
             f"decoding the file takes more than the {limits.memory_bytes / 2**20:.0f} MB of memory that a file may have"
         )
-    return DecodingFailed("the file broke the decoder; it is damaged, so export it again")
+    # Decoders that get no memory end in many ways, so nothing more exact can be said.
+    return DecodingFailed("the file broke the decoder, or needed too much memory; export it again")
 
 
 def _too_long(limits: Limits) -> DecodingTooLong:

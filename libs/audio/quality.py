@@ -52,9 +52,6 @@ QUIETEST_LUFS = -45.0
 
 QUIET_LUFS = -35.0
 
-LEAST_DECODED_SECONDS = 0.1
-"""What is shorter holds no syllable."""
-
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:

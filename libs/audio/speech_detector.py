@@ -44,11 +44,13 @@ class SpeechDetector:
 
     def probabilities(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """The probability of speech in each frame of mono audio of 16 kHz; the last frame is filled with silence."""
+        if not len(samples):
+            return samples
         padded = np.zeros(_CONTEXT + -(-len(samples) // FRAME) * FRAME, np.float32)
         padded[_CONTEXT : _CONTEXT + len(samples)] = samples
         windows = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + FRAME)[::FRAME]
         h = c = np.zeros((1, 1, 128), np.float32)
-        parts = [np.zeros(0, np.float32)]
+        parts = []
         for begin in range(0, len(windows), _FRAMES_AT_ONCE):
             block = np.ascontiguousarray(windows[begin : begin + _FRAMES_AT_ONCE])
             part, h, c = self._session.run(("speech_probs", "hn", "cn"), {"input": block, "h": h, "c": c})
