@@ -41,9 +41,10 @@ class Transform:
     """How to change speech. The defaults change nothing.
 
     `pitch_pivot_hz` is the usual F0 of the speech that comes in. The F0 map is linear in semitones around it: a frame
-    that lies d semitones above comes to lie `pitch_shift_semitones + pitch_scale * d` above. An `envelope_warp` above 1 moves formants up by that factor,
-    as of a shorter vocal tract. `transfer_db` is added to the spectrum at the centres of the mel bands
-    (`frames.BAND_HZ`), then `gain_db` to the whole. Raises ValueError outside the ranges that make sense.
+    that lies d semitones above comes to lie `pitch_shift_semitones + pitch_scale * d` above. An `envelope_warp` above 1
+    moves formants up by that factor, as of a shorter vocal tract. `transfer_db` is added to the spectrum at the centres
+    of the mel bands (`frames.BAND_HZ`), then `gain_db` to the whole. Raises ValueError outside the ranges that make
+    sense.
     """
 
     pitch_pivot_hz: float = 100.0
