@@ -7,17 +7,17 @@ import json
 import os
 import sys
 from asyncio import Future, SubprocessProtocol, SubprocessTransport, WriteTransport
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from libs.speech.engine import EngineUnavailable
-from libs.speech.espeak_wire import PREFIX, Ready, Reply, Request, pack_prefix
+from libs.speech.espeak_wire import PREFIX, Reply, pack_prefix
 
 Frame = tuple[Reply, memoryview]
 """A reply and its body."""
 
-_MODULE = "libs.speech.espeak_process"
+_ESPEAK = (sys.executable, "-P", "-s", "-m", "libs.speech.espeak_process")
 _IMPORT_ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 30.0
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
@@ -36,6 +36,8 @@ class EngineProcess(SubprocessProtocol):
     def __init__(self, on_end: Callable[[EngineProcess], None]) -> None:
         loop = asyncio.get_running_loop()
         self.version = ""
+        self.greeting: Mapping[str, object] = {}
+        """The first frame that it sent; `version` is one of its fields."""
         self.jobs = 0
         self._on_end = on_end
         self._ended = False
@@ -55,20 +57,28 @@ class EngineProcess(SubprocessProtocol):
         """Whether it owes a reply, also to an asker who has gone."""
         return self._busy
 
-    async def ready(self) -> None:
-        """Wait until the process can take jobs. Raises EngineUnavailable."""
+    @property
+    def exit_code(self) -> int | None:
+        """What the process ended with, a signal's number below zero; None as long as that is not known."""
+        return self._transport.get_returncode()
+
+    async def ready(self, within_seconds: float = _START_SECONDS) -> None:
+        """Wait until the process can take jobs. Raises EngineUnavailable, with the process's reason if it gives one."""
         try:
-            reply, _ = await asyncio.wait_for(self._reply, _START_SECONDS)
+            reply, _ = await asyncio.wait_for(self._reply, within_seconds)
         except Died:
             raise EngineUnavailable(
                 "the engine process ended while it started; what it printed on stderr says why. "
                 "If a module is missing, install the extra: pip install antiphon[speech]"
             ) from None
         except TimeoutError:
-            raise EngineUnavailable(f"the engine process was not ready within {_START_SECONDS:.0f} s") from None
-        self.version = cast("Ready", reply)["version"]
+            raise EngineUnavailable(f"the engine process was not ready within {within_seconds:.0f} s") from None
+        self.greeting = cast("Mapping[str, object]", reply)
+        if self.greeting["kind"] == "failed":
+            raise EngineUnavailable(str(self.greeting["message"]))
+        self.version = str(self.greeting["version"])
 
-    async def ask(self, request: Request, text: bytes) -> Frame:
+    async def ask(self, request: Mapping[str, object], text: bytes) -> Frame:
         """The reply to one request. Raises Died."""
         if self._ended:
             raise Died
@@ -133,23 +143,32 @@ class EngineProcess(SubprocessProtocol):
         self._ended = True
         if self._busy and not self._reply.done():
             self._reply.set_exception(Died())
+            self._reply.exception()  # nobody waits for it if the start was cancelled, which is no error
         self._on_end(self)
 
     def _stdin(self) -> WriteTransport:
         return cast("WriteTransport", self._transport.get_pipe_transport(0))
 
 
-async def start_process(on_end: Callable[[EngineProcess], None]) -> EngineProcess:
-    """A process that is ready for jobs. Raises EngineUnavailable; leaves no process behind when it fails."""
-    command = (sys.executable, "-P", "-s", "-m", _MODULE)
+async def start_process(
+    on_end: Callable[[EngineProcess], None],
+    command: Sequence[str] = _ESPEAK,
+    *,
+    environment: Mapping[str, str] | None = None,
+    within_seconds: float = _START_SECONDS,
+) -> EngineProcess:
+    """A process that is ready for jobs: eSpeak NG's, or what `command` starts with `environment` in place of the usual.
+
+    Raises EngineUnavailable; leaves no process behind when it fails.
+    """
     try:
         _, process = await asyncio.get_running_loop().subprocess_exec(
-            lambda: EngineProcess(on_end), *command, stderr=None, env=_environment()
+            lambda: EngineProcess(on_end), *command, stderr=None, env=environment or _environment()
         )
     except OSError as failure:
         raise EngineUnavailable(f"the engine process cannot be started: {failure}") from failure
     try:
-        await process.ready()
+        await process.ready(within_seconds)
     except BaseException:
         process.kill()
         await process.gone()
