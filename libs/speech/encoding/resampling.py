@@ -28,11 +28,11 @@ class Resampler:
         return self._give(self._resampler.resample(frame))
 
     def finish(self) -> bytes:
-        """The rest, so that everything is as long as the input, to the nearest sample."""
+        """The rest, so that everything is as long as the input, rounded up to a sample."""
         if self._resampler is None or not self._taken:
             return b""
         input_rate, output_rate = self._rates
-        missing = round(self._taken * output_rate / input_rate) - self._given
+        missing = -(-self._taken * output_rate // input_rate) - self._given
         return self._give(self._resampler.resample(None))[: 2 * max(0, missing)].ljust(2 * missing, b"\0")
 
     def _whole_samples(self, pcm: bytes) -> bytes:

@@ -44,7 +44,11 @@ class Segment:
 
     data: bytes
     samples: int
-    """How many samples it takes up in the joined audio, at the rate of its form."""
+    """How many samples it takes up in the joined audio, at the rate of its form.
+
+    At least what was fed, so that times in the chunk are inside it. If the chunk ends in silence, less than a frame
+    more in mp3 (26 ms at 22,050 or 44,100 Hz), a packet more in Opus (20 ms), nothing more in PCM.
+    """
 
 
 class SegmentEncoder(Protocol):
@@ -99,7 +103,7 @@ class _Mp3Segment:
     def __init__(self, layout: FrameLayout, input_rate: int) -> None:
         self._layout = layout
         self._input = Resampler(input_rate, layout.sample_rate)
-        self._tail = _Tail(OVERHANG + layout.samples)
+        self._tail = _Tail(OVERHANG)
         self._lame = lame_encoder(layout)
         self._frames = bytearray()
 
@@ -109,7 +113,7 @@ class _Mp3Segment:
     def finish(self) -> Segment:
         self._encode(self._tail.feed(self._input.finish()))
         frame = self._layout.samples
-        self._encode(self._tail.finish(round(self._tail.samples / frame) * frame - OVERHANG))
+        self._encode(self._tail.finish(ceil(self._tail.samples / frame) * frame - OVERHANG))
         self._frames += self._lame.flush()
         return Segment(bytes(self._frames), self._layout.frames_in(self._frames) * frame)
 
@@ -128,7 +132,7 @@ class _OpusSegment:
         self._packet, self._delay = OPUS_PACKET * rate // OPUS_RATE, OPUS_DELAY * rate // OPUS_RATE
         self._codec = _opus_encoder(bit_rate_kbps, rate)
         self._input = Resampler(input_rate, rate)
-        self._tail = _Tail(self._delay + self._packet)
+        self._tail = _Tail(self._delay)
         self._waiting = bytearray(2 * self._packet)
         self._encoded = 0
         self._packets = 0
@@ -139,7 +143,7 @@ class _OpusSegment:
 
     def finish(self) -> Segment:
         self._encode(self._tail.feed(self._input.finish()))
-        self._encode(self._tail.finish(round(self._tail.samples / self._packet) * self._packet - self._delay))
+        self._encode(self._tail.finish(ceil(self._tail.samples / self._packet) * self._packet - self._delay))
         # The decoder is this late: as much silence brings the rest of the speech out, to the end of a packet.
         late = len(self._waiting) // 2 + self._delay - self._packet
         self._encode(bytes(2 * ceil(late / self._packet) * self._packet - len(self._waiting)))

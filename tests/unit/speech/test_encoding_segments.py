@@ -26,11 +26,11 @@ def middle(number: int) -> int:
     return int(INPUT_RATE * (0.06 + 0.05 * number))
 
 
-def lengths_of_frames(form: OutputFormat) -> float:
-    """By how much a segment may differ from its input, in seconds."""
+def most_more(form: OutputFormat) -> int:
+    """By how many samples a segment that ends in silence may be longer than its input."""
     if form.codec == "mp3":
-        return (1152 if form.sample_rate >= 32_000 else 576) / form.sample_rate
-    return 0.02 if form.segment.startswith("opus") else 1.5 / form.sample_rate
+        return 1152 if form.sample_rate >= 32_000 else 576
+    return 960 if form.segment.startswith("opus") else 1
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -45,9 +45,8 @@ def test_each_chunk_is_heard_where_the_samples_before_it_say(name: str, live: bo
     for number, segment in enumerate(segments):
         expected = before + middle(number) * scale
         assert heard_at(decoded, expected) == pytest.approx(expected, abs=0.001 * form.sample_rate)
-        assert segment.samples == pytest.approx(
-            chunk_samples(number) * scale, abs=0.51 * lengths_of_frames(form) * form.sample_rate + 1
-        )
+        more = segment.samples * INPUT_RATE - chunk_samples(number) * form.sample_rate
+        assert 0 <= more <= most_more(form) * INPUT_RATE
         before += segment.samples
     if live and form.codec == "mp3":
         assert before <= len(decoded.samples) < before + 1152
@@ -116,7 +115,7 @@ def test_speech_to_the_very_end_of_a_chunk_is_heard_to_its_end(name: str) -> Non
     for before in (0, segments[0].samples):
         expected = before + at * scale
         assert heard_at(decoded, expected) == pytest.approx(expected, abs=0.001 * form.sample_rate)
-        assert segments[0].samples >= length * scale - 1
+        assert segments[0].samples >= length * scale
 
 
 @pytest.mark.parametrize("name", ["mp3_22050_64", "mp3_44100_128", "opus_48000_64", "pcm_22050", "pcm_48000"])
@@ -134,7 +133,7 @@ def test_the_size_of_the_pieces_makes_no_difference(name: str, piece_bytes: int)
 def test_a_pause_lasts_as_long_as_was_asked(name: str) -> None:
     form = parse_output_format(name)
     pause = silence(form, 1.5)
-    assert pause.samples == pytest.approx(1.5 * form.sample_rate, abs=0.51 * lengths_of_frames(form) * form.sample_rate)
+    assert 0 <= pause.samples - 1.5 * form.sample_rate <= most_more(form)
     decoded = decode(form, join(form, [pause, pause]))
     assert len(decoded.samples) == 2 * pause.samples
     assert np.abs(decoded.samples).max() < NEAR_SILENCE
