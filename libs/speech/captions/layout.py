@@ -20,6 +20,7 @@ _AUDIBLE_PAUSE = 0.3  # seconds: listeners take less for articulation
 _SHORT = 3
 _NOT_SHOWN = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _OPENING = frozenset(("Ps", "Pi"))
+_ENDINGS = frozenset(map(chr, [*range(0x3041, 0x30A0), 0x3005, 0x30FC]))
 _CLAUSE = re.compile(r"[,;:.!?…—–،؛؟۔।॥，、；：。！？｡､․၊။።፣፤]")
 
 
@@ -44,13 +45,13 @@ def pieces(text: str, spoken: Sequence[Timed], begin: int, stop: int) -> list[Pi
     for index, word in enumerate(spoken):
         following = spoken[index + 1] if index + 1 < len(spoken) else None
         if following is None:
-            tail, spaced, next_lead = _trailing(text[word.end_index : stop]), False, ""
-            pause = 0.0
+            tail, spaced, next_lead, cost = _trailing(text[word.end_index : stop]), False, "", AT_CLAUSE
         else:
             tail, spaced, next_lead = _parted(text[word.end_index : following.start_index])
-            pause = following.start - word.end
+            paused = following.start - word.end >= _AUDIBLE_PAUSE or (tail and _CLAUSE.search(tail))
+            cost = AT_CLAUSE if paused else _cost((word.text + tail)[-1], (next_lead + following.text)[0], spaced)
         whole = lead + word.text + tail
-        shown.append(Piece(whole, word.start, word.end, columns(whole), spaced, _cost(whole, tail, spaced, pause)))
+        shown.append(Piece(whole, word.start, word.end, columns(whole), spaced, cost))
         lead = next_lead
     return shown
 
@@ -88,10 +89,9 @@ def _columns(character: str) -> int:
     return 2 if east_asian_width(character) in "WF" else 1
 
 
-def _cost(whole: str, tail: str, spaced: bool, pause: float) -> float:
-    if pause >= _AUDIBLE_PAUSE or (tail and _CLAUSE.search(tail)):
-        return AT_CLAUSE
-    return AT_SPACE if spaced or _columns(whole[-1]) == 2 else INSIDE
+def _cost(last: str, first: str, spaced: bool) -> float:
+    """Return what it costs to break between these two characters; hiragana are the end of what stands before them."""
+    return AT_SPACE if spaced or (_columns(last) == 2 and first not in _ENDINGS) else INSIDE
 
 
 def _leading(gap: str) -> str:

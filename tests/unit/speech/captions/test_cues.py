@@ -84,6 +84,12 @@ def test_words_are_shown_with_their_punctuation(text: str, expected: list[str]) 
     assert [cue.text for cue in cues_of(text)] == expected
 
 
+def test_lines_do_not_break_before_the_ending_of_a_word() -> None:
+    assert [cue.text for cue in cues_of("「スーパーで2024年に買いました」と彼は言った", 0.1)] == [
+        "「スーパーで2024年に\n買いました」と彼は言った"
+    ]
+
+
 def test_a_word_longer_than_a_line_is_kept_whole() -> None:
     long = "Donau" * 20
     assert [cue.text for cue in cues_of(f"Die {long} ruft.", 0.01)] == [f"Die\n{long}", "ruft."]
