@@ -1,7 +1,8 @@
 """Which elements and attributes a document may hold, and which values eSpeak NG is given for theirs.
 
 It is what eSpeak NG 1.52 was measured to honour. A value that it would take for another, or leave out without a word,
-is refused or rewritten here: it reads decibels as plain numbers and digits as one number, for instance.
+is refused or rewritten here: it reads decibels as plain numbers and digits as one number, its pitch does not follow
+per cent, a volume above 150% clips, and of all elements with a language only voice changes it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import log2
 from typing import Final, TypeAlias
+
+from libs.speech.engine import UnknownEngineVoice
+from libs.speech.languages import profile_for_language
 
 LONGEST_BREAK_MS: Final = 10_000
 LONGEST_VALUE: Final = 500
@@ -19,6 +24,13 @@ Check: TypeAlias = Callable[[str], str]
 """Takes an attribute's value and returns the engine's. Raises ValueError, which says what is allowed."""
 
 _NUMBER = r"(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})"
+_PITCHES = ("x-low", "low", "medium", "high", "x-high", "default")
+_PERCENT_UP, _PERCENT_DOWN = 11.2, 13.0
+"""Per cent of eSpeak NG's pitch to a semitone, measured as the median of a sentence in English, German and French."""
+
+_LOWEST_SEMITONES, _HIGHEST_SEMITONES = -3.0, 9.0
+"""Where its pitch ends for some voices; deeper, it hardly follows."""
+
 _TIME = re.compile(_NUMBER + r"(ms|s)", re.ASCII)
 _RATE = re.compile(r"([+-]?)" + _NUMBER + r"(%?)", re.ASCII)
 _RELATIVE = re.compile(r"([+-]?)" + _NUMBER + r"(%|st|dB)", re.ASCII)
@@ -102,42 +114,74 @@ def _rate(value: str) -> str:
 
 
 def _pitch(value: str) -> str:
-    """The engine's word, or per cent of the pitch outside."""
-    allowed = "is x-low, low, medium, high, x-high, default, from 50% to 200%, or from -12st to +12st, such as +10%"
-    return _level(value, ("x-low", "low", "medium", "high", "x-high", "default"), "st", 12, (0.5, 2), allowed)
+    """The engine's word, or the per cent that move the engine's pitch as far as the value says."""
+    allowed = "is x-low, low, medium, high, x-high, default, or from -3st to +9st, such as +2st, 110% or -10%"
+    value = value.strip()
+    if value in _PITCHES:
+        return value
+    match = _RELATIVE.fullmatch(value)
+    if not match or match[3] not in ("%", "st"):
+        raise ValueError(allowed)
+    number = float(match[2])
+    if match[3] == "st":
+        semitones = -number if match[1] == "-" else number
+    else:
+        factor = _relative(match[1], number / 100)
+        semitones = 12 * log2(factor) if factor > 0 else -12.0
+    if not _LOWEST_SEMITONES <= semitones <= _HIGHEST_SEMITONES:
+        raise ValueError(allowed)
+    return f"{round(100 + semitones * (_PERCENT_UP if semitones > 0 else _PERCENT_DOWN))}%"
+
+
+def _range(value: str) -> str:
+    """The engine's word, or per cent of the range outside."""
+    allowed = "is x-low, low, medium, high, x-high, default, or from 0% to 200%, such as 50% or +20%"
+    value = value.strip()
+    if value in _PITCHES:
+        return value
+    match = _RELATIVE.fullmatch(value)
+    if not match or match[3] != "%":
+        raise ValueError(allowed)
+    return _percent(_relative(match[1], float(match[2]) / 100), 0, 2, allowed)
 
 
 def _volume(value: str) -> str:
     """The engine's word, or per cent of the volume outside."""
-    allowed = "is silent, x-soft, soft, medium, loud, x-loud, default, from 0% to 200%, or from -40dB to +6dB"
-    words = ("silent", "x-soft", "soft", "medium", "loud", "x-loud", "default")
-    return _level(value, words, "dB", 20, (0, 2), allowed)
-
-
-def _level(
-    value: str, words: tuple[str, ...], unit: str, per_factor: int, bounds: tuple[float, float], allowed: str
-) -> str:
-    """A word, a percentage, or a logarithmic unit: 12 semitones double, 20 decibels make tenfold."""
+    allowed = "is silent, x-soft, soft, medium, loud, x-loud, default, from 0% to 150%, or from -30dB to +3dB"
     value = value.strip()
-    if value in words:
+    if value in ("silent", "x-soft", "soft", "medium", "loud", "default"):
         return value
+    if value == "x-loud":
+        return "loud"
     match = _RELATIVE.fullmatch(value)
-    if not match or match[3] not in ("%", unit):
+    if not match or match[3] not in ("%", "dB"):
         raise ValueError(allowed)
-    sign, number = match[1], float(match[2])
+    number = float(match[2])
     if match[3] == "%":
-        return _percent(_relative(sign, number / 100), *bounds, allowed)
-    exponent = min(number / per_factor, 8.0) * (-1 if sign == "-" else 1)
-    low = 0.01 if unit == "dB" else bounds[0]
-    return _percent((10 if unit == "dB" else 2) ** exponent, low, bounds[1], allowed)
+        return _percent(_relative(match[1], number / 100), 0, 1.5, allowed)
+    exponent = min(number, 200) / 20
+    return _percent(10 ** (-exponent if match[1] == "-" else exponent), 0.031, 1.5, allowed)
 
 
 def _relative(sign: str, number: float) -> float:
     return number if not sign else 1 + number if sign == "+" else 1 - number
 
 
-_language = _matching(_LANGUAGE, "is a language tag, such as de or pt-BR")
-_SPEAK = {"xml:lang": _language, "version": _one_of("1.0", "1.1"), "xmlns": _anything}
+def _language(value: str) -> str:
+    """The engine's tag for the nearest language that it speaks."""
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError("is a language tag, such as de or pt-BR")
+    try:
+        return profile_for_language(value).engine_voice.rpartition("/")[2]
+    except UnknownEngineVoice as unknown:
+        raise ValueError("is a language that no voice speaks: use one such as en-US, de-DE or hi-IN") from unknown
+
+
+_SPEAK = {
+    "xml:lang": _matching(_LANGUAGE, "is a language tag, such as de or pt-BR"),
+    "version": _one_of("1.0", "1.1"),
+    "xmlns": _anything,
+}
 
 ELEMENTS: Final[Mapping[str, Rule]] = {
     "speak": Rule(_SPEAK),
@@ -153,7 +197,7 @@ ELEMENTS: Final[Mapping[str, Rule]] = {
         content="none",
     ),
     "prosody": Rule(
-        {"rate": _rate, "pitch": _pitch, "range": _pitch, "volume": _volume},
+        {"rate": _rate, "pitch": _pitch, "range": _range, "volume": _volume},
         any_of=("rate", "pitch", "range", "volume"),
     ),
     "voice": Rule(
@@ -175,7 +219,7 @@ ELEMENTS: Final[Mapping[str, Rule]] = {
         content="text",
     ),
 }
-"""By name. `xml:lang` on p and s is that of a lang element inside them."""
+"""By name. `xml:lang` of speak tells what the text is in; the voice that was asked for speaks it all the same."""
 
-STYLES: Final = frozenset(("prosody", "voice", "lang", "emphasis", "say-as"))
-"""Elements that change how the text in them is spoken, so that every part of it needs them around it."""
+STYLES: Final = frozenset(("prosody", "voice", "emphasis", "say-as"))
+"""What changes how the text in it is spoken, so that every part of it needs them around it. A lang becomes a voice."""

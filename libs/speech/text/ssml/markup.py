@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ from libs.speech.spoken_text import readable
 from libs.speech.text.reading import NOTHING, Reading, spread
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_ENDS = frozenset(".!?…")
+_CLOSING = frozenset("\"'”’»)]")
+_LOOK_AHEAD = 40
 _BOUNDARIES = ("s", "p")
 """What an end of a sentence and one of a paragraph are, the lesser first."""
 
@@ -57,12 +61,21 @@ class Markup:
     """The spoken text of a document, and its parts with the markup that is in force there.
 
     `plain` is the text without markup, in which a sub shows its own text. `origins` has the code point of the source
-    for each plain character; for a character reference that of its `&`.
+    for each plain character; for a character reference that of its `&`. `language` is the tag that the
+    document gives for itself; it changes no voice, as the client has asked for one.
     """
 
-    def __init__(self, plain: str, origins: Sequence[int], points: Sequence[Point], changes: Sequence[Change]) -> None:
+    def __init__(
+        self,
+        plain: str,
+        origins: Sequence[int],
+        points: Sequence[Point],
+        changes: Sequence[Change],
+        language: str | None = None,
+    ) -> None:
         self.plain = plain
         self.origins = origins
+        self.language = language
         self._points = points
         self._changes = changes
         self._point_indices = [point.at for point in points]
@@ -103,9 +116,9 @@ class Markup:
         points = self._points_of(start, end)
         index = next(points, None)
         for begin, stop, element in self._runs(start, end):
-            writer.leave(element)
+            writer.leave(element, begin)
             while index and index.at <= begin:
-                writer.point(index)
+                writer.point(index, begin)
                 index = next(points, None)
             writer.run(begin, stop, element)
         return writer.finish(index, points, last=end == len(self.plain))
@@ -131,6 +144,14 @@ class Markup:
             yield begin, stop, self._changes[change].element if change >= 0 else None
 
 
+class _Sentence(Enum):
+    """What the text written last, without tags, is."""
+
+    GOES_ON = 0
+    ENDED = 1
+    ENDED_WITH_BLANK = 2
+
+
 class _Writer:
     """Writes one span."""
 
@@ -148,25 +169,26 @@ class _Writer:
         self._written: list[str] = []
         self._origins: list[int] = []
         self._open: list[Element] = []
+        self._sentence = _Sentence.GOES_ON
         self._pending = -1  # the boundary that the next text or break begins with
         self._bounded = len(_BOUNDARIES)  # the greatest since the last text; none is needed before the first
 
-    def leave(self, element: Element | None) -> None:
-        """Close what `element` does not lie in."""
+    def leave(self, element: Element | None, at: int | None = None) -> None:
+        """Close what `element`, which is in force from the plain character `at` on, does not lie in."""
         wanted = [each for each in element.path() if _wraps(each)] if element else []
         kept = 0
         while kept < min(len(wanted), len(self._open)) and wanted[kept] is self._open[kept]:
             kept += 1
         while len(self._open) > kept:
-            self._markup(f"</{self._open.pop().name}>")
+            self._tag(f"</{self._open.pop().name}>", at)
 
-    def point(self, point: Point) -> None:
+    def point(self, point: Point, at: int | None = None) -> None:
         if point.name in _BOUNDARIES:
             self._pending = max(self._pending, _BOUNDARIES.index(point.name))
             return
         if point.name == "break":
             self._boundary()
-        self._markup(f"<{point.name}{_attributes(point.attributes)}/>")
+        self._tag(f"<{point.name}{_attributes(point.attributes)}/>", at)
 
     def run(self, begin: int, stop: int, element: Element | None) -> None:
         """Write the plain characters `begin` to before `stop`, which lie in `element`."""
@@ -177,7 +199,7 @@ class _Writer:
         for each in element.path() if element else ():
             if _wraps(each) and each not in self._open:
                 self._open.append(each)
-                self._markup(f"<{each.name}{_attributes(each.attributes)}>")
+                self._tag(f"<{each.name}{_attributes(each.attributes)}>", begin)
         if element is not None and element.name == "sub":
             self._instead(element, begin, stop, readable(element.attributes["alias"]).replace("[", " "))
         elif element is not None and element.name == "phoneme" and self._phonemes is not None:
@@ -219,11 +241,32 @@ class _Writer:
             self._markup(f"<{_BOUNDARIES[self._pending]}/>")
         self._pending = -1
 
+    def _tag(self, tag: str, at: int | None) -> None:
+        """Write a tag before the plain character `at`, or at the end.
+
+        eSpeak NG 1.52 takes "there. <prosody>" for a dot inside a sentence: it leaves the tag out, gives the next word
+        a wrong position, and before a voice it leaves out the pause too. A blank and one written as a reference between
+        the dot and the tag end the sentence as without a tag. It goes on where a small letter follows.
+        """
+        after = "" if at is None else self._text[at - self._start : at - self._start + _LOOK_AHEAD]
+        goes_on = after.lstrip()[:1].islower() or after[:1].isdigit() or (at is None and not tag.startswith("<break"))
+        if self._sentence == _Sentence.ENDED_WITH_BLANK and not after.lstrip()[:1].islower():
+            self._markup("&#32;")
+        elif self._sentence == _Sentence.ENDED and not goes_on:
+            self._markup(" &#32;")
+        self._markup(tag)
+
     def _markup(self, markup: str) -> None:
+        self._sentence = _Sentence.GOES_ON
         self._written.append(markup)
         self._origins += [NOTHING] * len(markup)
 
     def _put(self, written: str, origin: int) -> None:
+        if written in _ENDS:
+            self._sentence = _Sentence.ENDED
+        elif self._sentence != _Sentence.GOES_ON and written not in _CLOSING:
+            blank = written.isspace() and written != "\n"
+            self._sentence = _Sentence.ENDED_WITH_BLANK if blank else _Sentence.GOES_ON
         self._written.append(written)
         self._origins += [origin] * len(written)
 

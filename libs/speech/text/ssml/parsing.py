@@ -27,7 +27,6 @@ MOST_PROBLEMS: Final = 100
 
 _ATTRIBUTE = re.compile(r"""\s+([^\s=<>/]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 _TAG = re.compile(r"<[^\s/>]+")
-_LANGUAGE_HOLDERS = ("speak", "p", "s")
 _IN_FORCE = STYLES | {"sub", "phoneme"}
 _LONGEST_NAME = 60
 _UNFINISHED = re.compile(r"[&<][^\s;&<>]*\Z")
@@ -58,7 +57,7 @@ def parse_ssml(source: str) -> Markup:
     reader.read()
     if reader.problems:
         raise SsmlError(sorted(reader.problems, key=lambda problem: problem.position))
-    return Markup("".join(reader.plain), reader.origins, reader.points, reader.changes)
+    return Markup("".join(reader.plain), reader.origins, reader.points, reader.changes, reader.language)
 
 
 class _Reader:
@@ -70,6 +69,7 @@ class _Reader:
         self.origins = array("i")
         self.points: list[Point] = []
         self.changes: list[Change] = []
+        self.language: str | None = None
         self._source = source
         self._bytes = source.encode()
         self._ascii = source.isascii()
@@ -153,8 +153,10 @@ class _Reader:
         """The innermost element in what begins here, whose points and changes are noted."""
         if name in ("break", "mark", "p", "s"):
             self.points.append(Point(at, name, checked))
-        if name in _LANGUAGE_HOLDERS and "xml:lang" in checked:
-            name, checked = "lang", {"xml:lang": checked["xml:lang"]}
+        if name == "speak":
+            self.language = checked.get("xml:lang")
+        if name in ("p", "s", "lang") and "xml:lang" in checked:
+            name = "voice"
         if name not in _IN_FORCE:
             return around
         element = Element(name, checked, at, around)

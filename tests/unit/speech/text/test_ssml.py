@@ -62,12 +62,13 @@ def test_origins_are_code_points_of_the_source(inside: str, plain: str, origins:
         ("<speak><prosody rate='24%'>x</prosody></speak>", 16, "0.25 to 4"),
         ("<speak><prosody rate='+301%'>x</prosody></speak>", 16, "0.25 to 4"),
         ("<speak><prosody rate='nan'>x</prosody></speak>", 16, "0.25 to 4"),
-        ("<speak><prosody pitch='120Hz'>x</prosody></speak>", 16, "-12st to +12st"),
-        ("<speak><prosody pitch='+13st'>x</prosody></speak>", 16, "-12st to +12st"),
-        ("<speak><prosody volume='+7dB'>x</prosody></speak>", 16, "+6dB"),
+        ("<speak><prosody pitch='120Hz'>x</prosody></speak>", 16, "-3st to +9st"),
+        ("<speak><prosody pitch='+10st'>x</prosody></speak>", 16, "-3st to +9st"),
+        ("<speak><prosody volume='+4dB'>x</prosody></speak>", 16, "+3dB"),
         ("<speak><prosody>x</prosody></speak>", 7, "one of rate, pitch, range, volume"),
         ("<speak><voice name='Bob'>x</voice></speak>", 14, "gender, xml:lang"),
         ("<speak><lang>x</lang></speak>", 7, "needs xml:lang"),
+        ("<speak><lang xml:lang='tlh'>x</lang></speak>", 13, "no voice speaks"),
         ("<speak><lang xml:lang='not a tag'>x</lang></speak>", 13, "language tag"),
         ("<speak><say-as interpret-as='date'>x</say-as></speak>", 15, "characters, telephone"),
         ("<speak><sub alias=' '>x</sub></speak>", 12, "1 to 500"),
@@ -107,3 +108,8 @@ def test_depth_and_number_of_elements_are_bounded() -> None:
     nested = '<prosody rate="1.1">' * 11 + "x" + "</prosody>" * 11
     assert "10 deep" in problems(f"<speak>{nested}</speak>")[0].message
     assert len(problems("<speak>" + "<b/>" * 9_000 + "</speak>")) == 100
+
+
+def test_the_language_of_the_document_is_told() -> None:
+    assert parse_ssml('<speak xml:lang="pt-BR">x</speak>').language == "pt-BR"
+    assert parse_ssml("<speak>x</speak>").language is None

@@ -48,12 +48,14 @@ def parsed_or_refused(source: str) -> Markup | SsmlError:
 def test_a_million_characters_are_read_in_two_seconds(name: str) -> None:
     began = process_time()
     parsed = parsed_or_refused(HOSTILE[name])
+    assert process_time() - began < 2
     if isinstance(parsed, SsmlError):
         assert 0 < len(parsed.problems) <= 100
         assert len(str(parsed)) < 30_000
     else:
+        began = process_time()
         parsed.render(0, len(parsed.plain))
-    assert process_time() - began < 2
+        assert process_time() - began < 3
 
 
 @pytest.mark.parametrize("name", ["wide", "bombs", "deep", "attributes"])

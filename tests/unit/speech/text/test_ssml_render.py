@@ -26,10 +26,10 @@ def rendered(inside: str, start: int = 0, end: int | None = None) -> str:
     [
         ("a &lt;b> &amp;amp; c", "a &lt;b&gt; &amp;amp; c"),
         ('<prosody rate="1.5" pitch="+2st" range="-50%" volume="-6dB">x</prosody>',
-         '<prosody rate="150%" pitch="112%" range="50%" volume="50%">x</prosody>'),
+         '<prosody rate="150%" pitch="122%" range="50%" volume="50%">x</prosody>'),
         ('<break time=".25s"/>a<break/>', '<break time="250ms"/>a<break/>'),
         ('<say-as interpret-as="digits">12</say-as>', '<say-as interpret-as="telephone">12</say-as>'),
-        ('<s xml:lang="fr">a.</s> <s>b.</s>', '<lang xml:lang="fr">a.</lang> <s/>b.'),
+        ('<s xml:lang="fr">a.</s> <s>b.</s>', '<voice xml:lang="fr">a.</voice> <s/>b.'),
         ("<p><s>a.</s></p>\n<p>b.</p>", "a.\n<p/>b."),
         ('a<p>b</p><break time="1s"/><p>c</p>', 'a<p/>b<p/><break time="1000ms"/>c'),
         ('a <prosody rate="2"></prosody>b', "a b"),
@@ -40,6 +40,23 @@ def rendered(inside: str, start: int = 0, end: int | None = None) -> str:
     ids=["escaped", "prosody", "breaks", "digits", "sentences", "paragraphs", "break", "empty", "sub", "[[", "odd"],
 )  # fmt: skip
 def test_what_the_engine_is_given(inside: str, expected: str) -> None:
+    assert rendered(inside) == expected
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        ("One. <emphasis>Two.</emphasis> Three", "One. &#32;<emphasis>Two. &#32;</emphasis> Three"),
+        ("One.<mark name='x'/>Two", 'One. &#32;<mark name="x"/>Two'),
+        ("One!\n<mark name='x'/>Two", 'One!\n<mark name="x"/>Two'),
+        ('One." <mark name="x"/><mark name="y"/>Two', 'One." &#32;<mark name="x"/><mark name="y"/>Two'),
+        ("approx. <emphasis>two</emphasis>.", "approx. <emphasis>two</emphasis>."),
+        ("3.<emphasis>5</emphasis>.", "3.<emphasis>5</emphasis>."),
+        ("<emphasis>One.</emphasis>", "<emphasis>One.</emphasis>"),
+    ],
+    ids=["blank", "none", "line", "quote", "abbreviation", "number", "end"],
+)
+def test_a_sentence_ends_before_a_tag(inside: str, expected: str) -> None:
     assert rendered(inside) == expected
 
 
@@ -109,8 +126,8 @@ def test_consecutive_spans_lose_and_double_nothing(cuts: list[int]) -> None:
 
 
 def test_a_break_at_a_border_is_in_the_part_before_it() -> None:
-    assert rendered('Hi.<break time="1s"/>Ho.', 0, 3) == 'Hi.<break time="1000ms"/>'
-    assert rendered('Hi.<break time="1s"/>Ho.', 3, 6) == "Ho."
+    assert rendered('Hi <break time="1s"/>Ho.', 0, 3) == 'Hi <break time="1000ms"/>'
+    assert rendered('Hi <break time="1s"/>Ho.', 3, 6) == "Ho."
     assert rendered('<break time="1s"/>') == '<break time="1000ms"/>'
     assert rendered('<break time="1s"/>Hi', 0, 2) == '<break time="1000ms"/>Hi'
 
