@@ -71,10 +71,8 @@ def carry_over(
     known_starts, known_ends = (np.asarray(times, np.float64) for times in (reference_starts, reference_ends))
     starts, ends = (np.interp(times, from_times, to_times) for times in (known_starts, known_ends))
     # Where only the other voice pauses, a word starts after the pause and ends before it, but for a plosive's closure.
-    known_wait = np.maximum(*(known_pauses.until_sound(known_starts + near) for near in (0.0, _NEAR_SECONDS)))
-    known_rest = np.maximum(*(known_pauses.since_sound(known_ends - near) for near in (0.0, _NEAR_SECONDS)))
-    starts += np.maximum(0.0, pauses.until_sound(starts) - pace * known_wait)
-    ends -= np.maximum(0.0, pauses.since_sound(ends) - pace * known_rest)
+    starts += np.maximum(0.0, _until_sound(pauses, starts) - pace * _until_sound(known_pauses, known_starts))
+    ends -= np.maximum(0.0, _since_sound(pauses, ends) - pace * _since_sound(known_pauses, known_ends))
     starts, ends = (np.maximum.accumulate(np.clip(times, 0.0, duration)) for times in (starts, ends))
     return CarriedOver(starts.tolist(), np.maximum(starts, ends).tolist(), path.cost)
 
@@ -94,3 +92,15 @@ def _corners(
     middles = np.bincount(path.reference, weights=path.other) / counts
     known: NDArray[np.float64] = known_begin + np.arange(len(counts), dtype=np.float64) * known_hop
     return known, begin + middles * HOP_SECONDS
+
+
+def _until_sound(pauses: Pauses, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How long after each time sound begins, also where a pause begins only just after it."""
+    near = pauses.until_sound(times + _NEAR_SECONDS)
+    return np.maximum(pauses.until_sound(times), np.where(near > 0, near + _NEAR_SECONDS, 0.0))
+
+
+def _since_sound(pauses: Pauses, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How long before each time sound ended, also where a pause ended only just before it."""
+    near = pauses.since_sound(times - _NEAR_SECONDS)
+    return np.maximum(pauses.since_sound(times), np.where(near > 0, near + _NEAR_SECONDS, 0.0))

@@ -1,6 +1,8 @@
-"""What a recording sounds like, frame by frame, whoever speaks: mel cepstra without loudness, and how they change.
+"""What a recording sounds like, frame by frame, whoever speaks: loudness, mel cepstra, and how both change.
 
-Two recordings of one text have to look alike here though their voices, levels and noise differ. Pure numpy.
+Two recordings of one text have to look alike here though their voices, levels and noise differ. Pure numpy. The numbers
+below are those that brought the lowest errors of word starts over voices unlike the reference: few cepstra, as more of
+them show the pitch of a high voice, and change weighing more than state, as it is what a boundary consists of.
 """
 
 from __future__ import annotations
@@ -15,18 +17,21 @@ Pcm = NDArray[np.float32] | NDArray[np.int16]
 """One channel of samples: 16 bit integers, or floats within -1 to 1."""
 
 HOP_SECONDS: Final = 0.005
-_WINDOW_SECONDS: Final = 0.025
+_WINDOW_SECONDS: Final = 0.02
 _PRE_EMPHASIS: Final = 0.97
 _BAND_COUNT: Final = 32
-_CEPSTRA: Final = 16
+_CEPSTRA: Final = 8
 _LOWEST_HZ: Final = 80.0
 _HIGHEST_HZ: Final = 7000.0
 """Below half of the lowest sample rate that is aligned (16 kHz), so that every recording shows the same bands."""
-_DYNAMIC_RANGE: Final = 1e-4
-"""What lies 40 dB below the loudest of a band counts as silence: a synthetic pause is empty, a recorded one is not."""
-_FAINTEST: Final = 1e-6
-"""What lies 60 dB below the loudest of all bands is noise of the recording and its rounding."""
-_DELTA_FRAMES: Final = 4
+_DYNAMIC_RANGE: Final = 1e-3
+"""What lies 30 dB below the loudest of a band counts as silence: a synthetic pause is empty, a recorded one is not."""
+_FAINTEST: Final = 1e-5
+"""What lies 50 dB below the loudest of all bands is noise of the recording and its rounding."""
+_DELTA_FRAMES: Final = 2
+_STATE_WEIGHTS: Final = (1.0, *(1.0,) * _CEPSTRA)
+_CHANGE_WEIGHTS: Final = (2.5, *(1.5,) * _CEPSTRA)
+"""Of loudness, then of the cepstra."""
 _FRAMES_AT_ONCE: Final = 4096
 
 
@@ -34,9 +39,12 @@ def features(pcm: Pcm, sample_rate: int, *, hop_seconds: float = HOP_SECONDS) ->
     """Frames x coefficients, one frame every `hop_seconds`, centred on frame x hop; at least one frame.
 
     `pcm` is one channel at `sample_rate` Hz; rates below 16 kHz leave the upper bands empty. Every coefficient has the
-    mean 0 and the variance 1 over the recording, which takes out the microphone and most of the voice.
+    mean 0 over the recording and a variance that says how much it counts, 1 on average: this takes out the microphone
+    and most of the voice.
     """
-    return _normalised(_with_deltas(_cepstra(_log_mel(to_float(pcm), sample_rate, hop_seconds))))
+    static = _cepstra(_log_mel(to_float(pcm), sample_rate, hop_seconds))
+    weights = np.array(_STATE_WEIGHTS + _CHANGE_WEIGHTS, np.float32)
+    return _normalised(_with_deltas(static)) * (weights / np.sqrt(np.mean(weights**2)))
 
 
 def to_float(pcm: Pcm) -> NDArray[np.float32]:
@@ -87,9 +95,9 @@ def _mel_bank(sample_rate: int, size: int) -> NDArray[np.float32]:
 
 
 def _cepstra(log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine transform over the bands, without the first coefficient, which is loudness."""
+    """Cosine transform over the bands; the first coefficient is loudness."""
     bands = log_mel.shape[1]
-    angles = np.pi / bands * (np.arange(bands)[:, None] + 0.5) * np.arange(1, _CEPSTRA + 1)
+    angles = np.pi / bands * (np.arange(bands)[:, None] + 0.5) * np.arange(_CEPSTRA + 1)
     cepstra: NDArray[np.float32] = log_mel @ np.cos(angles).astype(np.float32)
     return cepstra
 

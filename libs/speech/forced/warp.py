@@ -16,8 +16,8 @@ _WIDEST: Final = 2000
 """Frames left and right of the diagonal at the coarsest level: 160 s at 16 frames of 5 ms."""
 _RADIUS: Final = 12
 """Frames left and right of the coarser level's path that a finer one looks at, in frames of the coarser one."""
-_STEP_COST: Final = 0.3
-"""What standing still in one of the recordings costs, as a share of the mean distance of unlike frames."""
+_STEP_COST: Final = 0.1
+"""What standing still in one of the recordings costs; 1.41 is the distance of unrelated frames."""
 
 _DIAGONAL, _ALONG, _DOWN = 0, 1, 2
 
