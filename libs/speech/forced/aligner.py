@@ -7,6 +7,7 @@ order. Plain functions that keep a core busy: call them in a process or thread o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,23 +17,29 @@ from libs.speech.forced.features import HOP_SECONDS, Pcm, features, to_float
 from libs.speech.forced.pauses import Pauses
 from libs.speech.forced.warp import Path, warp
 
-_MARGIN_SECONDS: Final = 0.05
-"""Silence that stays at both ends: faint sounds begin before the energy says so."""
-_PAUSE_SECONDS: Final = 0.06
+LEAST_AGREEMENT: Final = 0.45
+"""Below it, the audio hardly speaks the text: recordings of other texts stay below, those of the same text above."""
+
+_PAUSE_SECONDS: Final = 0.08
 """Silence that a voice makes on purpose; shorter is the closure of a plosive."""
+_MARGIN_SECONDS: Final = 0.03
+"""What stays of a pause at each edge: faint sounds begin before the energy says so."""
 _NEAR_SECONDS: Final = 0.01
 """How far the edges of a pause may be off."""
+
+Seconds = NDArray[np.float64]
 
 
 class CarriedOver(NamedTuple):
     """Starts and ends in seconds of every character, never decreasing, within the recording.
 
-    `cost` says how little the recordings have in common: about 1 if they speak the same text, 1.3 and more if not.
+    `agreement` says how alike the recordings are where they were aligned, as the cosine of their features: 1 if they
+    are the same, 0 if they have nothing in common; see `LEAST_AGREEMENT`.
     """
 
     starts: list[float]
     ends: list[float]
-    cost: float
+    agreement: float
 
 
 def carry_over(
@@ -50,57 +57,109 @@ def carry_over(
     """
     if len(reference_starts) != len(reference_ends):
         raise ValueError(f"{len(reference_starts)} starts but {len(reference_ends)} ends: they must belong together")
-    duration = len(pcm) / sample_rate
-    known, unknown = to_float(reference_pcm), to_float(pcm)
-    known_pauses = Pauses.of(known, reference_rate, shortest_seconds=0.0)
-    pauses = Pauses.of(unknown, sample_rate, shortest_seconds=_PAUSE_SECONDS)
-    known_begin, known_end = _with_margin(known_pauses.sounding, len(known) / reference_rate)
-    begin, end = _with_margin(pauses.sounding, duration)
-    if end <= begin or known_end <= known_begin:
-        return CarriedOver([0.0] * len(reference_starts), [duration] * len(reference_ends), np.inf)
-    known_part = known[round(known_begin * reference_rate) : round(known_end * reference_rate)]
-    part = unknown[round(begin * sample_rate) : round(end * sample_rate)]
+    known_samples, samples = to_float(reference_pcm), to_float(pcm)
+    known_pauses = Pauses.of(known_samples, reference_rate, shortest_seconds=0.0)
+    pauses = Pauses.of(samples, sample_rate, shortest_seconds=_PAUSE_SECONDS)
+    known = _Shortened.of(known_samples, reference_rate, known_pauses.kept(_MARGIN_SECONDS))
+    unknown = _Shortened.of(samples, sample_rate, pauses.kept(_MARGIN_SECONDS))
+    duration = len(samples) / sample_rate
+    if not known.seconds or not unknown.seconds:
+        return CarriedOver([0.0] * len(reference_starts), [duration] * len(reference_ends), 0.0)
     # As many frames in both: a voice that is slower throughout then takes the straight path.
-    known_hop = HOP_SECONDS * (known_end - known_begin) / (end - begin)
-    path = warp(
-        features(known_part, reference_rate, hop_seconds=known_hop),
-        features(part, sample_rate, hop_seconds=HOP_SECONDS),
+    pace = unknown.seconds / known.seconds
+    known_hop = HOP_SECONDS / pace
+    known_features = features(known.samples, reference_rate, hop_seconds=known_hop)
+    unknown_features = features(unknown.samples, sample_rate, hop_seconds=HOP_SECONDS)
+    path = warp(known_features, unknown_features)
+    frames = np.arange(len(known_features), dtype=np.float64)
+    both = _Correspondence(
+        known_times=known.times(frames * known_hop),
+        times=unknown.times(_partners(path) * HOP_SECONDS),
+        known_pauses=known_pauses,
+        pauses=pauses,
+        pace=pace,
     )
-    from_times, to_times = _corners(path, known_begin, known_hop, begin)
-    pace = (end - begin) / (known_end - known_begin)
-    known_starts, known_ends = (np.asarray(times, np.float64) for times in (reference_starts, reference_ends))
-    starts, ends = (np.interp(times, from_times, to_times) for times in (known_starts, known_ends))
-    # Where only the other voice pauses, a word starts after the pause and ends before it, but for a plosive's closure.
-    starts += np.maximum(0.0, _until_sound(pauses, starts) - pace * _until_sound(known_pauses, known_starts))
-    ends -= np.maximum(0.0, _since_sound(pauses, ends) - pace * _since_sound(known_pauses, known_ends))
-    starts, ends = (np.maximum.accumulate(np.clip(times, 0.0, duration)) for times in (starts, ends))
-    return CarriedOver(starts.tolist(), np.maximum(starts, ends).tolist(), path.cost)
+    starts = _ordered(both.starts(np.asarray(reference_starts, np.float64)), duration)
+    ends = _ordered(both.ends(np.asarray(reference_ends, np.float64)), duration)
+    agreement = _cosine(known_features[path.reference], unknown_features[path.other])
+    return CarriedOver(starts.tolist(), np.maximum(starts, ends).tolist(), agreement)
 
 
-def _with_margin(sounding: tuple[float, float], duration: float) -> tuple[float, float]:
-    begin, end = sounding
-    if begin == end:
-        return 0.0, 0.0
-    return max(0.0, begin - _MARGIN_SECONDS), min(duration, end + _MARGIN_SECONDS)
+@dataclass(frozen=True, slots=True)
+class _Shortened:
+    """A recording whose long pauses are cut short, so that those of one voice are not taken for words of the other."""
+
+    samples: NDArray[np.float32]
+    seconds: float
+    shortened_edges: Seconds
+    original_edges: Seconds
+
+    @classmethod
+    def of(cls, samples: NDArray[np.float32], sample_rate: int, kept: Sequence[tuple[float, float]]) -> _Shortened:
+        edges = np.rint(np.array(kept, np.float64).reshape(-1, 2) * sample_rate).astype(np.intp)
+        left = np.concatenate([samples[:0], *(samples[begin:end] for begin, end in edges)])
+        ends = np.cumsum(edges[:, 1] - edges[:, 0])
+        begins = ends - (edges[:, 1] - edges[:, 0])
+        shortened = np.stack((begins, ends), axis=1)
+        return cls(left, len(left) / sample_rate, shortened.ravel() / sample_rate, edges.ravel() / sample_rate)
+
+    def times(self, shortened: Seconds) -> Seconds:
+        """Where in the recording times of the shortened one lie."""
+        return np.interp(shortened, self.shortened_edges, self.original_edges)
 
 
-def _corners(
-    path: Path, known_begin: float, known_hop: float, begin: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The path as times: for every frame of the reference the middle of the frames that it was paired with."""
-    counts = np.bincount(path.reference)
-    middles = np.bincount(path.reference, weights=path.other) / counts
-    known: NDArray[np.float64] = known_begin + np.arange(len(counts), dtype=np.float64) * known_hop
-    return known, begin + middles * HOP_SECONDS
+@dataclass(frozen=True, slots=True)
+class _Correspondence:
+    """`known_times` of the reference are `times` of the other recording, which is `pace` times as long."""
+
+    known_times: Seconds
+    times: Seconds
+    known_pauses: Pauses
+    pauses: Pauses
+    pace: float
+
+    def starts(self, known: Seconds) -> Seconds:
+        """Where only the other voice pauses, a word starts after the pause, but for the closure of a plosive."""
+        closure = _until_sound(self.known_pauses, known)
+        starts, sounds = self._mapped(known), self._mapped(known + closure)
+        paced = closure * self.pace
+        # A closure and the sound after it, torn apart by the pause: what sounds says where the word is.
+        torn = (closure < _PAUSE_SECONDS) & (sounds - paced - starts > _PAUSE_SECONDS)
+        after = np.where(torn, sounds, starts)
+        wait = np.where(torn, 0.0, paced)
+        return after + np.maximum(0.0, _until_sound(self.pauses, after) - wait) - np.where(torn, paced, 0.0)
+
+    def ends(self, known: Seconds) -> Seconds:
+        """Where only the other voice pauses, a word ends before the pause."""
+        ends = self._mapped(known)
+        rest = _since_sound(self.known_pauses, known) * self.pace
+        return ends - np.maximum(0.0, _since_sound(self.pauses, ends) - rest)
+
+    def _mapped(self, known: Seconds) -> Seconds:
+        return np.interp(known, self.known_times, self.times)
 
 
-def _until_sound(pauses: Pauses, times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _partners(path: Path) -> Seconds:
+    """For every frame of the reference the middle of the frames that it was paired with."""
+    return np.bincount(path.reference, weights=path.other) / np.bincount(path.reference)
+
+
+def _until_sound(pauses: Pauses, times: Seconds) -> Seconds:
     """How long after each time sound begins, also where a pause begins only just after it."""
     near = pauses.until_sound(times + _NEAR_SECONDS)
     return np.maximum(pauses.until_sound(times), np.where(near > 0, near + _NEAR_SECONDS, 0.0))
 
 
-def _since_sound(pauses: Pauses, times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _since_sound(pauses: Pauses, times: Seconds) -> Seconds:
     """How long before each time sound ended, also where a pause ended only just before it."""
     near = pauses.since_sound(times - _NEAR_SECONDS)
     return np.maximum(pauses.since_sound(times), np.where(near > 0, near + _NEAR_SECONDS, 0.0))
+
+
+def _ordered(times: Seconds, duration: float) -> Seconds:
+    return np.maximum.accumulate(np.clip(times, 0.0, duration))
+
+
+def _cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
+    scale = float(np.linalg.norm(left)) * float(np.linalg.norm(right))
+    return float(np.vdot(left, right)) / scale if scale else 0.0

@@ -44,7 +44,8 @@ def features(pcm: Pcm, sample_rate: int, *, hop_seconds: float = HOP_SECONDS) ->
     """
     static = _cepstra(_log_mel(to_float(pcm), sample_rate, hop_seconds))
     weights = np.array(_STATE_WEIGHTS + _CHANGE_WEIGHTS, np.float32)
-    return _normalised(_with_deltas(static)) * (weights / np.sqrt(np.mean(weights**2)))
+    weighed: NDArray[np.float32] = _normalised(_with_deltas(static)) * (weights / np.sqrt(np.mean(weights**2)))
+    return weighed
 
 
 def to_float(pcm: Pcm) -> NDArray[np.float32]:

@@ -40,15 +40,22 @@ class Pauses:
         long = ends - begins >= shortest_seconds
         return cls(begins[long], np.minimum(ends[long], duration), duration)
 
-    @property
-    def sounding(self) -> tuple[float, float]:
-        """From when to when there is sound; an empty stretch if there is none."""
-        begin, end = 0.0, self._duration
-        if len(self._begins) and self._begins[0] == 0.0:
-            begin = float(self._ends[0])
-        if len(self._begins) and self._ends[-1] >= self._duration:
-            end = float(self._begins[-1])
-        return begin, max(begin, end)
+    def kept(self, margin_seconds: float) -> list[tuple[float, float]]:
+        """What is left of the recording when every pause keeps this much at each edge; nothing of one that is silent.
+
+        The pauses at both ends of the recording have one edge each.
+        """
+        kept: list[tuple[float, float]] = []
+        since = 0.0
+        for begin, end in zip(self._begins.tolist(), self._ends.tolist(), strict=True):
+            until = min(begin + margin_seconds, end) if begin > 0 else 0.0
+            resume = max(end - margin_seconds, until) if end < self._duration else self._duration
+            if until > since:
+                kept.append((since, until))
+            since = resume
+        if self._duration > since:
+            kept.append((since, self._duration))
+        return kept
 
     def until_sound(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """How long after each time sound begins; 0 where there is sound."""

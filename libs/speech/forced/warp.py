@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_FACTORS: Final = (16, 4, 1)
-"""How many frames are averaged, coarsest first."""
+_COARSER: Final = 4
+_FACTORS: Final = (_COARSER**2, _COARSER, 1)
+"""How many frames are averaged, coarsest first; pauses and words are told apart best over 80 ms."""
 _WIDEST: Final = 2000
 """Frames left and right of the diagonal at the coarsest level: 160 s at 16 frames of 5 ms."""
 _RADIUS: Final = 12
@@ -61,12 +62,11 @@ def _wide_band(rows: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.in
 
 def _band_around(path: Path, rows: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     coarse_rows = path.reference[-1] + 1
-    ratio = _FACTORS[0] // _FACTORS[1]
     first, last = np.full(coarse_rows, np.inf), np.full(coarse_rows, -np.inf)
     np.minimum.at(first, path.reference, path.other)
     np.maximum.at(last, path.reference, path.other)
-    low = np.repeat((first - _RADIUS) * ratio, ratio)[:rows]
-    high = np.repeat((last + _RADIUS + 1) * ratio, ratio)[:rows]
+    low = np.repeat((first - _RADIUS) * _COARSER, _COARSER)[:rows]
+    high = np.repeat((last + _RADIUS + 1) * _COARSER, _COARSER)[:rows]
     return _closed(low, high, columns)
 
 
@@ -85,7 +85,6 @@ def _best_path(
 ) -> Path:
     """Row by row. Moving along a row is a running minimum once the row's own costs are summed up."""
     width = rows.shape[1]
-    stay = _STEP_COST
     row_squares, column_squares = (np.einsum("ij,ij->i", part, part) / width for part in (rows, columns))
     scaled = columns * np.float32(2 / width)
     offsets = np.concatenate(([0], np.cumsum(high - low)))
@@ -96,10 +95,10 @@ def _best_path(
     for row, (left, right, offset) in enumerate(bounds):
         squares = column_squares[left:right] + row_squares[row] - scaled[left:right] @ rows[row]
         costs = np.sqrt(np.maximum(squares, 0, dtype=np.float64))
-        down = before[left + 1 : right + 1] + stay
+        down = before[left + 1 : right + 1] + _STEP_COST
         diagonal = before[left:right]
         straight = np.minimum(down, diagonal) + costs
-        sums = np.cumsum(costs + stay)
+        sums = np.cumsum(costs + _STEP_COST)
         entered = straight - sums
         best = np.minimum.accumulate(entered)
         moves[offset : offset + right - left] = np.where(entered > best, _ALONG, np.where(down < diagonal, _DOWN, 0))

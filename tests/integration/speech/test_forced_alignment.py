@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from libs.speech.forced.aligner import CarriedOver, carry_over
+from libs.speech.forced.aligner import LEAST_AGREEMENT, CarriedOver, carry_over
 
 Samples = NDArray[np.float32]
 ENGINE_RATE = 22050
@@ -124,7 +124,7 @@ def test_words_are_found_in_what_another_voice_says(corpus: dict[tuple[str, Spea
     assert np.quantile(errors, 0.95) <= 0.080
 
 
-def test_the_cost_tells_whether_the_audio_speaks_the_text(corpus: dict[tuple[str, Speaker], Spoken]) -> None:
+def test_the_agreement_tells_whether_the_audio_speaks_the_text(corpus: dict[tuple[str, Speaker], Spoken]) -> None:
     speaker = RECORDINGS["woman"].speaker
     fitting, unfitting = [], []
     languages = list(TEXTS)
@@ -134,7 +134,8 @@ def test_the_cost_tells_whether_the_audio_speaks_the_text(corpus: dict[tuple[str
         wrong = recorded(corpus[other, speaker].pcm, Recording(speaker))
         unfitting.append(aligned(reference, wrong, ENGINE_RATE))
         check_promises(unfitting[-1], TEXTS[language], len(wrong) / ENGINE_RATE)
-    assert max(carried.cost for carried in fitting) < min(carried.cost for carried in unfitting)
+    assert min(carried.agreement for carried in fitting) > LEAST_AGREEMENT
+    assert max(carried.agreement for carried in unfitting) < LEAST_AGREEMENT
 
 
 def test_a_minute_takes_little_time(corpus: dict[tuple[str, Speaker], Spoken]) -> None:
