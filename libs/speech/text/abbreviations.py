@@ -11,14 +11,16 @@ class Habits:
 
     `inside` never end a sentence ("Dr."), `either` end one where a capital follows ("etc."), `numbering` end one where
     no number follows ("No."). `starters` begin sentences and no names, so that a stop before them is a real one even
-    after an initial. `ordinals` tells whether a number with a stop is an ordinal ("3. Mai").
+    after an initial or one of the `doubtful`, which are words as well or end addresses ("St."). `ordinals` tells
+    whether a number with a stop is an ordinal ("3. Mai").
     """
 
     inside: frozenset[str]
     either: frozenset[str]
     numbering: frozenset[str]
     starters: frozenset[str]
-    ordinals: bool = False
+    doubtful: frozenset[str]
+    ordinals: bool
 
 
 def habits_of(language: str) -> Habits:
@@ -26,32 +28,42 @@ def habits_of(language: str) -> Habits:
     return _HABITS.get(language.lower().replace("_", "-").partition("-")[0], _ENGLISH)
 
 
-def _habits(inside: str, either: str, numbering: str, starters: str, *, ordinals: bool = False) -> Habits:
-    sets = [frozenset(words.split()) for words in (inside, either, numbering, starters)]
-    return Habits(sets[0], sets[1], sets[2], sets[3], ordinals)
+def _habits(
+    inside: str, either: str, numbering: str, starters: str, doubtful: str = "", *, ordinals: bool = False
+) -> Habits:
+    return Habits(
+        _words(inside), _words(either), _words(numbering), _words(starters), _words(doubtful), ordinals=ordinals
+    )
+
+
+def _words(words: str) -> frozenset[str]:
+    return frozenset(words.split())
 
 
 _ENGLISH = _habits(
-    "mr mrs ms messrs mx dr prof rev fr sr jr hon gen col maj capt cpt lt cmdr sgt cpl adm gov sen rep pres st ste mt "
-    "ft vs v e.g i.e eg ie cf viz al ca approx dept univ asst assoc esp incl resp mme mlle",
+    "mr mrs ms messrs mx dr prof rev fr sr jr hon gen col maj capt cpt lt cmdr sgt cpl adm gov sen rep pres ste "
+    "vs v e.g i.e eg ie cf viz al ca approx dept univ asst assoc esp incl resp mme mlle",
     "etc inc ltd co corp bros llc plc ave blvd rd bldg est a.m p.m am pm b.c a.d b.c.e c.e ph.d m.d b.a m.a d.c "
     "jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun",
-    "no nos nr p pp vol vols fig figs art sec ch chap eq ver op ext",
+    "no nos nr p pp vol vols fig figs art sec ch chap eq ver op ext jan feb mar apr jun jul aug sep sept oct nov dec",
     "the it he she they we you i this that these those there here but and or so if when while after before because "
     "then my your his her its our their what who why how where as at in on for from with to not no yes now all one",
 )
 _GERMAN = _habits(
-    "dr prof hr fr hrn dipl ing mag st hl sr jr z.b d.h i.d.r u.a v.a o.ä u.u z.t z.zt bzw bspw ggf ca evtl vgl etwa "
-    "inkl exkl zzgl abzgl sog geb gest ehem allg insb insbes max min mind tel str dt engl frz lat v m.e i.a a.d s.o",
-    "usw etc u.s.w u.v.m u.v.a v.chr n.chr v.u.z co gmbh jh jhd std",
+    "dr prof hr fr hrn dipl ing hl sr jr z.b d.h i.d.r u.a v.a o.ä u.u z.t z.zt bzw bspw ggf ca evtl vgl "
+    "inkl exkl zzgl abzgl co mio mrd tsd sog geb gest ehem allg insb insbes tel str dt "
+    "engl frz v m.e i.a a.d s.o",
+    "usw etc u.s.w u.v.m u.v.a v.chr n.chr v.u.z gmbh jh jhd std f ff",
     "nr nrn s bd bde abb abs art kap hbd ziff tab fig anm jg aufl",
     "der die das den dem ein eine es er sie wir ihr ich du man dies diese dieser dieses jener und aber oder doch wenn "
     "als da dann danach deshalb trotzdem hier dort so nun jetzt was wer wie wo warum nach vor im in am an auf aus bei "
     "mit von zu für seit nicht kein auch nur noch schon alle alles später heute gestern morgen",
+    "mag st max min lat",
     ordinals=True,
 )
 _FRENCH = _habits(
-    "m mm mr mrs dr pr prof me mgr st ste cf p.ex ex env c.-à-d c.à.d i.e e.g av apr bd boul r.-v tél hab janv févr "
+    "m mm mme mmes mlle mlles mr mrs dr pr prof me mgr st ste cf p.ex ex env "
+    "c.-à-d c.à.d i.e e.g av apr bd boul r.-v tél hab janv févr "
     "juil sept oct nov déc",
     "etc j.-c cie ltd inc s.a p.s",
     "n no art p pp vol chap fig t éd al",
@@ -59,7 +71,7 @@ _FRENCH = _habits(
     "comme puis alors ensuite après avant dans en sur sous avec pour par à au aux ici là où qui que quoi non oui",
 )
 _SPANISH = _habits(
-    "ee sr sra srta sres dr dra d dña prof profa lic ing arq gral cnel cap sto sta san fr excmo excma ilmo p.ej ej vd "
+    "ee sr sra srta sres dr dra d dña prof profa lic ing arq gral cnel cap sto sta fr excmo excma ilmo p.ej ej vd "
     "vds ud uds av avda dpto aprox cía cf tel adj atte pdte",
     "etc a.c d.c ee.uu s.a s.l c.v a.m p.m p.d",
     "n no núm nº pág págs p pp art cap vol fig t ed",
@@ -75,19 +87,20 @@ _ITALIAN = _habits(
     "allora dopo prima in nel nella su per con da di a al alla non sì qui lì dove chi che cosa ora",
 )
 _PORTUGUESE = _habits(
-    "ee sr sra srta srs dr dra d dom prof profa eng arq exmo exma gen cel cap sto sta p.ex ex aprox av tel cf v",
+    "ee sr sra srta srs dr dra d prof profa eng arq exmo exma gen cel cap sto sta p.ex ex aprox av tel cf v",
     "etc a.c d.c s.a ltda cia e.u.a p.s",
     "n no nº núm pág págs p pp art cap vol fig ed",
     "o a os as um uma ele ela eles elas eu tu nós você isto isso este esta esse essa e mas ou se quando como depois "
     "então antes em no na nos nas por para com sem sobre de do da não sim aqui ali onde quem que já",
 )
 _RUSSIAN = _habits(
-    "т.е т.к т.н т.о т.ч и.о им проф акад доц д-р г-н г-жа гр тов ул пр просп пер пл наб бул обл р-н пос дер св см ср "
+    "т.е т.к т.н т.о т.ч и.о проф акад доц д-р г-н г-жа гр тов ул пр просп пер пл наб бул обл р-н пос дер см ср "
     "напр прим тел моб эт оф корп стр нач зам зав гл ред изд англ нем фр лат рус букв сокр",
     "и.т.д и.т.п т.д т.п и.др и.пр др пр н.э г гг в вв руб коп тыс млн млрд трлн чел кг км см мм мин сек час ч",
     "с стр рис табл п пп ст гл № кв д корп вып том т",
     "он она оно они мы вы я ты это этот эта эти тот та те и но а или да если когда как потом затем после до в во на по "
     "за из от к ко у о об с со не нет там здесь тут где кто что так уже все всё",
+    "им св",
 )
 _POLISH = _habits(
     "dr prof mgr inż hab ks p pp św gen płk kpt mjr ul al pl os woj pow gm np tzn tzw tj m.in ok por zob im red inc "
@@ -127,11 +140,14 @@ _NORDIC = _habits(
     "till for för fra från etter efter ikke inte en et ett",
     ordinals=True,
 )
+_HINDI = _habits("डॉ श्री श्रीमती सुश्री प्रो कु पं रु स्व मो", "", "", "")
+_BENGALI = _habits("ডা ড ডঃ মো মোঃ প্রফেসর অধ্যা রু", "", "", "")
 _ORDINALS = _habits("dr prof st", "", "nr", "", ordinals=True)
 
 _HABITS = {
     "en": _ENGLISH, "de": _GERMAN, "lb": _GERMAN, "fr": _FRENCH, "es": _SPANISH, "ca": _SPANISH, "it": _ITALIAN,
     "pt": _PORTUGUESE, "ru": _RUSSIAN, "be": _RUSSIAN, "uk": _UKRAINIAN, "pl": _POLISH, "nl": _DUTCH, "af": _DUTCH,
     "cs": _CZECH, "sk": _CZECH, "da": _NORDIC, "nb": _NORDIC, "nn": _NORDIC, "no": _NORDIC, "sv": _NORDIC,
+    "hi": _HINDI, "mr": _HINDI, "ne": _HINDI, "bn": _BENGALI,
     **dict.fromkeys(("fi", "et", "hu", "tr", "hr", "sr", "bs", "sl", "lv", "lt", "is", "ka", "az", "eu"), _ORDINALS),
 }  # fmt: skip

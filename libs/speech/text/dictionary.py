@@ -54,20 +54,24 @@ class Rule:
 
 
 class Lexicon:
-    """Dictionaries that are read together, the first one first; `language` is a BCP-47 tag.
+    """Dictionaries that are read together, the first one first.
+
+    `language` is the BCP-47 tag of the voice that reads. Without `phonemes`, for an engine that does not take eSpeak
+    NG's, the rules with IPA are left out.
 
     Where phrases of several dictionaries begin at one place, the first dictionary's wins; within one the longest, then
     the first. What a rule wrote is not read again. Raises ValueError if they are more or larger than may be.
     """
 
-    def __init__(self, *dictionaries: Sequence[Rule], language: str = "en") -> None:
+    def __init__(self, *dictionaries: Sequence[Rule], language: str = "en", phonemes: bool = True) -> None:
         if len(dictionaries) > MOST_DICTIONARIES:
             raise ValueError(f"{len(dictionaries)} dictionaries are given; {MOST_DICTIONARIES} can be used at a time")
         for rules in dictionaries:
             if len(rules) > MOST_RULES:
                 raise ValueError(f"a dictionary has {len(rules)} rules; it may have {MOST_RULES}")
-        self._dictionaries = [_Dictionary(rules, language) for rules in dictionaries]
-        beginnings = {_fold(rule.phrase)[:_PREFIX] for rules in dictionaries for rule in rules}
+        used = [[rule for rule in rules if phonemes or rule.kind == "alias"] for rules in dictionaries]
+        self._dictionaries = [_Dictionary(rules, language) for rules in used]
+        beginnings = {_fold(rule.phrase)[:_PREFIX] for rules in used for rule in rules}
         self._beginning = re.compile(f"(?={_any_of(beginnings)})") if beginnings else None
 
     def read(self, text: str) -> Reading:

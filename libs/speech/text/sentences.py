@@ -18,12 +18,13 @@ LONGEST_SENTENCE = 500
 _FULL = "。｡！？‼⁇⁈⁉।॥؟۔։።፧፨။។៕༎෴᠃︒﹗﹖"
 """Stops that end a sentence whether or not a space follows."""
 _CLOSERS = "\"'”’»›«“」』】〉》）］｝〕〗〙)\\]}＂＇"
+_FULL_CLOSERS = _CLOSERS.replace("“", "").replace("«", "")  # which close in German, and open where these stops are
 
 
 def _candidates(close: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<line>\n\s*)"
-        rf"|(?P<full>[{_FULL}][{_FULL}!?.…]*)[{_CLOSERS}]*\s*"
+        rf"|(?P<full>[{_FULL}][{_FULL}!?.…]*)[{_FULL_CLOSERS}]*\s*"
         rf"|(?P<stop>[.!?…．]+(?:[ \u00a0]+[.!?…]+)*)(?P<close>[{_CLOSERS}]*{close}(?:\[\d{{1,3}}\])*)(?P<space>\s*)"
         rf"|(?P<mark>[;\u037e:])(?P<mark_space>\s+)"
     )
@@ -33,7 +34,7 @@ _CANDIDATE = _candidates("")
 _FRENCH_CANDIDATE = _candidates(r"(?:\s»)?")
 _UNSPACED = r"\u0e01-\u0e3a\u0e40-\u0eff"
 _PHRASE_SPACE = re.compile(rf"(?<=[{_UNSPACED}])\s+(?=[\u0e01-\u0e2e\u0e40-\u0e44\u0e81-\u0ec4])")
-_SPACELESS_PHRASE = 25
+_SPACELESS_PHRASE = 16
 """Characters without a space after which a space of Thai or Lao, which have no stops, ends a sentence."""
 
 _OPENERS = "\"'“‘„‚«»‹›([{¿¡—–-*_ \u00a0"
@@ -176,7 +177,7 @@ def _full_stop_ends_sentence(text: str, start: int, stop: int, following: str, h
 
 def _abbreviation_ends_sentence(tokens: list[str], word: str, following: str, habits: Habits) -> bool | None:
     """Return None if the last of `tokens`, which is `word`, is no abbreviation that the language has."""
-    known = {word, "".join(tokens[-2:]).lower(), "".join(tokens[-3:]).lower()}
+    known = {word, re.split("['’]", word)[-1], "".join(tokens[-2:]).lower(), "".join(tokens[-3:]).lower()}
     if not known.isdisjoint(habits.inside) or (word in habits.numbering and following[:1].isdigit()):
         return False
     if len(word) == 1 and word in habits.either and len(tokens) > 1:  # a year's or a unit's, else a town's or a name's
@@ -186,9 +187,12 @@ def _abbreviation_ends_sentence(tokens: list[str], word: str, following: str, ha
 
 def _needs_starter(word: str, habits: Habits) -> bool:
     """An initial, letters with stops (U.S.) and an ordinal end a sentence only before a word that begins sentences."""
-    if len(word) == 1 and word.isalpha():
+    lower = word.lower()
+    if (len(word) == 1 and word.isalpha()) or lower in habits.doubtful:
         return True
-    return word[-2:-1] == "." or (habits.ordinals and _NUMBER.fullmatch(word.lower()) is not None)
+    return (word[-2:-1] in (".", "-") and word[-1:].isalpha()) or (
+        habits.ordinals and _NUMBER.fullmatch(lower) is not None
+    )
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

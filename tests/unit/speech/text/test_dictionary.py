@@ -34,6 +34,11 @@ def test_ipa_becomes_phonemes_of_the_language() -> None:
     assert Lexicon([Rule("ipa", "Bahn", "baːn")], language="de-CH").read("Bahn").text == "[[bA:n]]"
 
 
+def test_ipa_is_left_out_for_an_engine_without_phonemes() -> None:
+    lexicon = Lexicon([Rule("ipa", "Bath", "bɑːθ"), alias("Bat", "X"), alias("Bath", "town")], phonemes=False)
+    assert lexicon.read("In Bath.").text == "In town."
+
+
 def test_case_counts_unless_it_is_said_not_to() -> None:
     assert said("US us Us", alias("US", "U S")) == "U S us Us"
     assert said("US us Us", alias("US", "U S", case_sensitive=False)) == "U S U S U S"

@@ -22,15 +22,26 @@ SPLIT = {
         ["See https://example.com/a.b?c=1!d or mail a.b@example.com.", "Thanks."],
         ["Well... maybe.", "Well…", "Maybe it was . . . not.", "Who knows?"],
         ["so i said hello.", "they all left.", "nothing more."],
+        [
+            "Version 2.0.",
+            "Next.",
+            "On Jan. 5 we met.",
+            "Plan B.",
+            "It works.",
+            "(See above.)",
+            "[Note.]",
+            "I am J.-P. Roe.",
+        ],
         ["It was shown before.[1]", "Then again.[23]", "End"],
     ],
     "de": [
         ["Am 3. Mai kam Dr. Meier, z. B. mit Hunden usw. und blieb.", "Dann ging er."],
         ["Im 19. Jahrhundert lebte Ludwig XIV. König von Frankreich.", "Er kostet 3,50 Euro bzw. 4.000 Yen."],
+        ["Die Co. KG hat 5 Mio. Euro.", "Prof. Dr. h. c. Müller sprach.", "Vgl. S. 5 ff. und Abb. 3 oben.", "Ja!"],
         ["„Halt!“ rief er.", "„Komm.“", "»Nein.«", "Das war 1990.", "Gut."],
     ],
     "fr": [
-        ["« Quoi ? » dit-il.", "« Non ! »", "M. Dupont, p. ex., part.", "Fin"],
+        ["« Quoi ? » dit-il.", "« Non ! »", "M. Dupont, p. ex., et Mme. Curie.", "Fin"],
         ["Le Dr. Martin habite av. Foch.", "Il mange des fruits, etc. et du pain."],
     ],
     "es": [["¿Cómo está la Sra. Gómez?", "¡Bien!", "Vive en EE. UU. y viaja, p. ej. a Lima.", "Adiós."]],
@@ -48,7 +59,7 @@ SPLIT = {
     "nl": [["Dhr. de Vries komt, d.w.z. bijv. morgen, met mevr. Bos.", "Hij heeft brood enz. bij zich.", "Tot ziens!"]],
     "cs": [["Přišel 3. května, tj. např. prof. Novák.", "Dobře."]],
     "el": [["Τι κάνεις;", "Καλά.", "Εσύ;"]],
-    "hi": [["नमस्ते।", "आप कैसे हैं?", "मैं ठीक हूँ॥"]],
+    "hi": [["डॉ. शर्मा आए।", "आप कैसे हैं?", "मैं ठीक हूँ॥"]],
     "ar": [["كيف حالك؟", "أنا بخير.", "شكرا!"]],
     "ur": [["یہ ایک جملہ ہے۔", "کیا حال ہے؟", "شکریہ۔"]],
     "hy": [["Սա մեկն է։", "Սա երկուսն է։", "Լավ:", "Այո"]],
@@ -59,7 +70,7 @@ SPLIT = {
 }
 UNSPACED = {
     "ja": ["今日は。", "「はい。」と言った。", "明日！", "いいね？", "本当に!", "終わり"],
-    "zh": ["你好。", "他说：“好！”", "真的吗?", "是的……我知道。", "价格是3.5元。"],
+    "zh": ["你好。", "他说：“好！”", "“好。”", "她说。", "真的吗?", "是的……我知道。", "价格是3.5元。"],
 }
 LINES = {
     "list": ["- one thing\n", "- another\n", "* third\n\n", "end"],
