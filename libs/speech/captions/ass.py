@@ -1,7 +1,7 @@
 r"""Advanced SubStation Alpha (v4+) with karaoke, as libass, and with it mpv, VLC and FFmpeg, reads it.
 
-The format has no way to write a backslash: an invisible word joiner after it keeps it from being a command. Braces are
-written as \{ and \}.
+The format has no way to write a backslash: an invisible word joiner after it keeps it from being a command. A brace is
+\{ to libass; the empty block {} after it ends the one that it opens for renderers that do not know this.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from libs.speech.captions.escaping import WORD_JOINER, one_line
 
 CONTENT_TYPE = "text/x-ssa; charset=utf-8"
 
-_ESCAPES = {ord("\\"): "\\" + WORD_JOINER, ord("{"): "\\{", ord("}"): "\\}"}
+_ESCAPES = {ord("\\"): "\\" + WORD_JOINER, ord("{"): "\\{{}"}
 
 _HEADER = """\
 [Script Info]

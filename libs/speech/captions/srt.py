@@ -10,8 +10,11 @@ from libs.speech.captions.escaping import WORD_JOINER, clock, milliseconds, one_
 
 CONTENT_TYPE = "application/x-subrip; charset=utf-8"
 
-_COMMAND = re.compile(r"--(?=>)|<(?=[/!?A-Za-z])|\{(?=\\)")
-"""An arrow that looks like a time, a tag, and an override of ASS, which some players obey in SubRip too."""
+_COMMAND = re.compile(r"--(?=>)|<(?=[/!?A-Za-z])|\\")
+"""An arrow that looks like a time, a tag, and what begins a command of ASS, which FFmpeg obeys in SubRip too."""
+
+_BRACES = {ord("{"): "｛", ord("}"): "｝"}
+"""FFmpeg, and with it mpv and VLC, hides what stands in braces, with no way to escape them."""
 
 
 def to_srt(cues: Iterable[Cue]) -> str:
@@ -32,4 +35,4 @@ def iter_srt(cues: Iterable[Cue]) -> Iterator[str]:
 
 
 def _escape(text: str) -> str:
-    return _COMMAND.sub(lambda command: command[0] + WORD_JOINER, one_line(text)).strip()
+    return _COMMAND.sub(lambda command: command[0] + WORD_JOINER, one_line(text)).translate(_BRACES).strip()

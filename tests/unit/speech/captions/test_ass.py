@@ -14,7 +14,7 @@ from libs.speech.captions.cues import Cue, Part
 from tests.unit.speech.captions.texts import HOSTILE, cues_of, one_cue, plain, steps, texts, without_joiners
 
 _TIME = re.compile(r"(\d+):([0-5]\d):([0-5]\d)\.(\d\d)")
-_TOKEN = re.compile(r"\{\\k(\d+)\}|(\\N)|\\([{}])|(\\)(?=\u2060)|([^\\{}])", re.DOTALL)
+_TOKEN = re.compile(r"\{\\k(\d+)\}|(\\N)|\\({){}|(\\)(?=\u2060)|([^\\{])", re.DOTALL)
 FIELDS = ["Layer", "Start", "End", "Style", "Name", "MarginL", "MarginR", "MarginV", "Effect", "Text"]
 
 
@@ -70,7 +70,7 @@ def test_the_events() -> None:
     events = list(iter_ass([Cue(3599.994, 36_000.0, lines)], title="A\nB"))
     assert "Title: A B\n" in events[0]
     assert events[1:] == [
-        "Dialogue: 0,0:59:59.99,10:00:00.00,Default,,0,0,0,,{\\k51}One {\\k0}two,\\N{\\k3239950}\\{3\\}\n"
+        "Dialogue: 0,0:59:59.99,10:00:00.00,Default,,0,0,0,,{\\k51}One {\\k0}two,\\N{\\k3239950}\\{{}3}\n"
     ]
 
 

@@ -26,7 +26,7 @@ def read_srt(document: str) -> list[tuple[int, int, str]]:
         assert int(block[1]) == len(found) + 1
         text = block[4].removesuffix("\n")
         assert "-->" not in text
-        assert not re.search(r"<[/a-zA-Z!?]|\{\\", text)
+        assert not re.search(r"<[/a-zA-Z!?]|[{}]|\\(?!\u2060)", text)
         found.append((read_clock(block[2]), read_clock(block[3]), text))
         position = block.end()
     return found
@@ -37,7 +37,7 @@ def test_every_cue_is_read_back(text: str, steps: Sequence[float]) -> None:
     cues = [cue for cue in cues_of(text, steps) if round(cue.start * 1000) < round(cue.end * 1000)]
     read = read_srt(to_srt(cues))
     assert [(start, end) for start, end, _ in read] == [(round(c.start * 1000), round(c.end * 1000)) for c in cues]
-    assert [without_joiners(text) for _, _, text in read] == [without_joiners(cue.text) for cue in cues]
+    assert [_undone(text) for _, _, text in read] == [without_joiners(cue.text) for cue in cues]
     assert all(start < end for start, end, _ in read)
     assert all(before[1] <= after[0] for before, after in pairwise(read))
 
@@ -69,3 +69,7 @@ def test_the_file_is_written_while_the_cues_come() -> None:
             yield Cue(0, 1, ((Part("a", 0),),))
 
     assert len(list(islice(iter_srt(endless()), 1000))) == 1000
+
+
+def _undone(text: str) -> str:
+    return without_joiners(text).replace("｛", "{").replace("｝", "}")
