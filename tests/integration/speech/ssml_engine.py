@@ -29,7 +29,7 @@ class MarkupEspeak(Espeak):
         if status != 0:
             raise RuntimeError(f"the engine did not speak: {status}")
         pcm = np.frombuffer(b"".join(pieces), np.int16).astype(np.float64)
-        frequencies = pyworld.dio(pcm, self.sample_rate)[0] if pcm.any() else np.zeros(1)
+        frequencies = pyworld.dio(pcm[: 20 * self.sample_rate], self.sample_rate)[0] if pcm.any() else np.zeros(1)
         voiced = frequencies[frequencies > 0]
         return {
             "words": self._words,

@@ -248,3 +248,24 @@ def test_markup_words_come_when_plain_words_do(speak: Speak) -> None:
     marked = {word.position: word.sample for word in plain_positions(speak(reading.text).words, reading)}
     for word in speak(markup.plain, flags=1).words:
         assert marked[word.position] == pytest.approx(word.sample, abs=RATE * 0.05)
+
+
+HARMFUL = {
+    "dots": "a.b.c." * 300,
+    "dots and marks": ("a.b.c." * 6 + "<mark name='m'/>") * 100,
+    "dots and styles": ("a.b.c." * 6 + "<emphasis>a.b.c.</emphasis>") * 100,
+    "dots in aliases": f'<sub alias="{"a.b.c." * 6}">x</sub><mark name="m"/>' * 100,
+    "long phonemes": f'<phoneme ph="{"@" * 490}">x</phoneme>' * 5,
+    "stressed phonemes": f'<phoneme ph="{"&apos;a," * 160}">x</phoneme>' * 5,
+    "brackets": "[[" + "@" * 490 + "]]",
+    "nested": ('<prosody rate="2">' * 10 + "x" + "</prosody>" * 10) * 300,
+    "voices": ('<voice gender="female">a</voice> <voice xml:lang="cmn">你</voice> ') * 300,
+    "breaks": '<break time="0ms"/>' * 5000 + "x",
+    "spelled": f'<say-as interpret-as="characters">{"x." * 2000}</say-as>',
+}
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_the_engine_survives(speak: Speak, name: str) -> None:
+    assert said(speak, HARMFUL[name]).samples > 0
+    assert speak("hello").samples > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ENDS = frozenset(".!?…")
 _CLOSING = frozenset("\"'”’»)]")
 _LOOK_AHEAD = 40
+_GROUP = re.compile(r"\S.{0,98}(?!\S)|\S{1,99}")
+"""As many phonemes as are written in one pair of brackets; eSpeak NG 1.52 died of 200 and more in tests."""
 _BOUNDARIES = ("s", "p")
 """What an end of a sentence and one of a paragraph are, the lesser first."""
 
@@ -167,6 +170,7 @@ class _Writer:
         self._respell = respell
         self._phonemes = phonemes
         self._written: list[str] = []
+        self._places: list[int] = []  # of what is spoken among what is written
         self._origins: list[int] = []
         self._open: list[Element] = []
         self._sentence = _Sentence.GOES_ON
@@ -215,7 +219,15 @@ class _Writer:
             point = next(rest, None)
         if not last:
             self._boundary()
+        self._blank_harm()
         return Reading("".join(self._written), self._origins)
+
+    def _blank_harm(self) -> None:
+        """Blank what harms the engine only as a whole: it runs on through tags, and from alias to alias."""
+        spoken = "".join(self._written[place][0] for place in self._places)
+        for place, character, harmless in zip(self._places, spoken, readable(spoken), strict=True):
+            if character != harmless:
+                self._written[place] = harmless
 
     def _plain(self, begin: int, text: str, respell: Callable[[str], Reading] | None) -> None:
         reading = respell(text) if respell else Reading.plain(text)
@@ -231,9 +243,12 @@ class _Writer:
     def _pronounced(self, element: Element, begin: int, stop: int, notation: str) -> None:
         if begin != element.start:
             return
-        self._markup(" [[" if self._written and self._written[-1][-1:] == "[" else "[[")
-        self._instead(element, begin, stop, notation)
-        self._markup("]]")
+        origins = spread(len(notation), begin, stop)
+        for group in _GROUP.finditer(notation):
+            self._markup(" [[" if self._written and self._written[-1][-1:] in "[]" else "[[")
+            for place in range(*group.span()):
+                self._put(_ESCAPES.get(notation[place], notation[place]), origins[place])
+            self._markup("]]")
 
     def _boundary(self) -> None:
         if self._pending > self._bounded:
@@ -267,6 +282,7 @@ class _Writer:
         elif self._sentence != _Sentence.GOES_ON and written not in _CLOSING:
             blank = written.isspace() and written != "\n"
             self._sentence = _Sentence.ENDED_WITH_BLANK if blank else _Sentence.GOES_ON
+        self._places.append(len(self._written))
         self._written.append(written)
         self._origins += [origin] * len(written)
 

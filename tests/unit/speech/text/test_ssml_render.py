@@ -86,6 +86,14 @@ def test_a_divided_sub_is_spoken_once() -> None:
     assert parse_ssml('<speak>a <sub alias="x">lw</sub> b</speak>').wholes() == [(2, 4)]
 
 
+def test_endless_dots_are_blanked_through_tags_and_aliases() -> None:
+    alias = f'<sub alias="{"a.b." * 15}">x</sub><mark name="m"/>'
+    assert "." not in rendered(alias * 9)
+    assert "." in rendered(alias)
+    assert "." not in rendered("a.b.<mark name='m'/>" * 30)
+    assert "." in rendered("a.b.<mark name='m'/>" * 5)
+
+
 def test_dictionaries_see_runs_of_text_and_nothing_that_is_spelled_out() -> None:
     seen: list[str] = []
 
@@ -110,6 +118,15 @@ def test_pronunciations_are_written_in_the_notation_of_the_engine() -> None:
     reading = markup.render(0, 11, phonemes=lambda ipa: {"təˈmɑːtəʊ": "t@m'A:toU"}[ipa])
     assert reading.text == "a [ [[t@m'A:toU]] b"
     assert list(reading.origins[6:15]) == spread(9, 3, 9)
+
+
+def test_long_pronunciations_are_written_in_groups() -> None:
+    markup = parse_ssml('<speak><phoneme ph="a">xyz</phoneme></speak>')
+    for notation in ("h@l'oU " * 70, "'a," * 160):
+        text = markup.render(0, 3, phonemes=lambda _, notation=notation: notation).text  # type: ignore[misc]
+        groups = re.findall(r"\[\[(.*?)\]\]", text)
+        assert max(map(len, groups)) <= 99
+        assert "".join(groups).replace(" ", "") == notation.replace(" ", "")
 
 
 @given(st.lists(st.integers(0, len(parse_ssml(DOCUMENT).plain)), max_size=6))
