@@ -7,10 +7,12 @@ from libs.messaging.declarations import (
     Calls,
     Consumers,
     Delivery,
+    Heeds,
     Overhears,
     Projection,
     Rebuildable,
     Serves,
+    Signals,
     Work,
     declared,
     overhears,
@@ -18,12 +20,14 @@ from libs.messaging.declarations import (
     work,
 )
 from libs.messaging.policy import Permanent, RetryPolicy, Unavailable
+from libs.messaging.signals import heed, signal
 
 __all__ = [
     "Bus",
     "Calls",
     "Consumers",
     "Delivery",
+    "Heeds",
     "NatsAddress",
     "NatsTls",
     "Overhears",
@@ -32,11 +36,14 @@ __all__ = [
     "Rebuildable",
     "RetryPolicy",
     "Serves",
+    "Signals",
     "Unavailable",
     "Work",
     "connect",
     "declared",
+    "heed",
     "overhears",
     "projection",
+    "signal",
     "work",
 ]

@@ -136,6 +136,24 @@ class Overhears:
     event: EventType
 
 
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """This group sends signals of a topic."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heeds:
+    """This group hears the signals of a topic."""
+
+    topic: str
+
+
+Talk = Calls | Serves | Overhears | Signals | Heeds
+"""What a group may do on the broker besides consuming."""
+
+
 def overhears(event: type[Event]) -> Overhears:
     """Declare that events of this type are overheard."""
     return Overhears(event_type(event))
@@ -151,7 +169,7 @@ class Consumers:
     group: str
     projections: tuple[Projection, ...] = ()
     works: tuple[Work, ...] = ()
-    talks: tuple[Calls | Serves | Overhears, ...] = ()
+    talks: tuple[Talk, ...] = ()
     rebuildables: tuple[Rebuildable, ...] = ()
 
 
@@ -162,6 +180,6 @@ def declared(group: str, module: ModuleType) -> Consumers:
         group=group,
         projections=tuple(value for value in values if isinstance(value, Projection)),
         works=tuple(value for value in values if isinstance(value, Work)),
-        talks=tuple(value for value in values if isinstance(value, Calls | Serves | Overhears)),
+        talks=tuple(value for value in values if isinstance(value, Talk)),
         rebuildables=tuple(value for value in values if isinstance(value, Rebuildable)),
     )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from libs.contracts.registry import all_events, stream_of
 from libs.messaging.connection import inbox_prefix
-from libs.messaging.declarations import Calls, Consumers, Serves
+from libs.messaging.declarations import Calls, Consumers, Heeds, Overhears, Serves, Signals
 from libs.messaging.rpc import rpc_subject
+from libs.messaging.signals import signal_subject
 from libs.messaging.topology import DEAD_LETTER_PREFIX, DEAD_LETTERS, durables, wake_subject
 
 
@@ -40,8 +41,12 @@ def permissions(user: str, service: str, *, relays: bool, consumers: Consumers) 
             publish.add(rpc_subject(talk.service, talk.method))
         elif isinstance(talk, Serves):
             subscribe.add(rpc_subject(talk.service, talk.method))
-        else:
+        elif isinstance(talk, Overhears):
             subscribe.add(talk.event.subject)
+        elif isinstance(talk, Signals):
+            publish.add(signal_subject(talk.topic, "*"))
+        elif isinstance(talk, Heeds):
+            subscribe.add(signal_subject(talk.topic, "*"))
     replies = any(isinstance(talk, Serves) for talk in consumers.talks)
     return Permissions(tuple(sorted(publish)), tuple(sorted(subscribe)), replies)
 

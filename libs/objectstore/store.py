@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import logging
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -27,6 +29,12 @@ TIMEOUT = aiohttp.ClientTimeout(total=None, connect=5, sock_read=20)
 CHUNK_BYTES = 64 * 1024
 LARGE_BYTES = 256 * 1024
 """From here on hashing takes longer than a millisecond, and goes to a thread."""
+
+
+PART_BYTES = 8 * 2**20
+"""Of uploads in parts; S3 wants at least 5 MiB, and at most 10,000 of them."""
+
+logger = logging.getLogger(__name__)
 
 
 class ObjectMissing(Exception):
@@ -58,6 +66,23 @@ class ObjectReader:
     status: int
     headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """An upload in parts; `etags` are what the store answered to those that it has."""
+
+    key: str
+    id: str
+    etags: list[str]
+
+
+def _element(document: bytes, name: str) -> str:
+    """Return the text of an element of one of the store's answers."""
+    found = re.search(rf"<{name}>([^<]+)</{name}>".encode(), document)
+    if found is None:
+        raise ObjectStoreUnavailable(f"the answer has no {name}")
+    return found[1].decode()
 
 
 def _machine_time() -> datetime:
@@ -98,6 +123,74 @@ class ObjectStore:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing an object was answered {response.status}")
         return sha256
+
+    async def put_parts(self, key: str, parts: AsyncIterator[bytes], content_type: str) -> tuple[str, int]:
+        """Write an object while it is made; return the SHA-256 of its content in hexadecimal and its size in bytes.
+
+        No more than PART_BYTES and one piece of `parts` are in memory. Nothing is visible before all of it is there,
+        and nothing stays when `parts` fails. Raises ObjectStoreUnavailable.
+        """
+        digest, size = hashlib.sha256(), 0
+        upload: _Upload | None = None
+        waiting = bytearray()
+        try:
+            async for part in parts:
+                digest.update(part)
+                size += len(part)
+                waiting += part
+                while len(waiting) >= PART_BYTES:
+                    if upload is None:
+                        upload = await self._begin_upload(key, content_type)
+                    await self._upload_part(upload, bytes(waiting[:PART_BYTES]))
+                    del waiting[:PART_BYTES]
+            if upload is None:
+                await self.put(key, bytes(waiting), content_type)
+            else:
+                if waiting:
+                    await self._upload_part(upload, bytes(waiting))
+                await self._complete_upload(upload)
+        except BaseException:
+            if upload is not None:
+                await asyncio.shield(self._abort_upload(upload))
+            raise
+        return digest.hexdigest(), size
+
+    async def _begin_upload(self, key: str, content_type: str) -> _Upload:
+        headers = {"Content-Type": content_type}
+        async with self._request("POST", key, headers=headers, query={"uploads": ""}) as response:
+            if response.status != 200:
+                raise ObjectStoreUnavailable(f"beginning an upload was answered {response.status}")
+            upload_id = _element(await response.read(), "UploadId")
+        return _Upload(key, upload_id, [])
+
+    async def _upload_part(self, upload: _Upload, content: bytes) -> None:
+        query = {"partNumber": str(len(upload.etags) + 1), "uploadId": upload.id}
+        md5, _ = await asyncio.to_thread(_digests, content)
+        headers = {"Content-MD5": md5}
+        async with self._request("PUT", upload.key, data=io.BytesIO(content), headers=headers, query=query) as response:
+            if response.status != 200:
+                raise ObjectStoreUnavailable(f"writing a part was answered {response.status}")
+            upload.etags.append(response.headers["ETag"])
+
+    async def _complete_upload(self, upload: _Upload) -> None:
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
+            for number, etag in enumerate(upload.etags, 1)
+        )
+        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        query = {"uploadId": upload.id}
+        async with self._request("POST", upload.key, data=io.BytesIO(body), query=query) as response:
+            # S3 may begin to answer 200 and then say that it failed after all.
+            if response.status != 200 or b"<Error>" in await response.read():
+                raise ObjectStoreUnavailable(f"completing an upload was answered {response.status}")
+
+    async def _abort_upload(self, upload: _Upload) -> None:
+        try:
+            async with self._request("DELETE", upload.key, query={"uploadId": upload.id}) as response:
+                logger.info("an upload was aborted", extra={"status": response.status})
+        except ObjectStoreUnavailable as error:
+            # What was uploaded of it stays until the store's own rule for unfinished uploads removes it.
+            logger.warning("an upload could not be aborted", extra={"error": str(error)})
 
     async def get(self, key: str) -> bytes:
         """Return an object's content; raises ObjectMissing or ObjectStoreUnavailable."""
@@ -166,12 +259,23 @@ class ObjectStore:
 
     @asynccontextmanager
     async def _request(
-        self, method: str, key: str, *, data: io.BytesIO | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        key: str,
+        *,
+        data: io.BytesIO | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: dict[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False)
         signed = self._minio.get_presigned_url(
-            method, self._bucket, key, expires=SIGNATURE_LIFETIME, request_date=self._clock()
+            method,
+            self._bucket,
+            key,
+            expires=SIGNATURE_LIFETIME,
+            request_date=self._clock(),
+            extra_query_params=query,  # type: ignore[arg-type]  # a wider dict is all that it asks for
         )
         url = URL(signed, encoded=True)
         try:

@@ -227,9 +227,10 @@ async def _parts(
             await server.start()
             stack.push_async_callback(server.stop)
         if composition.consumers is not None:
-            upkeep = Upkeep(runtime.bus, composition.consumers, replicas=settings.nats_replicas)
-            await upkeep.look()
-            await stack.enter_async_context(_running(runtime, "upkeep", upkeep.run, None))
+            if composition.consumers.projections or composition.consumers.works:
+                upkeep = Upkeep(runtime.bus, composition.consumers, replicas=settings.nats_replicas)
+                await upkeep.look()
+                await stack.enter_async_context(_running(runtime, "upkeep", upkeep.run, None))
             for projections in _projection_runners(runtime, composition.consumers):
                 await stack.enter_async_context(_running(runtime, "projections", projections.run, projections.stop))
             if composition.consumers.works:

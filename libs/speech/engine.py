@@ -7,28 +7,16 @@ An error tells by its base class whether trying again can help: never for a `Per
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any, Protocol, Self
+
+from libs.speech.encoding import OutputFormat, parse_output_format
 
 SPEED_RANGE = (0.25, 4.0)
 """The factors of speed that a job may ask for; OpenAI's `/v1/audio/speech` has the same bounds."""
+_JOB_RANGES = {"speed": SPEED_RANGE, "pitch": (-12.0, 12.0), "volume": (0.0, 2.0)}
 
-
-class AudioFormat(StrEnum):
-    """What the audio is encoded as; the value is also the file extension."""
-
-    MP3 = "mp3"
-    WAV = "wav"
-
-    @property
-    def content_type(self) -> str:
-        """The MIME type that the audio is served with."""
-        return _CONTENT_TYPES[self]
-
-
-_CONTENT_TYPES = {AudioFormat.MP3: "audio/mpeg", AudioFormat.WAV: "audio/wav"}
 
 _PROFILE_RANGES = {
     "rate": (80, 450),
@@ -46,7 +34,8 @@ class VoiceProfile:
     `engine_voice` is the engine's own name for its voice, `language` the BCP-47 tag that it is offered under, `variant`
     the engine's name for a timbre. `rate` is in words a minute (80-450), `pitch` and `pitch_range` on a scale of 0-99
     with 50 as the engine's usual, `volume` in percent of the usual (0-200), `word_gap` the extra pause between words in
-    units of 10 ms at the usual rate. None means the engine's own default. Raises ValueError outside these ranges.
+    units of 10 ms at the usual rate; `transform` brings its sound near a recording. None means the engine's own
+    default. Raises ValueError outside these ranges.
     """
 
     engine_voice: str
@@ -57,6 +46,8 @@ class VoiceProfile:
     variant: str | None = None
     volume: int | None = None
     word_gap: int | None = None
+    # Any: what libs.speech.timbre applies to the speech; JSON.
+    transform: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name, (low, high) in _PROFILE_RANGES.items():
@@ -64,7 +55,7 @@ class VoiceProfile:
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must lie between {low} and {high}")
 
-    def to_settings(self) -> dict[str, str | int]:
+    def to_settings(self) -> dict[str, Any]:  # JSON
         """The profile as JSON-ready fields, without those left to the engine's default."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
@@ -76,30 +67,32 @@ class VoiceProfile:
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """A text to speak. `speed` is a factor on the voice's own rate, 0.25-4.0; ValueError outside."""
+    """A piece of text to speak as a segment of audio.
 
-    text: str
-    voice: VoiceProfile
-    format: AudioFormat = AudioFormat.MP3
-    speed: float = 1.0
-
-    def __post_init__(self) -> None:
-        low, high = SPEED_RANGE
-        if not low <= self.speed <= high:
-            raise ValueError(f"speed is {self.speed}; it must lie between {low} and {high}")
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """When each character is spoken: three tuples of one length, one entry per Unicode code point of the text as sent.
-
-    Times are seconds from the start of the audio. Starts and ends never decrease, no end lies before its start, and the
-    last end lies within the audio. Characters that make no sound share the pause they stand in.
+    `text` is what the engine reads: SSML if `is_markup`, and what stands in double brackets are the engine's own
+    phonemes if it `has_phonemes`. `form` is the format that the segment becomes part of. `speed` is a factor on the
+    voice's own rate (0.25-4), `pitch` a shift in semitones (-12 to 12), `volume` a factor (0-2). With a `seed` the same
+    job gives the same bytes, whatever the engine spoke before. `sampling` has temperature, top_p, top_k and
+    repetition_penalty as far as the request set them. Raises ValueError outside the ranges.
     """
 
-    characters: tuple[str, ...]
-    start_times: tuple[float, ...]
-    end_times: tuple[float, ...]
+    text: str
+    # Any: JSON of the engine's own; for eSpeak NG what VoiceProfile.to_settings wrote.
+    voice: Mapping[str, Any]
+    form: OutputFormat = field(default_factory=lambda: parse_output_format("mp3"))
+    speed: float = 1.0
+    pitch: float = 0.0
+    volume: float = 1.0
+    seed: int | None = None
+    is_markup: bool = False
+    has_phonemes: bool = False
+    sampling: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _JOB_RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value}; it must lie between {low} and {high}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +106,43 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Encoded audio and its timing.
+    """A segment of audio and when each code point of the job's text is heard.
 
-    `duration_seconds` is what a decoder plays (mp3: after the delay and padding that its header declares).
-    `sample_rate` is in Hz. `applied` has the honoured parameters as the engine used them, and its words a minute.
+    `segment` is what `libs.speech.encoding.Joiner` joins; it takes up `samples` at the sample rate of `form`. Times are
+    seconds from the segment's start: starts and ends never decrease, no end lies before its start or behind the
+    segment's. Characters that make no sound share the pause they stand in. `applied` has the honoured parameters as the
+    engine used them, and its words a minute.
     """
 
-    audio: bytes = field(repr=False)
-    content_type: str
-    format: AudioFormat
-    sample_rate: int
-    duration_seconds: float
-    alignment: Alignment = field(repr=False)
+    segment: bytes = field(repr=False)
+    form: OutputFormat
+    samples: int
+    starts: Sequence[float] = field(repr=False)
+    ends: Sequence[float] = field(repr=False)
     timings: Timings
-    applied: Mapping[str, float]
+    applied: Mapping[str, Any]  # Any: numbers, and names of engines' own
+
+    @property
+    def duration_seconds(self) -> float:
+        """How long the segment is heard."""
+        return self.samples / self.form.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What an engine can do, for those who choose: JSON-ready. `languages`: BCP 47 tags, None for any."""
+
+    id: str
+    version: str
+    description: str
+    honours: Sequence[str]
+    languages: Sequence[str] | None
+    most_characters: int
+    ssml: bool
+    timings: str
+    """"exact" from the engine, or "aligned" afterwards."""
+    custom_voices: str
+    """"matched" in timbre, "cloned", or "none"."""
 
 
 class SpeechEngine(Protocol):
@@ -143,6 +159,10 @@ class SpeechEngine(Protocol):
     @property
     def honours(self) -> frozenset[str]:
         """The names of the request parameters that change what this engine speaks; it ignores all others."""
+
+    @property
+    def model(self) -> Model:
+        """What the engine can do; complete after `start`."""
 
     async def start(self) -> None:
         """Make the engine ready to render. Raises EngineUnavailable."""

@@ -6,18 +6,22 @@ from array import array
 from typing import cast
 
 from libs.speech.engine import (
-    Alignment,
+    Model,
     Rendered,
     RenderJob,
     TextNotSpeakable,
     Timings,
     UnknownEngineVoice,
+    VoiceProfile,
 )
 from libs.speech.espeak_pool import EnginePool
 from libs.speech.espeak_wire import TIME_BYTES, Reply, Request, Spoken
+from libs.speech.languages import VOICE_OF_LANGUAGE
 
-LONGEST_TEXT = 5_000
-"""Code points of one job; longer texts are split at sentences before they get here."""
+LONGEST_TEXT = 20_000
+"""Code points of one job, markup included; longer texts are split at sentences before they get here."""
+_PITCHES_PER_SEMITONE = 50 / 12
+"""eSpeak NG's scale of pitch has 50 steps to the octave around its usual 50."""
 
 
 class EspeakEngine:
@@ -28,7 +32,7 @@ class EspeakEngine:
     """
 
     name = "espeak-ng"
-    honours = frozenset({"speed"})
+    honours = frozenset({"speed", "pitch", "volume", "seed"})
 
     def __init__(self, processes: int, *, timeout_seconds: float = 60.0, recycle_after: int = 2_000) -> None:
         self._pool = EnginePool(processes, timeout_seconds=timeout_seconds, recycle_after=recycle_after)
@@ -37,6 +41,21 @@ class EspeakEngine:
     def version(self) -> str:
         """Of eSpeak NG itself, such as "1.52.0"; empty before `start`."""
         return self._pool.version
+
+    @property
+    def model(self) -> Model:
+        """What the engine can do."""
+        return Model(
+            id=self.name,
+            version=self.version,
+            description="Formant synthesis: clear, fast and plainly synthetic, in many languages.",
+            honours=sorted(self.honours),
+            languages=sorted(VOICE_OF_LANGUAGE),
+            most_characters=LONGEST_TEXT,
+            ssml=True,
+            timings="exact",
+            custom_voices="matched",
+        )
 
     @property
     def process_ids(self) -> frozenset[int]:
@@ -77,19 +96,37 @@ def _encoded(text: str) -> bytes:
 
 
 def _request(job: RenderJob) -> Request:
-    voice = job.voice
+    voice = VoiceProfile.from_settings(job.voice)
     return Request(
         voice=voice.engine_voice,
         variant=voice.variant,
         language=voice.language,
         rate=voice.rate,
-        pitch=voice.pitch,
+        pitch=_shifted(voice.pitch, job.pitch),
         pitch_range=voice.pitch_range,
-        volume=voice.volume,
+        volume=voice.volume
+        if job.volume == 1.0
+        else round((100 if voice.volume is None else voice.volume) * job.volume),
         word_gap=voice.word_gap,
-        format=job.format.value,
+        form=job.form.name,
         speed=job.speed,
+        seed=job.seed,
+        is_markup=job.is_markup,
+        has_phonemes=job.has_phonemes,
+        transform=dict(voice.transform) if voice.transform else None,
     )
+
+
+def _scaled(volume: int | None, factor: float) -> int | None:
+    if factor == 1.0:
+        return volume
+    return round((100 if volume is None else volume) * factor)
+
+
+def _shifted(pitch: int | None, semitones: float) -> int | None:
+    if not semitones:
+        return pitch
+    return min(max(round((50 if pitch is None else pitch) + semitones * _PITCHES_PER_SEMITONE), 0), 99)
 
 
 def _accepted(reply: Reply) -> Spoken:
@@ -104,13 +141,23 @@ def _rendered(job: RenderJob, spoken: Spoken, body: memoryview, waited: float) -
     starts, ends = array("d"), array("d")
     starts.frombytes(body[:size])
     ends.frombytes(body[size : 2 * size])
+    applied = dict(spoken["applied"])
+    # As the engine took it: what lies beyond its scale is not reached.
+    reached = _shifted(VoiceProfile.from_settings(job.voice).pitch, job.pitch)
+    if job.pitch and reached is not None:
+        own = VoiceProfile.from_settings(job.voice).pitch
+        applied["pitch"] = round((reached - (50 if own is None else own)) / _PITCHES_PER_SEMITONE, 2)
+    else:
+        applied["pitch"] = 0.0
+    applied["volume"] = job.volume
+    if job.seed is not None:
+        applied["seed"] = job.seed
     return Rendered(
-        audio=bytes(body[2 * size :]),
-        content_type=job.format.content_type,
-        format=job.format,
-        sample_rate=spoken["sample_rate"],
-        duration_seconds=spoken["samples"] / spoken["sample_rate"],
-        alignment=Alignment(tuple(job.text), tuple(starts), tuple(ends)),
+        segment=bytes(body[2 * size :]),
+        form=job.form,
+        samples=spoken["samples"],
+        starts=starts,
+        ends=ends,
         timings=Timings(waited, spoken["synthesis_seconds"], spoken["encoding_seconds"]),
-        applied=spoken["applied"],
+        applied=applied,
     )

@@ -6,8 +6,11 @@ Structures and constants are those of its `speak_lib.h`, version 1.52; sonic, wh
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +21,7 @@ NATIVE_RATES = (80, 450)
 """Words a minute that eSpeak NG speaks by itself; outside, it clamps or gives wrong event times."""
 
 _SYNCHRONOUS, _PHONEME_EVENTS, _DONT_EXIT = 2, 1, 0x8000
-_UTF8 = 1
+_UTF8, _PHONEMES, _SSML = 1, 0x100, 0x10
 _TERMINATED, _WORD, _PHONEME = 0, 1, 7
 _RATE, _VOLUME, _PITCH, _RANGE, _WORD_GAP = 1, 2, 3, 4, 7
 _BUFFER_MS = 500
@@ -67,19 +70,25 @@ class TooLong(Exception):
 
 
 class Espeak:
-    """The engine of this process; there can be only one, used by one thread."""
+    """The engine of this process; there can be only one of each copy of the library, used by one thread.
 
-    def __init__(self) -> None:
+    What eSpeak NG speaks depends on what it spoke before. With a `seed` it is a copy of the library that has spoken
+    nothing yet, so that the same text gives the same samples; `close` it afterwards.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
         package = find_spec("espeakng_loader")
         if package is None or not package.submodule_search_locations:
             raise ModuleNotFoundError("eSpeak NG is not installed: pip install 'antiphon[speech]'")
         folder = Path(package.submodule_search_locations[0])
         self._data = folder / "espeak-ng-data"
-        self._library = _load(folder)
+        self._library = _load(folder, copied=seed is not None)
         options = _PHONEME_EVENTS | _DONT_EXIT
         self.sample_rate: int = self._library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, os.fsencode(folder), options)
         if self.sample_rate <= 0:
             raise RuntimeError(f"eSpeak NG does not start with the data in {self._data}: reinstall espeakng-loader")
+        if seed is not None:
+            self._library.espeak_ng_SetRandSeed(seed)
         self.version: str = self._library.espeak_Info(None).decode()
         self._callback = _Callback(self._take)
         self._library.espeak_SetSynthCallback(self._callback)
@@ -115,17 +124,29 @@ class Espeak:
         set_parameter(_VOLUME, 100 if volume is None else volume, 0)
         set_parameter(_WORD_GAP, 0 if word_gap is None else word_gap, 0)
 
+    def close(self) -> None:
+        """Free what a copy of the library holds; the library of the process itself stays."""
+        self._library.espeak_Terminate()
+        _ctypes.dlclose(self._library._handle)  # noqa: SLF001 - there is no other way to it
+
     def speak(
-        self, text: str, sink: Callable[[bytes], None], *, most_samples: int
+        self,
+        text: str,
+        sink: Callable[[bytes], None],
+        *,
+        most_samples: int,
+        is_markup: bool = False,
+        has_phonemes: bool = False,
     ) -> tuple[list[Word], list[Phoneme], int]:
-        """Speak `text` as plain text, handing PCM to `sink` as it appears.
+        """Speak `text`, as SSML if `is_markup`, handing PCM to `sink` as it appears.
 
         Returns the words, with positions in `text` from 0, the phonemes, and the number of samples. Raises TooLong.
         """
         self._sink, self._words, self._phonemes = sink, [], []
         self._remaining, self._failure = most_samples, None
         encoded = text.encode() + b"\0"
-        status = self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, _UTF8, None, None)
+        flags = _UTF8 | (_SSML if is_markup else 0) | (_PHONEMES if has_phonemes else 0)
+        status = self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, flags, None, None)
         if self._failure is not None:
             raise self._failure
         if status != 0:
@@ -205,10 +226,17 @@ class Stretcher:
         return buffer.raw[: count * 2]
 
 
-def _load(folder: Path) -> ctypes.CDLL:
-    """The library with the types of the calls whose arguments or results are not plain ints."""
-    candidates = [path for path in folder.iterdir() if path.suffix in (".so", ".dylib", ".dll")]
-    library = ctypes.CDLL(str(candidates[0]))
+def _load(folder: Path, *, copied: bool) -> ctypes.CDLL:
+    """The library with the types of the calls whose arguments or results are not plain ints.
+
+    A copy under another name is a library of its own to the loader, with a state of its own.
+    """
+    (path, *_) = [path for path in folder.iterdir() if path.suffix in (".so", ".dylib", ".dll")]
+    if copied:
+        with tempfile.TemporaryDirectory(prefix="antiphon-espeak-") as temporary:
+            library = ctypes.CDLL(shutil.copy(path, temporary))
+    else:
+        library = ctypes.CDLL(str(path))
     pointer, text = ctypes.c_void_p, ctypes.c_char_p
     library.espeak_Initialize.argtypes = (ctypes.c_int, ctypes.c_int, text, ctypes.c_int)
     library.espeak_Info.argtypes, library.espeak_Info.restype = (pointer,), text

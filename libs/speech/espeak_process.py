@@ -22,7 +22,7 @@ from time import perf_counter
 from typing import BinaryIO, cast
 
 from libs.speech.alignment import align
-from libs.speech.encoding import Encoder, Mp3Encoder, WavEncoder
+from libs.speech.encoding import Segment, SegmentEncoder, parse_output_format, segment_encoder
 from libs.speech.espeak_native import NATIVE_RATES, Espeak, Stretcher, TooLong, UnknownVoice
 from libs.speech.espeak_wire import PREFIX, Ready, Refused, Request, Spoken, pack_prefix
 from libs.speech.spoken_text import readable
@@ -49,7 +49,7 @@ class _Output:
     own. The pieces that wait for it are bounded, and with them the memory.
     """
 
-    def __init__(self, encoder: Encoder, stretcher: Stretcher | None) -> None:
+    def __init__(self, encoder: SegmentEncoder, stretcher: Stretcher | None) -> None:
         self._encoder = encoder
         self._stretcher = stretcher
         self._pieces: Queue[bytes | None] = Queue(maxsize=_PIECES_AHEAD)
@@ -69,15 +69,15 @@ class _Output:
             self._put(self._stretcher.finish())
         self._put(bytes(2 * max(0, least_samples - self.samples)))
 
-    def finish(self) -> bytes | memoryview:
-        """The encoded file."""
+    def finish(self) -> Segment:
+        """The encoded segment."""
         began = perf_counter()
         self.close()
         if self._failure is not None:
             raise self._failure
-        audio = self._encoder.finish()
+        segment = self._encoder.finish()
         self.waited_seconds += perf_counter() - began
-        return audio
+        return segment
 
     def close(self) -> None:
         """End the thread; what it has got is encoded first."""
@@ -134,7 +134,7 @@ def _warm_up(espeak: Espeak) -> None:
     """Load what the first job would otherwise wait for."""
     espeak.set_voice("gmw/en-US", None, "en-US")
     espeak.set_parameters(rate=DEFAULT_RATE, pitch=None, pitch_range=None, volume=None, word_gap=None)
-    output = _Output(Mp3Encoder(espeak.sample_rate), None)
+    output = _Output(segment_encoder(parse_output_format("mp3"), espeak.sample_rate), None)
     espeak.speak("a", output.feed, most_samples=espeak.sample_rate * LONGEST_SECONDS)
     output.finish()
 
@@ -160,18 +160,29 @@ def _send(replies: BinaryIO, header: Ready | Spoken | Refused, *body: bytes | me
 def _answer(espeak: Espeak, replies: BinaryIO, request: Request, text: str) -> None:
     """Do one job and send what came of it."""
     try:
-        header, times, audio = _render(espeak, request, text)
+        header, times, segment = _render_with(espeak, request, text)
     except UnknownVoice as unknown:
         _send(replies, Refused(kind="refused", reason="voice", message=str(unknown)))
     except TooLong:
         limit = f"the speech would take more than {LONGEST_SECONDS // 60} minutes: split the text"
         _send(replies, Refused(kind="refused", reason="text", message=limit))
     else:
-        _send(replies, header, times, audio)
+        _send(replies, header, times, segment)
 
 
-def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes, bytes | memoryview]:
-    """The reply's header, the packed times, and the audio."""
+def _render_with(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes, bytes]:
+    """As `_render`, by an engine that has spoken nothing before if the job has a seed."""
+    if request["seed"] is None:
+        return _render(espeak, request, text)
+    fresh = Espeak(request["seed"])
+    try:
+        return _render(fresh, request, text)
+    finally:
+        fresh.close()
+
+
+def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes, bytes]:
+    """The reply's header, the packed times, and the segment."""
     began = perf_counter()
     rate, stretch = _split_speed((request["rate"] or DEFAULT_RATE) * request["speed"])
     espeak.set_voice(request["voice"], request["variant"], request["language"])
@@ -183,30 +194,41 @@ def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes,
         word_gap=request["word_gap"],
     )
     stretcher = None if stretch == 1.0 else espeak.stretcher(stretch)
-    encoder = Mp3Encoder(espeak.sample_rate) if request["format"] == "mp3" else WavEncoder(espeak.sample_rate)
-    output = _Output(encoder, stretcher)
+    form = parse_output_format(request["form"])
+    output = _Output(_encoder(request, espeak.sample_rate), stretcher)
     most_samples = int(espeak.sample_rate * LONGEST_SECONDS * stretch)
     try:
-        words, phonemes, samples = espeak.speak(readable(text), output.feed, most_samples=most_samples)
+        words, phonemes, samples = espeak.speak(
+            readable(text),
+            output.feed,
+            most_samples=most_samples,
+            is_markup=request["is_markup"],
+            has_phonemes=request["has_phonemes"],
+        )
         output.end(int(espeak.sample_rate * SHORTEST_SECONDS))
         starts, ends = align(
             text, words, phonemes, total_samples=samples, duration_seconds=output.samples / espeak.sample_rate
         )
-        audio = output.finish()
+        segment = output.finish()
     finally:
         output.close()
         if stretcher:
             stretcher.close()
+    duration = segment.samples / form.sample_rate  # of the silence at the end the encoder may have kept less
+    times = array.array("d", [min(time, duration) for time in (*starts, *ends)])
     header = Spoken(
         kind="spoken",
         characters=len(text),
-        sample_rate=espeak.sample_rate,
-        samples=output.samples,
+        samples=segment.samples,
         synthesis_seconds=perf_counter() - began - output.waited_seconds,
         encoding_seconds=output.waited_seconds,
         applied={"rate": rate * stretch, "speed": rate * stretch / (request["rate"] or DEFAULT_RATE)},
     )
-    return header, array.array("d", starts + ends).tobytes(), audio
+    return header, times.tobytes(), segment.data
+
+
+def _encoder(request: Request, sample_rate: int) -> SegmentEncoder:
+    return segment_encoder(parse_output_format(request["form"]), sample_rate)
 
 
 def _split_speed(words_per_minute: float) -> tuple[int, float]:

@@ -20,7 +20,11 @@ TIME_BYTES = 8
 
 
 class Request(TypedDict):
-    """What to speak. Numbers as in `engine.VoiceProfile` and `engine.RenderJob`; None is the engine's default."""
+    """What to speak. Numbers as in `engine.VoiceProfile` and `engine.RenderJob`; None is the engine's default.
+
+    `pitch` and `volume` are the voice's and the job's together. `form` is the name of an output format, `transform`
+    what `libs.speech.timbre` applies.
+    """
 
     voice: str
     variant: str | None
@@ -30,8 +34,12 @@ class Request(TypedDict):
     pitch_range: int | None
     volume: int | None
     word_gap: int | None
-    format: str
+    form: str
     speed: float
+    seed: int | None
+    is_markup: bool
+    has_phonemes: bool
+    transform: dict[str, object] | None
 
 
 class Ready(TypedDict):
@@ -42,11 +50,13 @@ class Ready(TypedDict):
 
 
 class Spoken(TypedDict):
-    """The job is done. `characters` is the number of start times, and of end times, before the audio in the body."""
+    """The job is done. `characters` is the number of start times, and of end times, before the segment in the body.
+
+    `samples` is what the segment takes up at the sample rate of its form.
+    """
 
     kind: Literal["spoken"]
     characters: int
-    sample_rate: int
     samples: int
     synthesis_seconds: float
     encoding_seconds: float

@@ -38,12 +38,13 @@ Day = Annotated[date, BeforeValidator(_day)]
 
 
 class DayView(BaseModel):
-    """What was used on one day (UTC)."""
+    """What was used on one day (UTC); `characters_cached` had been spoken before, and counts against no plan."""
 
     date: date
     characters: int
     audio_seconds: float
     generations: int
+    characters_cached: int
 
 
 class TotalsView(BaseModel):
@@ -52,6 +53,7 @@ class TotalsView(BaseModel):
     characters: int
     audio_seconds: float
     generations: int
+    characters_cached: int
 
 
 class PeriodView(BaseModel):
@@ -82,7 +84,7 @@ async def get_usage(
 ) -> UsageView:
     """Report what the organisation used, by day; the last 30 days unless `from` and `to` say otherwise."""
     days, period = await usecases.get_usage(deps, caller, first, last)
-    characters, audio_seconds, generations = domain.total(days)
+    total = domain.total(days, period.resets_at.date())
     return UsageView(
         items=[
             DayView(
@@ -90,10 +92,16 @@ async def get_usage(
                 characters=int(day.characters),
                 audio_seconds=float(day.audio_seconds),
                 generations=day.generations,
+                characters_cached=int(day.characters_cached),
             )
             for day in days
         ],
-        totals=TotalsView(characters=int(characters), audio_seconds=float(audio_seconds), generations=generations),
+        totals=TotalsView(
+            characters=int(total.characters),
+            audio_seconds=float(total.audio_seconds),
+            generations=total.generations,
+            characters_cached=int(total.characters_cached),
+        ),
         plan=period.plan,
         period=PeriodView(
             characters_used=period.used,

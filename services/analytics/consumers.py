@@ -15,7 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs import outbox
 from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted, GenerationFailed
+from libs.contracts.antiphon.generation.v1.events_pb2 import (
+    GenerationCanceled,
+    GenerationCompleted,
+    GenerationDeleted,
+    GenerationFailed,
+)
 from libs.ids import new_id
 from libs.messaging import Serves, declared, projection
 from libs.messaging.causes import cause_of
@@ -62,14 +67,22 @@ async def record_usage(session: AsyncSession, events: Sequence[GenerationComplet
         outbox.add(session, _recorded(entry), cause=by_generation[entry.resource_id])
 
 
+def _spoken(event: GenerationCompleted) -> int:
+    """Return how many characters were spoken for it; in what was completed before audio was shared, all."""
+    return event.characters_spoken if event.HasField("characters_spoken") else event.characters
+
+
 def _entries(session: AsyncSession, event: GenerationCompleted) -> Iterator[Entry]:
     event_id = UUID(cause_of(session, event).event_id)
     quantities = {
-        Unit.CHARACTERS: Decimal(event.characters),
+        Unit.CHARACTERS: Decimal(_spoken(event)),
+        Unit.CHARACTERS_CACHED: Decimal(event.characters - _spoken(event)),
         # Milliseconds: sums of them are exact.
         Unit.AUDIO_SECONDS: Decimal(round(event.duration_seconds * 1000)) / 1000,
     }
     for unit, quantity in quantities.items():
+        if not quantity and unit is Unit.CHARACTERS_CACHED:
+            continue
         yield Entry(
             id=new_id(),
             event_id=event_id,
@@ -96,9 +109,10 @@ def _days(events: Iterable[GenerationCompleted]) -> dict[tuple[UUID, date], DayO
         so_far = days.get(key, DayOfUse(day, Decimal(0), Decimal(0), 0))
         days[key] = DayOfUse(
             day,
-            so_far.characters + event.characters,
+            so_far.characters + _spoken(event),
             so_far.audio_seconds + Decimal(round(event.duration_seconds * 1000)) / 1000,
             so_far.generations + 1,
+            so_far.characters_cached + event.characters - _spoken(event),
         )
     return days
 
@@ -117,6 +131,12 @@ def _recorded(entry: Entry) -> UsageRecorded:
 @projection(GenerationFailed)
 async def release_failed(session: AsyncSession, events: Sequence[GenerationFailed]) -> None:
     """What failed is not billed."""
+    await _release(session, [(UUID(event.generation_id), UUID(event.org_id)) for event in events])
+
+
+@projection(GenerationCanceled)
+async def release_canceled(session: AsyncSession, events: Sequence[GenerationCanceled]) -> None:
+    """What was canceled is not billed."""
     await _release(session, [(UUID(event.generation_id), UUID(event.org_id)) for event in events])
 
 

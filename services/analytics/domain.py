@@ -27,7 +27,13 @@ class Plan(StrEnum):
         """Characters a calendar month (UTC); None when there is no limit."""
         return _CHARACTERS[self]
 
+    @property
+    def concurrency(self) -> int:
+        """Pieces of work that the speech workers do for the organisation at the same time."""
+        return _CONCURRENCY[self]
 
+
+_CONCURRENCY = {Plan.FREE: 4, Plan.PRO: 16, Plan.ENTERPRISE: 1000}
 _CHARACTERS: dict[Plan, int | None] = {Plan.FREE: 10_000, Plan.PRO: 500_000, Plan.ENTERPRISE: None}
 
 
@@ -57,6 +63,8 @@ class Unit(StrEnum):
 
     CHARACTERS = "characters"
     AUDIO_SECONDS = "audio_seconds"
+    CHARACTERS_CACHED = "characters_cached"
+    """Characters of texts whose speech was there already; they count against no plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class Decision:
     limit: int | None
     remaining: int
     resets_at: datetime
+    concurrency: int = 0
+    """Of the organisation's plan; 0 where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +86,15 @@ class Reservation:
     status: str
     expires_at: datetime
 
-    def answer(self, now: datetime) -> bool | None:
-        """Return what was decided about it; None once it has expired, for then it is to be decided anew."""
+    def answer(self, now: datetime, *, again: bool = False) -> bool | None:
+        """Return what was decided about it; None once it has expired, for then it is to be decided anew.
+
+        With `again` that is so of what was released, too.
+        """
         if self.status == "held":
             return True if now < self.expires_at else None
+        if again and self.status == "released":
+            return None
         return self.status == "settled"
 
 
@@ -104,6 +119,7 @@ class DayOfUse:
     characters: Decimal
     audio_seconds: Decimal
     generations: int
+    characters_cached: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +174,12 @@ def usage_range(first: date | None, last: date | None, today: date) -> tuple[dat
     return begin, end
 
 
-def total(days: Sequence[DayOfUse]) -> tuple[Decimal, Decimal, int]:
-    """Return the sums of characters, audio seconds and generations."""
-    return (
-        sum((day.characters for day in days), Decimal(0)),
-        sum((day.audio_seconds for day in days), Decimal(0)),
-        sum(day.generations for day in days),
+def total(days: Sequence[DayOfUse], day: date) -> DayOfUse:
+    """Return the sums over days, as if all were one `day`."""
+    return DayOfUse(
+        day,
+        sum((one.characters for one in days), Decimal(0)),
+        sum((one.audio_seconds for one in days), Decimal(0)),
+        sum(one.generations for one in days),
+        sum((one.characters_cached for one in days), Decimal(0)),
     )

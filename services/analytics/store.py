@@ -63,6 +63,7 @@ usage_daily = Table(
     Column("characters", Numeric),
     Column("audio_seconds", Numeric),
     Column("generations", BigInteger),
+    Column("characters_cached", Numeric),
 )
 
 reservations = Table(
@@ -106,11 +107,11 @@ _GET_SUBSCRIPTION = select(subscriptions.c.plan, subscriptions.c.status, subscri
 )
 _INSERT_ENTRY = insert(usage_metrics)
 _ADD_TO_TOTAL = _adding(usage_totals, "quantity")
-_ADD_TO_DAY = _adding(usage_daily, "characters", "audio_seconds", "generations")
+_ADD_TO_DAY = _adding(usage_daily, "characters", "audio_seconds", "generations", "characters_cached")
 _GET_RESERVATION = select(reservations.c.status, reservations.c.expires_at).where(
     reservations.c.id == bindparam("id", type_=_uuid)
 )
-_HOLD = _deciding(reservations.c.status == "held", "characters", "expires_at")
+_HOLD = _deciding(reservations.c.status != "settled", "characters", "expires_at", "status")
 _SETTLE = _deciding(reservations.c.status != "settled", "status", expires_at=func.now()).returning(reservations.c.id)
 _RELEASE = _deciding(reservations.c.status == "held", "status", expires_at=func.now())
 _USED = select(func.coalesce(func.sum(usage_totals.c.quantity), 0)).where(
@@ -226,6 +227,7 @@ async def add_to_days(session: AsyncSession, days: dict[tuple[UUID, date], DayOf
             "characters": use.characters,
             "audio_seconds": use.audio_seconds,
             "generations": use.generations,
+            "characters_cached": use.characters_cached,
         }
         for (org_id, day), use in sorted(days.items(), key=lambda item: item[0])
     ]
@@ -235,7 +237,7 @@ async def add_to_days(session: AsyncSession, days: dict[tuple[UUID, date], DayOf
 async def list_days(session: AsyncSession, org_id: UUID, first: date, last: date) -> list[DayOfUse]:
     """Return the days of use from `first` to `last`, both included, in their order."""
     statement = (
-        select(usage_daily.c.day, usage_daily.c.characters, usage_daily.c.audio_seconds, usage_daily.c.generations)
+        select(*(usage_daily.c[name] for name in DayOfUse.__slots__))
         .where(usage_daily.c.org_id == org_id, usage_daily.c.day.between(first, last))
         .order_by(usage_daily.c.day)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -34,16 +34,19 @@ class Deps:
 async def reserve(deps: Deps, request: ReserveRequest) -> ReserveReply:
     """Set characters aside for a generation if the plan covers them; asking twice reserves once."""
     org_id, reservation_id = UUID(request.org_id), UUID(request.reservation_id)
-    decision = await _reserve(deps, org_id, reservation_id, request.characters)
+    decision = await _reserve(deps, org_id, reservation_id, request.characters, again=request.again)
     return ReserveReply(
         granted=decision.granted,
         limit=decision.limit or 0,
         remaining=decision.remaining,
         resets_at=int(decision.resets_at.timestamp()),
+        concurrency=decision.concurrency,
     )
 
 
-async def _reserve(deps: Deps, org_id: UUID, reservation_id: UUID, characters: int) -> domain.Decision:
+async def _reserve(
+    deps: Deps, org_id: UUID, reservation_id: UUID, characters: int, *, again: bool
+) -> domain.Decision:
     now = deps.clock()
     period = domain.period_of(now)
     resets_at = domain.end_of(period)
@@ -52,14 +55,15 @@ async def _reserve(deps: Deps, org_id: UUID, reservation_id: UUID, characters: i
         plan = domain.plan_in_force(subscription, default=deps.default_plan, now=now)
         if plan.characters is None:
             # Nothing is compared, so nothing needs to be held, and nobody has to wait for anybody.
-            return domain.decide(asked=characters, used=0, reserved=0, limit=None, resets_at=resets_at)
+            free = domain.decide(asked=characters, used=0, reserved=0, limit=None, resets_at=resets_at)
+            return replace(free, concurrency=plan.concurrency)
         await store.lock_organization(session, org_id)
         earlier = await store.get_reservation(session, reservation_id)
         used, reserved = await store.used_and_reserved(session, org_id, period, now)
-        answer = earlier.answer(now) if earlier else None
+        answer = earlier.answer(now, again=again) if earlier else None
         if answer is not None:
             left = max(0, plan.characters - used - reserved)
-            return domain.Decision(answer, plan.characters, left, resets_at)
+            return domain.Decision(answer, plan.characters, left, resets_at, plan.concurrency)
         decision = domain.decide(
             asked=characters, used=used, reserved=reserved, limit=plan.characters, resets_at=resets_at
         )
@@ -71,7 +75,7 @@ async def _reserve(deps: Deps, org_id: UUID, reservation_id: UUID, characters: i
                 characters=characters,
                 expires_at=now + domain.RESERVATION_LIFETIME,
             )
-    return decision
+    return replace(decision, concurrency=plan.concurrency)
 
 
 async def get_usage(

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted
-from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceUpdated
 from libs.messaging import Delivery, declared, projection, work
 from services.embedding import domain, usecases
 from services.embedding.usecases import Deps
@@ -20,6 +20,13 @@ async def index_voice(delivery: Delivery[VoiceReady], deps: Deps) -> None:
     """A voice is found by what people say of it."""
     source = _voice_source(delivery.event)
     await usecases.index(deps, source, consumer="embedding-index_voice", event_id=delivery.event_id)
+
+
+@work(VoiceUpdated, concurrency=8)
+async def reindex_voice(delivery: Delivery[VoiceUpdated], deps: Deps) -> None:
+    """A voice that was changed is found by what is said of it now."""
+    source = _voice_source(delivery.event)
+    await usecases.index(deps, source, consumer="embedding-reindex_voice", event_id=delivery.event_id)
 
 
 @work(GenerationCompleted, concurrency=16)
@@ -43,7 +50,7 @@ async def forget_generations(session: AsyncSession, events: Sequence[GenerationD
     await usecases.remove(session, domain.SourceType.GENERATION, causes)
 
 
-def _voice_source(event: VoiceReady) -> domain.Source:
+def _voice_source(event: VoiceReady | VoiceUpdated) -> domain.Source:
     voice = event.voice
     return domain.Source(
         org_id=_org(event.org_id),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
-from services.generation.adapters import Finishes, Quota
+from services.generation.adapters import Finishes, Progress, Quota
 from services.generation.api import PROBLEMS, router
 from services.generation.consumers import CONSUMERS
+from services.generation.domain.load import Limits
 from services.generation.settings import Settings
 from services.generation.usecases import Deps
+from services.generation.usecases.admission import Admission
+from services.generation.usecases.models import Models
 
 
 def main() -> None:
@@ -16,10 +20,16 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
+        limits = Limits(settings.queue_interactive_seconds, settings.queue_job_seconds)
         deps = Deps(
             database=runtime.database,
+            objects=ObjectStore(settings.object_store, runtime.clock),
+            bus=runtime.bus,
             quota=Quota(runtime.bus, patience_seconds=settings.quota_patience_seconds),
             finishes=Finishes(runtime.bus),
+            progress=Progress(runtime.bus),
+            admission=Admission(runtime.database, limits),
+            models=Models(runtime.database),
             clock=runtime.clock,
         )
         runtime.database.add_hook(deps.finishes)
@@ -32,7 +42,13 @@ def main() -> None:
             deps=deps,
         )
         return Composition(
-            app=app, consumers=CONSUMERS, deps=deps, startup=[deps.finishes.start], on_stop=[deps.finishes.close]
+            app=app,
+            consumers=CONSUMERS,
+            deps=deps,
+            startup=[deps.finishes.start, deps.progress.start],
+            background=[deps.admission.watch],
+            on_stop=[deps.finishes.close],
+            closing=[deps.objects.close],
         )
 
     run("generation", settings, compose)

@@ -13,9 +13,18 @@ class Settings(ResourceSettings):
     """Settings of the service that takes requests."""
 
     quota_patience_seconds: float = Field(default=8.0, gt=0, le=60)
+    queue_interactive_seconds: float = Field(default=60.0, gt=0, le=3600)
+    """How many seconds of speaking may wait before an organisation's interactive requests are answered 429."""
+    queue_job_seconds: float = Field(default=86_400.0, gt=0)
+    """The same for its jobs."""
 
 
 class WorkerSettings(ServiceSettings):
     """Settings of a speech worker."""
 
     engine_processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+
+    @property
+    def slots(self) -> int:
+        """How much work is done at a time: while some of it is spoken, some is uploaded."""
+        return 2 * self.engine_processes

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from libs.ids import new_id
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.speech.espeak import EspeakEngine
 from libs.web import create_app
 from services.generation.jobs import CONSUMERS
-from services.generation.rendering import WorkerDeps
+from services.generation.rendering.bench import Bench
+from services.generation.rendering.deps import WorkerDeps
 from services.generation.settings import WorkerSettings
 
 
@@ -17,15 +19,30 @@ def main() -> None:
 
     async def compose(runtime: Runtime) -> Composition:
         objects = ObjectStore(settings.object_store, runtime.clock)
-        engine = EspeakEngine(settings.engine_processes)
-        deps = WorkerDeps(database=runtime.database, objects=objects, engine=engine, clock=runtime.clock)
+        espeak = EspeakEngine(settings.engine_processes)
+        deps = WorkerDeps(
+            worker_id=new_id(),
+            database=runtime.database,
+            objects=objects,
+            bus=runtime.bus,
+            engines={espeak.name: espeak},
+            clock=runtime.clock,
+        )
+        bench = Bench(
+            deps,
+            slots=settings.slots,
+            processes=settings.engine_processes,
+            time_to_drain=runtime.time_to_drain,
+        )
         app = create_app("worker", None, identity=None, problems={}, readiness=runtime.readiness)
         return Composition(
             app=app,
             consumers=CONSUMERS,
             deps=deps,
-            startup=[engine.start],
-            closing=[engine.close, objects.close],
+            startup=[espeak.start],
+            background=[bench.run],
+            on_stop=[bench.stop],
+            closing=[espeak.close, objects.close],
             relays=False,
         )
 

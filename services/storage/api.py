@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Annotated
 from uuid import UUID
 
-import orjson
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from libs.ids import parse_id
 from libs.messaging import Unavailable
 from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreUnavailable
+from libs.speech.captions.levels import Level
 from libs.web import CallerOf, Problem, ProblemOf
 from libs.web.problems import UNAVAILABLE
 from services.storage import store
 from services.storage.adapters import describe_object
+from services.storage.domain import timing
 from services.storage.domain.audio import AudioNotFound
 from services.storage.domain.delivery import (
     CONDITIONS,
@@ -30,7 +32,7 @@ from services.storage.domain.delivery import (
     select_part,
 )
 from services.storage.domain.keys import Audience, audience_of
-from services.storage.usecases import Deps
+from services.storage.usecases import Deps, read_alignment
 
 router = APIRouter()
 
@@ -72,14 +74,23 @@ async def get_audio(generation_id: str, request: Request, caller: CallerOf, deps
 
 
 @router.get("/internal/generations/{generation_id}/alignment")
-async def get_alignment(generation_id: str, caller: CallerOf, deps: DepsOf) -> Response:
-    """Send when each character of a generation is heard, in seconds."""
+async def get_alignment(
+    generation_id: str,
+    caller: CallerOf,
+    deps: DepsOf,
+    level: Level = Level.CHARACTER,
+    form: Annotated[timing.Form, Query(alias="format")] = timing.Form.JSON,
+    normalized: bool = False,
+) -> Response:
+    """Send when each character, word or sentence of a generation is heard, in seconds, or subtitles."""
     async with deps.database.transaction(caller.org_id) as session:
         alignment = await store.get_alignment(session, caller.org_id, _id(generation_id))
     if alignment is None:
         raise AudioNotFound
-    headers = {"cache-control": _PRIVATE}
-    return Response(orjson.dumps(alignment), headers=headers, media_type="application/json")
+    if isinstance(alignment, str):
+        alignment = await read_alignment(deps, alignment)
+    content = await asyncio.to_thread(timing.document, alignment, level, form, normalized=normalized)
+    return Response(content, headers={"cache-control": _PRIVATE}, media_type=form.media_type)
 
 
 @router.head("/internal/objects/{key:path}", include_in_schema=False)

@@ -31,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.ids import new_id
-from services.storage.domain.audio import Alignment, AudioRefused, RenderedAudio, Track
+from services.storage.domain.audio import Alignment, AudioRefused, RenderedAudio, Timeline, Track
 
 _metadata = MetaData()
 _uuid = PgUuid(as_uuid=True)
@@ -51,6 +51,8 @@ tracks = Table(
     Column("sha256", Text),
     Column("sample_rate", Integer),
     Column("metadata", JSONB),
+    Column("language", Text),
+    Column("alignment_key", Text),
     Column("created_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True)),
 )
@@ -65,6 +67,9 @@ alignments = Table(
     Column("characters", ARRAY(Text)),
     Column("start_times", ARRAY(Double)),
     Column("end_times", ARRAY(Double)),
+    Column("normalized_text", Text),
+    Column("normalized_starts", ARRAY(Double)),
+    Column("normalized_ends", ARRAY(Double)),
 )
 
 tombstones = Table(
@@ -89,6 +94,11 @@ _REFUSALS = {
     "alignment_ends": "the alignment has a character that ends before it starts",
     "alignment_starts": "the alignment's start times are not in order from zero",
     "alignment_duration": "the alignment has a character that ends after the audio",
+    "normalized_complete": "the normalized text lacks some of its times",
+    "normalized_lengths": "the normalized text has not one start and one end time for each character",
+    "normalized_ends": "the normalized text has a character that ends before it starts",
+    "normalized_starts": "the normalized text's start times are not in order from zero",
+    "normalized_duration": "the normalized text has a character that ends after the audio",
 }
 
 
@@ -97,21 +107,37 @@ _INSERT_TRACK = text("""
 with track as (
     insert into audio_tracks (
         id, generation_id, org_id, object_key, text, duration_seconds, format, content_type, size_bytes, sha256,
-        sample_rate, metadata, created_at, updated_at
+        sample_rate, metadata, language, alignment_key, created_at, updated_at
     )
     select
         :id, :generation_id, :org_id, :object_key, :text, :duration_seconds, :format, :content_type, :size_bytes,
-        :sha256, :sample_rate, :metadata, :now, :now
+        :sha256, :sample_rate, :metadata, :language, :alignment_key, :now, :now
     where not exists (select from deleted_generations where generation_id = :generation_id)
     on conflict (generation_id) do nothing
     returning id, org_id, duration_seconds
+), alignment as (
+    insert into audio_alignments (
+        id, track_id, org_id, duration_seconds, characters, start_times, end_times,
+        normalized_text, normalized_starts, normalized_ends
+    )
+    select :alignment_id, id, org_id, duration_seconds, :characters, :start_times, :end_times,
+        :normalized_text, :normalized_starts, :normalized_ends
+    from track where cast(:alignment_key as text) is null
 )
-insert into audio_alignments (id, track_id, org_id, duration_seconds, characters, start_times, end_times)
-select :alignment_id, id, org_id, duration_seconds, :characters, :start_times, :end_times from track
-returning id
+select id from track
 """).bindparams(
     *(bindparam(column.name, type_=column.type) for column in tracks.c if not column.name.endswith("_at")),
-    *(bindparam(name, type_=alignments.c[name].type) for name in ("characters", "start_times", "end_times")),
+    *(
+        bindparam(name, type_=alignments.c[name].type)
+        for name in (
+            "characters",
+            "start_times",
+            "end_times",
+            "normalized_text",
+            "normalized_starts",
+            "normalized_ends",
+        )
+    ),
     bindparam("alignment_id", type_=_uuid),
     bindparam("now", type_=DateTime(timezone=True)),
 )
@@ -138,6 +164,7 @@ async def insert_track(session: AsyncSession, audio: RenderedAudio, *, track_id:
 
     Raises AudioRefused when the database's constraints forbid it; the transaction is lost then.
     """
+    normalized = audio.normalized
     row = {
         "id": track_id,
         "generation_id": audio.generation_id,
@@ -150,12 +177,17 @@ async def insert_track(session: AsyncSession, audio: RenderedAudio, *, track_id:
         "size_bytes": audio.size_bytes,
         "sha256": audio.sha256,
         "sample_rate": audio.sample_rate,
-        "metadata": {"model_id": audio.model_id},
+        "metadata": {"model_id": audio.model_id, "input_type": audio.input_type},
+        "language": audio.language,
+        "alignment_key": audio.alignment_key,
         "now": now,
         "alignment_id": new_id(),
         "characters": list(audio.text),
         "start_times": list(audio.start_times),
         "end_times": list(audio.end_times),
+        "normalized_text": normalized.text if normalized else None,
+        "normalized_starts": list(normalized.start_times) if normalized else None,
+        "normalized_ends": list(normalized.end_times) if normalized else None,
     }
     try:
         return (await session.execute(_INSERT_TRACK, row)).first() is not None
@@ -181,15 +213,28 @@ async def get_track(session: AsyncSession, org_id: UUID, generation_id: UUID) ->
     return Track(**row._asdict()) if row else None
 
 
-async def get_alignment(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Alignment | None:
-    """Return the alignment of a generation of the organisation, or None."""
+async def get_alignment(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Alignment | str | None:
+    """Return the alignment of a generation of the organisation, or the key of the object that holds it, or None."""
     statement = (
-        select(alignments.c.characters, alignments.c.start_times, alignments.c.end_times)
-        .join(tracks, tracks.c.id == alignments.c.track_id)
+        select(
+            tracks.c.text,
+            tracks.c.language,
+            tracks.c.alignment_key,
+            tracks.c.metadata["input_type"].astext.label("input_type"),
+            *(alignments.c[name] for name in ("start_times", "end_times")),
+            *(alignments.c[name] for name in ("normalized_text", "normalized_starts", "normalized_ends")),
+        )
+        .outerjoin_from(tracks, alignments, tracks.c.id == alignments.c.track_id)
         .where(tracks.c.generation_id == generation_id, tracks.c.org_id == org_id)
     )
     row = (await session.execute(statement)).one_or_none()
-    return Alignment(row.characters, row.start_times, row.end_times) if row else None
+    if row is None or row.alignment_key is not None:
+        return row.alignment_key if row else None
+    normalized = None
+    if row.normalized_text is not None:
+        normalized = Timeline(row.normalized_text, row.normalized_starts, row.normalized_ends)
+    sent = Timeline(row.text, row.start_times, row.end_times)
+    return Alignment(sent, normalized, row.language, row.input_type == "ssml")
 
 
 async def is_deleted(session: AsyncSession, generation_id: UUID) -> bool:

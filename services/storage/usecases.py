@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+import orjson
 
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
@@ -44,6 +47,8 @@ async def keep_audio(deps: Deps, delivery: Delivery[AudioRendered]) -> None:
     try:
         domain.require_keepable(audio)
         domain.verify_upload(audio, *await deps.objects.digest(audio.object_key))
+        if audio.alignment_key is not None:
+            audio = await _with_alignment(deps, audio)
         is_kept = await _record(deps, audio, delivery.event_id)
     except domain.AudioRefused as refusal:
         await reject_audio(deps, delivery, str(refusal))
@@ -54,6 +59,36 @@ async def keep_audio(deps: Deps, delivery: Delivery[AudioRendered]) -> None:
         raise
     if not is_kept:
         await deps.objects.delete(audio.object_key)
+
+
+async def _with_alignment(deps: Deps, audio: domain.RenderedAudio) -> domain.RenderedAudio:
+    """Return what was announced with its text, once the alignment that lies beside the audio is found right."""
+    assert audio.alignment_key is not None
+    sent = (await read_alignment(deps, audio.alignment_key)).sent
+    await asyncio.to_thread(domain.require_alignment, sent, audio.duration_seconds)
+    return replace(audio, text=sent.text)
+
+
+async def read_alignment(deps: Deps, key: str) -> domain.Alignment:
+    """Return the alignment that an object holds. Raises ObjectMissing, ObjectStoreUnavailable, AudioRefused."""
+    content = await deps.objects.get(key)
+    try:
+        return await asyncio.to_thread(_alignment, content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise domain.AudioRefused("the alignment is not what a worker writes") from error
+
+
+def _alignment(content: bytes) -> domain.Alignment:
+    document = orjson.loads(content)
+    normalized = document["normalized"]
+    return domain.Alignment(
+        sent=domain.Timeline(document["text"], document["start_times"], document["end_times"]),
+        normalized=domain.Timeline(normalized["text"], normalized["start_times"], normalized["end_times"])
+        if normalized
+        else None,
+        language=document["language"],
+        is_markup=document["input_type"] == "ssml",
+    )
 
 
 async def _record(deps: Deps, audio: domain.RenderedAudio, event_id: str) -> bool:
@@ -120,8 +155,13 @@ async def remove_audio(deps: Deps, delivery: Delivery[GenerationDeleted]) -> Non
     keys until all are gone, and keeps a late upload from being kept.
     """
     event = delivery.event
-    org_id, generation_id = _id(event.org_id), _id(event.generation_id)
+    org_id = _id(event.org_id)
     _require_own("generations", org_id, event.object_keys)
+    # What was deleted before audio was shared goes under its own id.
+    audio_id = event.audio_id if event.HasField("audio_id") else event.generation_id
+    if not audio_id:
+        return
+    generation_id = _id(audio_id)
     async with deps.database.transaction(org_id) as session:
         await store.lock_generation(session, generation_id)
         tombstone = await store.bury_generation(session, org_id, generation_id, event.object_keys, now=deps.clock())
@@ -170,6 +210,14 @@ def _announced(event: AudioRendered) -> domain.RenderedAudio:
         start_times=event.alignment.start_times,
         end_times=event.alignment.end_times,
         model_id=event.model_id,
+        language=event.language or "en-US",
+        input_type=event.input_type or "text",
+        alignment_key=event.alignment_key or None,
+        normalized=domain.Timeline(
+            event.normalized.text, event.normalized.alignment.start_times, event.normalized.alignment.end_times
+        )
+        if event.HasField("normalized")
+        else None,
     )
 
 

@@ -18,7 +18,8 @@ from libs.database import Database
 from libs.ids import SYSTEM_ORG, new_id
 from libs.objectstore import ObjectStore, ObjectStoreUnavailable
 from libs.speech.catalogue import SystemVoice
-from libs.speech.engine import AudioFormat, RenderJob, SpeechEngine, UnknownEngineVoice, VoiceProfile
+from libs.speech.encoding import Joiner, parse_output_format
+from libs.speech.engine import RenderJob, SpeechEngine, UnknownEngineVoice, VoiceProfile
 from libs.speech.espeak import EspeakEngine
 from libs.speech.languages import profile_for_language
 from libs.web import Caller
@@ -52,13 +53,13 @@ async def create_voice(deps: Deps, caller: Caller, wanted: domain.NewVoice, cont
         now=now,
     )
     key = domain.object_key(voice.id, caller.org_id)
-    sha256 = await deps.objects.put(key, content, AudioFormat.WAV.content_type)
+    sha256 = await deps.objects.put(key, content, "audio/wav")
     sample = store.Sample(
         id=new_id(),
         voice_id=voice.id,
         org_id=caller.org_id,
         object_key=key,
-        content_type=AudioFormat.WAV.content_type,
+        content_type="audio/wav",
         size_bytes=len(content),
         sha256=sha256,
         recording=recording,
@@ -137,8 +138,11 @@ async def _keep_previews(objects: ObjectStore, engine: SpeechEngine, entries: It
 
 
 async def _keep_preview(objects: ObjectStore, engine: SpeechEngine, entry: SystemVoice) -> None:
-    spoken = await engine.render(RenderJob(entry.preview_text, entry.profile, AudioFormat.MP3))
-    await objects.put(domain.object_key(entry.id, None), spoken.audio, spoken.content_type)
+    form = parse_output_format("mp3")
+    spoken = await engine.render(RenderJob(entry.preview_text, entry.profile.to_settings(), form))
+    joiner = Joiner(form, spoken.samples)
+    audio = b"".join((joiner.head(), joiner.add(spoken.segment), joiner.finish()))
+    await objects.put(domain.object_key(entry.id, None), audio, form.content_type)
 
 
 def _announce(session: AsyncSession, voices: Iterable[domain.Voice]) -> None:

@@ -12,6 +12,8 @@ SERVICES = frozenset(get_args(Service))
 
 MIB = 2**20
 JSON_BYTES = 1 * MIB
+BOOK_BYTES = 13 * MIB
+"""1,000,000 characters that JSON writes as two escaped halves each, and what else a request says."""
 VOICE_BYTES = 21 * MIB
 """A voice's audio file of at most 20 MB and the form around it."""
 ANSWER_SECONDS = 30.0
@@ -44,12 +46,26 @@ ROUTES = (
     Route("GET", "/v1/voices/{voice_id}/audio", "voice"),
     Route("HEAD", "/v1/voices/{voice_id}/audio", "voice"),
     Route("GET", "/v1/generations", "generation"),
-    Route("POST", "/v1/generations", "generation", answer_seconds=WAIT_SECONDS),
+    Route("POST", "/v1/generations", "generation", BOOK_BYTES, WAIT_SECONDS),
+    Route("POST", "/v1/generations/stream", "generation", answer_seconds=WAIT_SECONDS),
+    Route("POST", "/v1/generations/stream/with-timestamps", "generation", answer_seconds=WAIT_SECONDS),
+    Route("POST", "/v1/generations/download", "generation"),
     Route("GET", "/v1/generations/{generation_id}", "generation"),
+    Route("POST", "/v1/generations/{generation_id}/cancel", "generation"),
+    Route("POST", "/v1/generations/{generation_id}/retry", "generation"),
+    Route("POST", "/v1/generations/{generation_id}/revise", "generation", BOOK_BYTES, WAIT_SECONDS),
+    Route("GET", "/v1/generations/{generation_id}/attempts", "generation"),
+    Route("GET", "/v1/generations/{generation_id}/audio/partial", "generation", answer_seconds=WAIT_SECONDS),
     Route("DELETE", "/v1/generations/{generation_id}", "generation"),
     Route("GET", "/v1/generations/{generation_id}/audio", "generation"),
     Route("HEAD", "/v1/generations/{generation_id}/audio", "generation"),
     Route("GET", "/v1/generations/{generation_id}/alignment", "generation"),
+    Route("GET", "/v1/dictionaries", "generation"),
+    Route("POST", "/v1/dictionaries", "generation"),
+    Route("GET", "/v1/dictionaries/{dictionary_id}", "generation"),
+    Route("DELETE", "/v1/dictionaries/{dictionary_id}", "generation"),
+    Route("POST", "/v1/dictionaries/{dictionary_id}/versions", "generation"),
+    Route("GET", "/v1/models", "generation"),
     Route("GET", "/v1/usage", "analytics"),
     Route("POST", "/v1/search", "embedding"),
 )

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from uuid import UUID
 
 from services.storage.domain.delivery import Representation
 from services.storage.domain.keys import ForeignObject, require_own
+
+ROUNDING_SECONDS = 0.001
+"""Times of long texts are written with four decimals."""
 
 
 class AudioNotFound(Exception):
@@ -20,8 +24,21 @@ class AudioRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """A text with a start and an end time in seconds for each of its characters."""
+
+    text: str
+    start_times: Sequence[float]
+    end_times: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedAudio:
-    """What a worker says that it has uploaded: one character of the text has one start and one end time, in seconds."""
+    """What a worker says that it has uploaded: one character of the text has one start and one end time, in seconds.
+
+    `normalized` is what was read in place of the text, where that differs. Of a long text all of this lies in the
+    object `alignment_key`.
+    """
 
     generation_id: UUID
     org_id: UUID
@@ -36,6 +53,10 @@ class RenderedAudio:
     start_times: Sequence[float]
     end_times: Sequence[float]
     model_id: str
+    language: str = "en-US"
+    input_type: str = "text"
+    alignment_key: str | None = None
+    normalized: Timeline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +84,33 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """When each character is heard, in seconds from the start of the audio; all three are of one length."""
+    """When a text as it was sent is heard, and what was read in its place, if that differs."""
 
-    characters: Sequence[str]
-    start_times: Sequence[float]
-    end_times: Sequence[float]
+    sent: Timeline
+    normalized: Timeline | None
+    language: str
+    is_markup: bool
+
+    def timeline(self, *, normalized: bool) -> Timeline:
+        """Return the one that is asked for; a text that was read as it is has but one."""
+        return self.normalized if normalized and self.normalized is not None else self.sent
+
+    def spoken(self) -> Timeline:
+        """Return what people read: the text as it was sent, but without markup."""
+        return self.timeline(normalized=self.is_markup)
+
+
+def require_alignment(timeline: Timeline, duration_seconds: float) -> None:
+    """Raise AudioRefused unless the times of a long text are what the database wants of those of a short one."""
+    starts, ends = timeline.start_times, timeline.end_times
+    if not len(starts) == len(ends) == len(timeline.text):
+        raise AudioRefused("the alignment has not one start and one end time for each character of the text")
+    if any(end < start for start, end in zip(starts, ends, strict=True)):
+        raise AudioRefused("the alignment has a character that ends before it starts")
+    if starts and (starts[0] < 0 or any(later < earlier for earlier, later in pairwise(starts))):
+        raise AudioRefused("the alignment's start times are not in order from zero")
+    if ends and max(ends) > duration_seconds + ROUNDING_SECONDS:
+        raise AudioRefused("the alignment has a character that ends after the audio")
 
 
 def require_keepable(announced: RenderedAudio) -> None:
@@ -75,7 +118,8 @@ def require_keepable(announced: RenderedAudio) -> None:
     if "\0" in announced.text:
         raise AudioRefused("the text has a NUL character")
     try:
-        require_own("generations", announced.org_id, [announced.object_key])
+        keys = [announced.object_key, *([announced.alignment_key] if announced.alignment_key else [])]
+        require_own("generations", announced.org_id, keys)
     except ForeignObject as error:
         raise AudioRefused("the object is not one of the organisation's generations") from error
 

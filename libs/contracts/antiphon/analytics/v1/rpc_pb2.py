@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61ntiphon/analytics/v1/rpc.proto\x12\x15\x61ntiphon.analytics.v1\"n\n\x0eReserveRequest\x12%\n\x0ereservation_id\x18\x01 \x01(\tR\rreservationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1e\n\ncharacters\x18\x03 \x01(\x03R\ncharacters\"y\n\x0cReserveReply\x12\x18\n\x07granted\x18\x01 \x01(\x08R\x07granted\x12\x14\n\x05limit\x18\x02 \x01(\x03R\x05limit\x12\x1c\n\tremaining\x18\x03 \x01(\x03R\tremaining\x12\x1b\n\tresets_at\x18\x04 \x01(\x03R\x08resetsAtb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61ntiphon/analytics/v1/rpc.proto\x12\x15\x61ntiphon.analytics.v1\"\x84\x01\n\x0eReserveRequest\x12%\n\x0ereservation_id\x18\x01 \x01(\tR\rreservationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1e\n\ncharacters\x18\x03 \x01(\x03R\ncharacters\x12\x14\n\x05\x61gain\x18\x04 \x01(\x08R\x05\x61gain\"\x9b\x01\n\x0cReserveReply\x12\x18\n\x07granted\x18\x01 \x01(\x08R\x07granted\x12\x14\n\x05limit\x18\x02 \x01(\x03R\x05limit\x12\x1c\n\tremaining\x18\x03 \x01(\x03R\tremaining\x12\x1b\n\tresets_at\x18\x04 \x01(\x03R\x08resetsAt\x12 \n\x0b\x63oncurrency\x18\x05 \x01(\x05R\x0b\x63oncurrencyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'libs.contracts.antiphon.analytics.v1.rpc_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESERVEREQUEST']._serialized_start=58
-  _globals['_RESERVEREQUEST']._serialized_end=168
-  _globals['_RESERVEREPLY']._serialized_start=170
-  _globals['_RESERVEREPLY']._serialized_end=291
+  _globals['_RESERVEREQUEST']._serialized_start=59
+  _globals['_RESERVEREQUEST']._serialized_end=191
+  _globals['_RESERVEREPLY']._serialized_start=194
+  _globals['_RESERVEREPLY']._serialized_end=349
 # @@protoc_insertion_point(module_scope)

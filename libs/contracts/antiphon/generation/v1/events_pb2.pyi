@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GenerationRequested(_message.Message):
-    __slots__ = ("generation_id", "org_id", "voice_id", "text", "characters", "format", "engine", "engine_settings", "speed", "requested_at")
+    __slots__ = ("generation_id", "org_id", "voice_id", "text", "characters", "format", "engine", "engine_settings", "speed", "requested_at", "mode")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class GenerationRequested(_message.Message):
     ENGINE_SETTINGS_FIELD_NUMBER: _ClassVar[int]
     SPEED_FIELD_NUMBER: _ClassVar[int]
     REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     org_id: str
     voice_id: str
@@ -32,7 +33,8 @@ class GenerationRequested(_message.Message):
     engine_settings: str
     speed: float
     requested_at: _timestamp_pb2.Timestamp
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., format: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., speed: _Optional[float] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    mode: str
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., format: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., speed: _Optional[float] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., mode: _Optional[str] = ...) -> None: ...
 
 class GenerationDeferred(_message.Message):
     __slots__ = ("generation_id", "org_id", "request", "deferred_at")
@@ -55,7 +57,7 @@ class Alignment(_message.Message):
     def __init__(self, start_times: _Optional[_Iterable[float]] = ..., end_times: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class AudioRendered(_message.Message):
-    __slots__ = ("generation_id", "org_id", "object_key", "content_type", "format", "size_bytes", "sha256", "duration_seconds", "sample_rate", "text", "alignment", "model_id", "rendered_at")
+    __slots__ = ("generation_id", "org_id", "object_key", "content_type", "format", "size_bytes", "sha256", "duration_seconds", "sample_rate", "text", "alignment", "model_id", "rendered_at", "alignment_key", "normalized", "language", "input_type")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +71,10 @@ class AudioRendered(_message.Message):
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     RENDERED_AT_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_KEY_FIELD_NUMBER: _ClassVar[int]
+    NORMALIZED_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TYPE_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     org_id: str
     object_key: str
@@ -82,10 +88,22 @@ class AudioRendered(_message.Message):
     alignment: Alignment
     model_id: str
     rendered_at: _timestamp_pb2.Timestamp
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_key: _Optional[str] = ..., content_type: _Optional[str] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., duration_seconds: _Optional[float] = ..., sample_rate: _Optional[int] = ..., text: _Optional[str] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ..., model_id: _Optional[str] = ..., rendered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    alignment_key: str
+    normalized: Normalized
+    language: str
+    input_type: str
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_key: _Optional[str] = ..., content_type: _Optional[str] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., duration_seconds: _Optional[float] = ..., sample_rate: _Optional[int] = ..., text: _Optional[str] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ..., model_id: _Optional[str] = ..., rendered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alignment_key: _Optional[str] = ..., normalized: _Optional[_Union[Normalized, _Mapping]] = ..., language: _Optional[str] = ..., input_type: _Optional[str] = ...) -> None: ...
+
+class Normalized(_message.Message):
+    __slots__ = ("text", "alignment")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    alignment: Alignment
+    def __init__(self, text: _Optional[str] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ...) -> None: ...
 
 class GenerationCompleted(_message.Message):
-    __slots__ = ("generation_id", "org_id", "voice_id", "voice_name", "text", "characters", "duration_seconds", "format", "size_bytes", "model_id", "completed_at")
+    __slots__ = ("generation_id", "org_id", "voice_id", "voice_name", "text", "characters", "duration_seconds", "format", "size_bytes", "model_id", "completed_at", "characters_spoken", "text_omitted")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +115,8 @@ class GenerationCompleted(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
+    CHARACTERS_SPOKEN_FIELD_NUMBER: _ClassVar[int]
+    TEXT_OMITTED_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     org_id: str
     voice_id: str
@@ -108,7 +128,9 @@ class GenerationCompleted(_message.Message):
     size_bytes: int
     model_id: str
     completed_at: _timestamp_pb2.Timestamp
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., voice_name: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., duration_seconds: _Optional[float] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., model_id: _Optional[str] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    characters_spoken: int
+    text_omitted: int
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., voice_name: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., duration_seconds: _Optional[float] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., model_id: _Optional[str] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., characters_spoken: _Optional[int] = ..., text_omitted: _Optional[int] = ...) -> None: ...
 
 class GenerationFailed(_message.Message):
     __slots__ = ("generation_id", "org_id", "code", "reason", "failed_at")
@@ -124,14 +146,26 @@ class GenerationFailed(_message.Message):
     failed_at: _timestamp_pb2.Timestamp
     def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class GenerationCanceled(_message.Message):
+    __slots__ = ("generation_id", "org_id", "canceled_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    CANCELED_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    canceled_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., canceled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class GenerationDeleted(_message.Message):
-    __slots__ = ("generation_id", "org_id", "object_keys", "deleted_at")
+    __slots__ = ("generation_id", "org_id", "object_keys", "deleted_at", "audio_id")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     OBJECT_KEYS_FIELD_NUMBER: _ClassVar[int]
     DELETED_AT_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_ID_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     org_id: str
     object_keys: _containers.RepeatedScalarFieldContainer[str]
     deleted_at: _timestamp_pb2.Timestamp
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_keys: _Optional[_Iterable[str]] = ..., deleted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    audio_id: str
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_keys: _Optional[_Iterable[str]] = ..., deleted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., audio_id: _Optional[str] = ...) -> None: ...

@@ -26,7 +26,7 @@ from libs.contracts.antiphon.options.v1 import options_pb2 as antiphon_dot_optio
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ntiphon/voice/v1/events.proto\x12\x11\x61ntiphon.voice.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x02\n\rVoiceSnapshot\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x04 \x01(\tR\x0b\x64\x65scription\x12\x1a\n\x08\x63\x61tegory\x18\x05 \x01(\tR\x08\x63\x61tegory\x12\x1a\n\x08language\x18\x06 \x01(\tR\x08language\x12\x18\n\x07variant\x18\x07 \x01(\tR\x07variant\x12\x16\n\x06\x65ngine\x18\x08 \x01(\tR\x06\x65ngine\x12\'\n\x0f\x65ngine_settings\x18\t \x01(\tR\x0e\x65ngineSettings\x12\x1a\n\x08revision\x18\n \x01(\x03R\x08revision\"\xc1\x01\n\x0cVoiceCreated\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x18\n\x07variant\x18\x03 \x01(\tR\x07variant\x12\x39\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt:*\x8a\xb5\x18&\n\x1a\x65vt.voice.voice_created.v1\x12\x08voice_id\"\xd7\x01\n\nVoiceReady\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x36\n\x05voice\x18\x03 \x01(\x0b\x32 .antiphon.voice.v1.VoiceSnapshotR\x05voice\x12\x35\n\x08ready_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07readyAt:(\x8a\xb5\x18$\n\x18\x65vt.voice.voice_ready.v1\x12\x08voice_id\"\xc8\x01\n\x0cVoiceDeleted\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1f\n\x0bobject_keys\x18\x03 \x03(\tR\nobjectKeys\x12\x39\n\ndeleted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tdeletedAt:*\x8a\xb5\x18&\n\x1a\x65vt.voice.voice_deleted.v1\x12\x08voice_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ntiphon/voice/v1/events.proto\x12\x11\x61ntiphon.voice.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x02\n\rVoiceSnapshot\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x04 \x01(\tR\x0b\x64\x65scription\x12\x1a\n\x08\x63\x61tegory\x18\x05 \x01(\tR\x08\x63\x61tegory\x12\x1a\n\x08language\x18\x06 \x01(\tR\x08language\x12\x18\n\x07variant\x18\x07 \x01(\tR\x07variant\x12\x16\n\x06\x65ngine\x18\x08 \x01(\tR\x06\x65ngine\x12\'\n\x0f\x65ngine_settings\x18\t \x01(\tR\x0e\x65ngineSettings\x12\x1a\n\x08revision\x18\n \x01(\x03R\x08revision\x12\x1a\n\x08settings\x18\x0b \x01(\tR\x08settings\"\xc1\x01\n\x0cVoiceCreated\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x18\n\x07variant\x18\x03 \x01(\tR\x07variant\x12\x39\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt:*\x8a\xb5\x18&\n\x1a\x65vt.voice.voice_created.v1\x12\x08voice_id\"\xd7\x01\n\nVoiceReady\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x36\n\x05voice\x18\x03 \x01(\x0b\x32 .antiphon.voice.v1.VoiceSnapshotR\x05voice\x12\x35\n\x08ready_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07readyAt:(\x8a\xb5\x18$\n\x18\x65vt.voice.voice_ready.v1\x12\x08voice_id\"\xdf\x01\n\x0cVoiceUpdated\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x36\n\x05voice\x18\x03 \x01(\x0b\x32 .antiphon.voice.v1.VoiceSnapshotR\x05voice\x12\x39\n\nupdated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tupdatedAt:*\x8a\xb5\x18&\n\x1a\x65vt.voice.voice_updated.v1\x12\x08voice_id\"\xc5\x01\n\rVoiceRejected\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x18\n\x07reasons\x18\x03 \x03(\tR\x07reasons\x12;\n\x0brejected_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrejectedAt:+\x8a\xb5\x18\'\n\x1b\x65vt.voice.voice_rejected.v1\x12\x08voice_id\"\xaf\x01\n\x0eVoiceSubmitted\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12=\n\x0csubmitted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0bsubmittedAt:,\x8a\xb5\x18(\n\x1c\x65vt.voice.voice_submitted.v1\x12\x08voice_id\"\xc8\x01\n\x0cVoiceDeleted\x12\x19\n\x08voice_id\x18\x01 \x01(\tR\x07voiceId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1f\n\x0bobject_keys\x18\x03 \x03(\tR\nobjectKeys\x12\x39\n\ndeleted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tdeletedAt:*\x8a\xb5\x18&\n\x1a\x65vt.voice.voice_deleted.v1\x12\x08voice_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,14 +37,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VOICECREATED']._serialized_options = b'\212\265\030&\n\032evt.voice.voice_created.v1\022\010voice_id'
   _globals['_VOICEREADY']._loaded_options = None
   _globals['_VOICEREADY']._serialized_options = b'\212\265\030$\n\030evt.voice.voice_ready.v1\022\010voice_id'
+  _globals['_VOICEUPDATED']._loaded_options = None
+  _globals['_VOICEUPDATED']._serialized_options = b'\212\265\030&\n\032evt.voice.voice_updated.v1\022\010voice_id'
+  _globals['_VOICEREJECTED']._loaded_options = None
+  _globals['_VOICEREJECTED']._serialized_options = b'\212\265\030\'\n\033evt.voice.voice_rejected.v1\022\010voice_id'
+  _globals['_VOICESUBMITTED']._loaded_options = None
+  _globals['_VOICESUBMITTED']._serialized_options = b'\212\265\030(\n\034evt.voice.voice_submitted.v1\022\010voice_id'
   _globals['_VOICEDELETED']._loaded_options = None
   _globals['_VOICEDELETED']._serialized_options = b'\212\265\030&\n\032evt.voice.voice_deleted.v1\022\010voice_id'
   _globals['_VOICESNAPSHOT']._serialized_start=122
-  _globals['_VOICESNAPSHOT']._serialized_end=416
-  _globals['_VOICECREATED']._serialized_start=419
-  _globals['_VOICECREATED']._serialized_end=612
-  _globals['_VOICEREADY']._serialized_start=615
-  _globals['_VOICEREADY']._serialized_end=830
-  _globals['_VOICEDELETED']._serialized_start=833
-  _globals['_VOICEDELETED']._serialized_end=1033
+  _globals['_VOICESNAPSHOT']._serialized_end=444
+  _globals['_VOICECREATED']._serialized_start=447
+  _globals['_VOICECREATED']._serialized_end=640
+  _globals['_VOICEREADY']._serialized_start=643
+  _globals['_VOICEREADY']._serialized_end=858
+  _globals['_VOICEUPDATED']._serialized_start=861
+  _globals['_VOICEUPDATED']._serialized_end=1084
+  _globals['_VOICEREJECTED']._serialized_start=1087
+  _globals['_VOICEREJECTED']._serialized_end=1284
+  _globals['_VOICESUBMITTED']._serialized_start=1287
+  _globals['_VOICESUBMITTED']._serialized_end=1462
+  _globals['_VOICEDELETED']._serialized_start=1465
+  _globals['_VOICEDELETED']._serialized_end=1665
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class VoiceSnapshot(_message.Message):
-    __slots__ = ("voice_id", "org_id", "name", "description", "category", "language", "variant", "engine", "engine_settings", "revision")
+    __slots__ = ("voice_id", "org_id", "name", "description", "category", "language", "variant", "engine", "engine_settings", "revision", "settings")
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class VoiceSnapshot(_message.Message):
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     ENGINE_SETTINGS_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
     voice_id: str
     org_id: str
     name: str
@@ -32,7 +33,8 @@ class VoiceSnapshot(_message.Message):
     engine: str
     engine_settings: str
     revision: int
-    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., category: _Optional[str] = ..., language: _Optional[str] = ..., variant: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    settings: str
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., category: _Optional[str] = ..., language: _Optional[str] = ..., variant: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., revision: _Optional[int] = ..., settings: _Optional[str] = ...) -> None: ...
 
 class VoiceCreated(_message.Message):
     __slots__ = ("voice_id", "org_id", "variant", "created_at")
@@ -57,6 +59,40 @@ class VoiceReady(_message.Message):
     voice: VoiceSnapshot
     ready_at: _timestamp_pb2.Timestamp
     def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice: _Optional[_Union[VoiceSnapshot, _Mapping]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class VoiceUpdated(_message.Message):
+    __slots__ = ("voice_id", "org_id", "voice", "updated_at")
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    VOICE_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    voice_id: str
+    org_id: str
+    voice: VoiceSnapshot
+    updated_at: _timestamp_pb2.Timestamp
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice: _Optional[_Union[VoiceSnapshot, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class VoiceRejected(_message.Message):
+    __slots__ = ("voice_id", "org_id", "reasons", "rejected_at")
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_AT_FIELD_NUMBER: _ClassVar[int]
+    voice_id: str
+    org_id: str
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    rejected_at: _timestamp_pb2.Timestamp
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., reasons: _Optional[_Iterable[str]] = ..., rejected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class VoiceSubmitted(_message.Message):
+    __slots__ = ("voice_id", "org_id", "submitted_at")
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    voice_id: str
+    org_id: str
+    submitted_at: _timestamp_pb2.Timestamp
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class VoiceDeleted(_message.Message):
     __slots__ = ("voice_id", "org_id", "object_keys", "deleted_at")

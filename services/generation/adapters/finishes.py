@@ -1,54 +1,22 @@
-"""The world outside the generation service: the quota of an organisation, and news of finished generations."""
+"""News of finished generations, for requests that wait for them."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from uuid import UUID
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationFailed
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCanceled, GenerationCompleted, GenerationFailed
 from libs.contracts.registry import event_type
 from libs.database import Driver
 from libs.ids import parse_id
-from libs.messaging import Bus, Unavailable, rpc
-from services.generation.domain import Generation, QuotaExceeded
-
-logger = logging.getLogger(__name__)
-
-
-class Quota:
-    """What the organisation's plan allows, decided by analytics."""
-
-    def __init__(self, bus: Bus, *, patience_seconds: float) -> None:
-        """Waits up to `patience_seconds` for an analytics service that is restarting."""
-        self._bus = bus
-        self._patience = patience_seconds
-
-    async def reserve(self, org_id: UUID, generation_id: UUID, characters: int) -> None:
-        """Set characters aside until the generation is settled; raises QuotaExceeded or Unavailable.
-
-        Without a connection to the broker nobody is kept waiting: that may take longer than anybody's patience.
-        """
-        if not self._bus.is_connected:
-            raise Unavailable("the broker is away")
-        request = ReserveRequest(reservation_id=str(generation_id), org_id=str(org_id), characters=characters)
-        reply = await rpc.call(self._bus, "analytics", "reserve", request, ReserveReply, patience=self._patience)
-        if not reply.granted:
-            raise QuotaExceeded(
-                asked=characters,
-                limit=reply.limit,
-                remaining=reply.remaining,
-                resets_at=datetime.fromtimestamp(reply.resets_at, tz=UTC),
-            )
-
+from libs.messaging import Bus
+from services.generation.domain.requests import Generation
 
 _FINISHED = "generation.finished"
 
@@ -76,7 +44,7 @@ class Finishes:
 
     async def start(self) -> None:
         """Begin to listen."""
-        for event in (GenerationCompleted, GenerationFailed):
+        for event in (GenerationCompleted, GenerationFailed, GenerationCanceled):
             subject = event_type(event).subject
             self._subscriptions.append(await self._bus.client.subscribe(subject, cb=self._hear))
 

@@ -1,0 +1,9 @@
+"""The world outside the generation service: quotas, and news from other processes."""
+
+from __future__ import annotations
+
+from services.generation.adapters.finishes import Finishes, note_finished
+from services.generation.adapters.progress import Progress
+from services.generation.adapters.quota import Quota
+
+__all__ = ["Finishes", "Progress", "Quota", "note_finished"]

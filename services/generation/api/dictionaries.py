@@ -1,0 +1,147 @@
+"""Pronunciation dictionaries: how words are to be spoken, in versions that requests name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+
+from libs.database import Cursor, page_of
+from libs.ids import new_id
+from libs.speech.text.dictionary import Lexicon, Rule
+from libs.web import CallerOf
+from services.generation.api.parts import DepsOf
+from services.generation.api.parts import dictionary_id as as_id
+from services.generation.domain.requests import DictionaryVersion
+from services.generation.store import dictionaries
+
+router = APIRouter()
+
+RULES_MAX = 1000
+
+
+class RuleView(BaseModel):
+    """A phrase and what is spoken in its place: other words (alias), or sounds (ipa)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["alias", "ipa"] = "alias"
+    phrase: str = Field(min_length=1, max_length=200)
+    replacement: str = Field(min_length=1, max_length=500)
+    case_sensitive: bool = True
+    whole_words: bool = True
+
+    @model_validator(mode="after")
+    def _is_understood(self) -> RuleView:
+        Lexicon([Rule(**self.model_dump())])
+        return self
+
+
+class NewDictionary(BaseModel):
+    """A dictionary to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100)
+    description: str | None = Field(default=None, max_length=500)
+    rules: list[RuleView] = Field(min_length=1, max_length=RULES_MAX)
+
+
+class NewVersion(BaseModel):
+    """The rules of a dictionary's next version: all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rules: list[RuleView] = Field(min_length=1, max_length=RULES_MAX)
+
+
+class DictionaryView(BaseModel):
+    """A dictionary; `version` is its newest."""
+
+    id: UUID
+    name: str
+    description: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class DictionaryWithRules(DictionaryView):
+    """A dictionary with the rules of one version."""
+
+    rules: list[RuleView]
+
+
+class DictionaryList(BaseModel):
+    """One page of dictionaries, newest first."""
+
+    items: list[DictionaryView]
+    next_cursor: str | None
+
+
+def _view(dictionary: dictionaries.Dictionary) -> DictionaryView:
+    return DictionaryView(**{name: getattr(dictionary, name) for name in DictionaryView.model_fields})
+
+
+@router.post("/v1/dictionaries", status_code=HTTP_201_CREATED)
+async def create_dictionary(new: NewDictionary, caller: CallerOf, deps: DepsOf, response: Response) -> DictionaryView:
+    """Make a pronunciation dictionary; a request may name up to three, whose rules apply in their order."""
+    made = new_id()
+    async with deps.database.transaction(caller.org_id) as session:
+        await dictionaries.insert_dictionary(
+            session,
+            made,
+            caller.org_id,
+            name=new.name,
+            description=new.description,
+            rules=[rule.model_dump() for rule in new.rules],
+        )
+        dictionary = await dictionaries.get_dictionary(session, caller.org_id, made)
+    response.headers["Location"] = f"/v1/dictionaries/{made}"
+    return _view(dictionary)
+
+
+@router.get("/v1/dictionaries")
+async def list_dictionaries(
+    caller: CallerOf, deps: DepsOf, limit: Annotated[int, Query(ge=1, le=100)] = 20, cursor: str | None = None
+) -> DictionaryList:
+    """List the organisation's dictionaries, newest first."""
+    after = Cursor.decode(cursor) if cursor else None
+    async with deps.database.transaction(caller.org_id) as session:
+        rows = await dictionaries.list_dictionaries(session, caller.org_id, after=after, limit=limit)
+    page = page_of(rows, limit, lambda row: Cursor(row.created_at, row.id))
+    return DictionaryList(items=[_view(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/dictionaries/{dictionary_id}")
+async def get_dictionary(
+    dictionary_id: str, caller: CallerOf, deps: DepsOf, version: Annotated[int | None, Query(ge=1)] = None
+) -> DictionaryWithRules:
+    """Return a dictionary with the rules of its newest version, or of the one that is asked for."""
+    wanted = as_id(dictionary_id)
+    async with deps.database.transaction(caller.org_id) as session:
+        dictionary = await dictionaries.get_dictionary(session, caller.org_id, wanted)
+        which = DictionaryVersion(wanted, version or dictionary.version)
+        (rules,) = await dictionaries.get_rules(session, caller.org_id, [which])
+    return DictionaryWithRules(**_view(dictionary).model_dump(), rules=[RuleView(**rule) for rule in rules])
+
+
+@router.post("/v1/dictionaries/{dictionary_id}/versions", status_code=HTTP_201_CREATED)
+async def add_version(dictionary_id: str, new: NewVersion, caller: CallerOf, deps: DepsOf) -> DictionaryView:
+    """Add a version; those before it stay for the requests that name them."""
+    wanted = as_id(dictionary_id)
+    async with deps.database.transaction(caller.org_id) as session:
+        await dictionaries.add_version(session, wanted, caller.org_id, [rule.model_dump() for rule in new.rules])
+        dictionary = await dictionaries.get_dictionary(session, caller.org_id, wanted)
+    return _view(dictionary)
+
+
+@router.delete("/v1/dictionaries/{dictionary_id}", status_code=HTTP_204_NO_CONTENT)
+async def delete_dictionary(dictionary_id: str, caller: CallerOf, deps: DepsOf) -> None:
+    """Delete a dictionary with all its versions; what was spoken with it stays."""
+    async with deps.database.transaction(caller.org_id) as session:
+        await dictionaries.delete_dictionary(session, caller.org_id, as_id(dictionary_id))

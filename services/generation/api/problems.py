@@ -1,0 +1,111 @@
+"""How the generation service's errors are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from libs.messaging import Unavailable
+from libs.objectstore import ObjectStoreUnavailable
+from libs.web import Problem, ProblemOf, invalid_field
+from libs.web.problems import UNAVAILABLE
+from services.generation.domain import errors
+
+RETRY_AFTER_SECONDS = 1
+
+
+def _quota_exceeded(error: errors.QuotaExceeded) -> Problem:
+    return Problem(
+        402,
+        "quota_exceeded",
+        "The plan's characters for this period are used up",
+        error.explanation,
+        {
+            "limit": error.limit,
+            "remaining": error.remaining,
+            "asked": error.asked,
+            "resets_at": error.resets_at.isoformat(),
+        },
+    )
+
+
+def _failed(error: errors.GenerationFailedError) -> Problem:
+    return Problem(409, "generation_failed", "There is no audio", error.reason, {"reason_code": error.code})
+
+
+def _wrong_state(error: errors.WrongState) -> Problem:
+    return Problem(409, "wrong_state", "The generation is in another state", f"status: {error}.")
+
+
+def _overloaded(error: errors.Overloaded) -> Problem:
+    return Problem(
+        429,
+        "overloaded",
+        "More is waiting than can be spoken in time",
+        f"What your organisation has waiting takes about {error.waiting_seconds:.0f} s to speak. Ask again after "
+        f'{error.retry_after_seconds} s, or send the text with "mode": "job".',
+        {"waiting_seconds": round(error.waiting_seconds, 1)},
+        {"Retry-After": str(error.retry_after_seconds)},
+    )
+
+
+def _invalid_markup(error: errors.InvalidMarkup) -> Problem:
+    entries = [
+        {"field": "text", "message": flaw.message, "position": flaw.position, "line": flaw.line, "column": flaw.column}
+        for flaw in error.flaws
+    ]
+    return Problem(
+        422,
+        "invalid_ssml",
+        "The text is not SSML that can be spoken",
+        "; ".join(f"text: line {flaw.line}, column {flaw.column}: {flaw.message}" for flaw in error.flaws[:3]),
+        {"errors": entries},
+    )
+
+
+_UNFINISHED = Problem(
+    409,
+    "generation_unfinished",
+    "The audio is still being made",
+    f"Ask again after {RETRY_AFTER_SECONDS} s, or post with the header `Prefer: wait=30`.",
+    headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+)
+_NOT_FOUND = Problem(404, "generation_not_found", "There is no such generation")
+_NO_DICTIONARY = Problem(404, "dictionary_not_found", "There is no such pronunciation dictionary, or no such version")
+_KEY_REUSED = Problem(
+    422,
+    "idempotency_key_reused",
+    "The idempotency key was used for another request",
+    "Idempotency-Key: send a new key for a new request, or repeat the first request unchanged.",
+)
+_NAME_TAKEN = Problem(
+    409,
+    "dictionary_name_taken",
+    "The name is taken",
+    "name: your organisation has a dictionary of that name; choose another, or add a version to that one",
+)
+
+PROBLEMS: Mapping[type[Exception], ProblemOf] = {
+    errors.GenerationNotFound: lambda _error: _NOT_FOUND,
+    errors.DictionaryNotFound: lambda _error: _NO_DICTIONARY,
+    errors.DictionaryNameTaken: lambda _error: _NAME_TAKEN,
+    errors.UnknownVoice: lambda _error: invalid_field(
+        "voice_id", "there is no such voice; GET /v1/voices lists those that there are", code="unknown_voice"
+    ),
+    errors.LanguageUnknown: lambda _error: invalid_field(
+        "language", 'the language of the text cannot be told; name it, as in "language": "en-US"'
+    ),
+    errors.LanguageNotSpoken: lambda error: invalid_field(
+        "language", f"the voice's engine does not speak {error}; GET /v1/models lists what it speaks"
+    ),
+    errors.InvalidText: lambda error: invalid_field("text", str(error)),
+    errors.FormatImpossible: lambda error: invalid_field("format", str(error)),
+    errors.InvalidMarkup: _invalid_markup,
+    errors.Overloaded: _overloaded,
+    errors.GenerationUnfinished: lambda _error: _UNFINISHED,
+    errors.GenerationFailedError: _failed,
+    errors.WrongState: _wrong_state,
+    errors.QuotaExceeded: _quota_exceeded,
+    errors.IdempotencyConflict: lambda _error: _KEY_REUSED,
+    Unavailable: lambda _error: UNAVAILABLE,
+    ObjectStoreUnavailable: lambda _error: UNAVAILABLE,
+}

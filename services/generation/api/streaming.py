@@ -1,0 +1,151 @@
+"""Speech that leaves while later sentences are still being spoken."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query
+from starlette.responses import StreamingResponse
+
+from libs.speech.encoding import parse_output_format
+from libs.web import Caller, CallerOf
+from services.generation.api.parts import DepsOf
+from services.generation.api.parts import generation_id as as_id
+from services.generation.api.views import NewGeneration
+from services.generation.domain import errors, requests
+from services.generation.usecases import Deps, ending, requesting, streaming
+
+logger = logging.getLogger(__name__)
+router = APIRouter()
+
+CancelOf = Annotated[
+    bool,
+    Query(
+        description="Whether a client that goes away cancels what is not spoken yet; else it is stored all the same."
+    ),
+]
+KeyOf = Annotated[str | None, Header(min_length=1, max_length=255)]
+_AUDIO: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+
+
+@router.post("/v1/generations/stream", response_class=StreamingResponse, responses=_AUDIO)
+async def stream_generation(
+    new: NewGeneration,
+    caller: CallerOf,
+    deps: DepsOf,
+    idempotency_key: KeyOf = None,
+    cancel_on_disconnect: CancelOf = False,
+) -> StreamingResponse:
+    """Ask for speech and hear it while it is spoken. The generation, in `Generation-Id`, is stored as any other."""
+    generation = await _request(deps, caller, new, idempotency_key)
+    parts = await _begun(streaming.follow(deps, caller, generation))
+    content = _bytes(parts)
+    return _response(
+        deps, caller, generation, content, parse_output_format(generation.format).content_type, cancel_on_disconnect
+    )
+
+
+@router.post("/v1/generations/stream/with-timestamps", response_class=StreamingResponse, responses=_LINES)
+async def stream_with_timestamps(
+    new: NewGeneration,
+    caller: CallerOf,
+    deps: DepsOf,
+    idempotency_key: KeyOf = None,
+    cancel_on_disconnect: CancelOf = False,
+) -> StreamingResponse:
+    """The same as lines of JSON: `audio_base64`, and the alignment of the characters that are heard in it."""
+    generation = await _request(deps, caller, new, idempotency_key)
+    parts = await _begun(streaming.follow(deps, caller, generation))
+    return _response(deps, caller, generation, _lines(parts), "application/x-ndjson", cancel_on_disconnect)
+
+
+@router.get("/v1/generations/{generation_id}/audio/partial", response_class=StreamingResponse, responses=_AUDIO)
+async def follow_generation(generation_id: str, caller: CallerOf, deps: DepsOf) -> StreamingResponse:
+    """Hear a generation from its beginning while it is spoken, such as a job that goes on for long."""
+    generation = await requesting.get_generation(deps, caller, as_id(generation_id))
+    if generation.rendition_id is None:
+        raise errors.GenerationUnfinished
+    parts = await _begun(streaming.follow(deps, caller, generation))
+    content_type = parse_output_format(generation.format).content_type
+    return _response(deps, caller, generation, _bytes(parts), content_type, cancel_on_disconnect=False)
+
+
+async def _request(deps: Deps, caller: Caller, new: NewGeneration, key: str | None) -> requests.Generation:
+    versions = await requesting.resolve_dictionaries(deps, caller, new.named_dictionaries())
+    return await requesting.request_generation(deps, caller, new.to_request(versions), key)
+
+
+async def _begun(parts: AsyncIterator[streaming.Part]) -> AsyncGenerator[streaming.Part]:
+    """Wait for the first part: what fails before that is answered as a failure."""
+    first = await anext(parts)
+    return _with(first, parts)
+
+
+async def _with(first: streaming.Part, parts: AsyncIterator[streaming.Part]) -> AsyncGenerator[streaming.Part]:
+    yield first
+    async for part in parts:
+        yield part
+
+
+async def _bytes(parts: AsyncGenerator[streaming.Part]) -> AsyncGenerator[bytes]:
+    async for part in parts:
+        if part.audio:
+            yield part.audio
+
+
+async def _lines(parts: AsyncGenerator[streaming.Part]) -> AsyncGenerator[bytes]:
+    async for part in parts:
+        if not part.audio and not part.text:
+            continue
+        alignment = None
+        if part.text:
+            alignment = {"characters": list(part.text), "start_times": part.starts, "end_times": part.ends}
+        line = {"audio_base64": base64.b64encode(part.audio).decode(), "alignment": alignment}
+        yield orjson.dumps(line) + b"\n"
+
+
+def _response(
+    deps: Deps,
+    caller: Caller,
+    generation: requests.Generation,
+    content: AsyncGenerator[bytes],
+    content_type: str,
+    cancel_on_disconnect: bool,
+) -> StreamingResponse:
+    headers = {
+        "generation-id": str(generation.id),
+        "location": f"/v1/generations/{generation.id}",
+        "cache-control": "private, no-store",
+        "x-content-type-options": "nosniff",
+    }
+    watched = _watched(deps, caller, generation, content) if cancel_on_disconnect else content
+    return StreamingResponse(watched, media_type=content_type, headers=headers)
+
+
+async def _watched(
+    deps: Deps, caller: Caller, generation: requests.Generation, content: AsyncGenerator[bytes]
+) -> AsyncGenerator[bytes]:
+    """Pass a stream on; when nobody reads it any more, what is not spoken yet is not wanted any more."""
+    done = False
+    try:
+        async for piece in content:
+            yield piece
+        done = True
+    finally:
+        if not done:
+            await asyncio.shield(asyncio.ensure_future(_cancel(deps, caller, generation)))
+
+
+async def _cancel(deps: Deps, caller: Caller, generation: requests.Generation) -> None:
+    try:
+        await ending.cancel_generation(deps, caller, generation.id)
+    except (errors.WrongState, errors.GenerationNotFound):
+        logger.info("a stream ended early that needed no cancelling", extra={"generation_id": str(generation.id)})

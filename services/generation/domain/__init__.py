@@ -1,0 +1,1 @@
+"""What a generation is, how its text becomes speech, and the decisions about both."""

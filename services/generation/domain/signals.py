@@ -1,0 +1,10 @@
+"""The topics of the signals between the generation service and its speech workers."""
+
+from __future__ import annotations
+
+WORK = "speech-work"
+"""There is work in the queue."""
+STOP = "speech-stop"
+"""Nobody wants a rendition any more; with its id."""
+PROGRESS = "speech-progress"
+"""A rendition has got a chunk, its audio, or has failed; with its id."""

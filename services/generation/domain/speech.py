@@ -1,0 +1,176 @@
+"""How a text becomes speech: what decides its sound, what is spoken on its own, and under which keys it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+from uuid import UUID
+
+from libs.speech.encoding import parse_output_format
+from libs.speech.text.chunks import split_chunks, split_revised
+from libs.speech.text.dictionary import Lexicon
+from libs.speech.text.reading import Reading
+from libs.speech.text.ssml import Markup, SsmlError, parse_ssml
+from services.generation.domain.errors import Flaw, InvalidMarkup
+from services.generation.domain.requests import InputType, Request, Voice
+
+WHOLE_MAX_LENGTH = 500
+"""Characters up to which a text is spoken in one piece: less work in all, and still heard at once."""
+EVENT_TEXT_MAX_LENGTH = 5_000
+"""Characters up to which text and alignment travel in events; longer ones lie in objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What decides how a text sounds, and as what it is written down. JSON: it lies beside the text."""
+
+    engine: str
+    # Any: JSON that only the engine understands.
+    voice: dict[str, Any]
+    language: str
+    output: str
+    engine_version: str = ""
+    speed: float = 1.0
+    pitch: float = 0.0
+    volume: float = 1.0
+    seed: int | None = None
+    input_type: InputType = "text"
+    dictionaries: list[list[Any]] = field(default_factory=list)  # Any: id and version
+    sampling: dict[str, float] = field(default_factory=dict)
+    """Those of the sampling parameters that the engine honours."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Return what `to_json` wrote."""
+        return cls(**fields)
+
+    @property
+    def segment(self) -> str:
+        """The form in which pieces are kept, which several output formats may share."""
+        return parse_output_format(self.output).segment
+
+    def cache_key(self, reading: str) -> str:
+        """Return what equal pieces have in common: everything that decides their sound, as a SHA-256 in hexadecimal."""
+        sound = self.to_json() | {"output": self.segment, "reading": reading}
+        # What a piece is read as holds already what language and dictionaries made of it.
+        for name in ("language", "dictionaries"):
+            del sound[name]
+        return _digest(sound)
+
+    def fingerprint(self, text: str) -> str:
+        """Return what equal requests have in common."""
+        return _digest(self.to_json() | {"text": text})
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def spec_of(request: Request, voice: Voice, language: str, *, engine_version: str, honours: frozenset[str]) -> Spec:
+    """Return how `request` is spoken; what it leaves open is as the voice has it."""
+    sampling = {name: getattr(request, name) for name in ("temperature", "top_p", "top_k", "repetition_penalty")}
+    return Spec(
+        engine=voice.engine,
+        engine_version=engine_version,
+        voice=voice.engine_settings,
+        language=language,
+        output=request.format,
+        speed=_first(request.speed, voice.settings.get("speed"), 1.0),
+        pitch=_first(request.pitch, voice.settings.get("pitch"), 0.0),
+        volume=_first(request.volume, voice.settings.get("volume"), 1.0),
+        seed=request.seed,
+        input_type=request.input_type,
+        dictionaries=[[str(one.id), one.version] for one in request.dictionaries],
+        sampling={name: value for name, value in sampling.items() if name in honours},
+    )
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a text that is spoken on its own: code points `first` to before `first + characters`.
+
+    `reading` is what the engine reads, with origins counted from `first`; None where it reads the text as it is.
+    """
+
+    first: int
+    characters: int
+    reading: Reading
+
+
+class Script:
+    """A text as it is to be spoken: without its markup, with words respelled, in pieces."""
+
+    def __init__(self, text: str, input_type: InputType, lexicons: Sequence[Lexicon], language: str) -> None:
+        """Raises InvalidMarkup."""
+        self._text = text
+        self._lexicons = lexicons
+        self._language = language
+        self._markup: Markup | None = None
+        if input_type == "ssml":
+            try:
+                self._markup = parse_ssml(text)
+            except SsmlError as error:
+                raise InvalidMarkup(
+                    [Flaw(one.position, one.line, one.column, one.message) for one in error.problems]
+                ) from error
+
+    @property
+    def plain(self) -> str:
+        """The text without markup."""
+        return self._text if self._markup is None else self._markup.plain
+
+    def whole(self) -> Piece:
+        """Return the text as one piece."""
+        return self._piece(0, len(self.plain), is_first=True, is_last=True)
+
+    def pieces(self, previous: Sequence[str] = ()) -> list[Piece]:
+        """Return the pieces of the text in their order; `previous` are those of a text that this one is an edit of."""
+        plain = self.plain
+        spans = split_revised(plain, self._language, previous) if previous else split_chunks(plain, self._language)
+        last = len(spans) - 1
+        return [
+            self._piece(start, end, is_first=index == 0, is_last=index == last)
+            for index, (start, end) in enumerate(spans)
+        ]
+
+    def _piece(self, start: int, end: int, *, is_first: bool, is_last: bool) -> Piece:
+        if self._markup is None:
+            return Piece(start, end - start, self._respelled(self._text[start:end]))
+        reading = self._markup.render(start, end, self._respelled)
+        places = self._markup.origins
+        first = 0 if is_first else places[start]
+        behind = len(self._text) if is_last else places[end]
+        origins = [origin if origin < 0 else places[origin] - first for origin in reading.origins]
+        return Piece(first, behind - first, Reading(reading.text, origins))
+
+    def _respelled(self, text: str) -> Reading:
+        reading = Reading.plain(text)
+        for lexicon in self._lexicons:
+            reading = reading.then(lexicon.read(reading.text))
+        return reading
+
+
+def object_key(org_id: UUID, rendition_id: UUID, sha256: str, attempt: int, extension: str) -> str:
+    """Return the key of a rendition's audio: of one try, so that removing what was made in vain harms no other."""
+    return f"generations/orgs/{org_id}/{rendition_id}/{sha256[:16]}-{attempt}.{extension}"
+
+
+def part_key(org_id: UUID, rendition_id: UUID, name: str) -> str:
+    """Return the key of something else that belongs to a rendition."""
+    return f"generations/orgs/{org_id}/{rendition_id}/{name}"
+
+
+def chunk_key(org_id: UUID, cache_key: str, made: UUID) -> str:
+    """Return the key of a piece of speech that texts of the organisation share; `made` tells one try from another."""
+    return f"generations/orgs/{org_id}/chunks/{cache_key}-{made.hex}"

@@ -1,0 +1,219 @@
+"""Taking long texts apart, and joining their chunks to one file in memory that does not grow with the text."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import orjson
+from opentelemetry import trace
+
+from libs import outbox
+from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, Normalized
+from libs.ids import new_id
+from libs.messaging import Permanent, signal
+from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
+from libs.speech.kept import KeptChunk, unpack
+from libs.speech.text.reading import NOTHING, source_times
+from services.generation.domain import errors, requests, signals
+from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, part_key
+from services.generation.rendering.deps import WorkerDeps
+from services.generation.store import attempts, dictionaries, queue, renditions
+from services.generation.usecases import planning
+
+_tracer = trace.get_tracer("antiphon.worker")
+PAGE = 64
+"""Chunks that are looked up at once."""
+AHEAD = 4
+"""Chunks that are read ahead of the one that is being joined."""
+
+
+async def plan_rendition(deps: WorkerDeps, work: queue.Work) -> None:
+    """Take a long text apart and queue what has to be spoken of it. Raises Permanent when its dictionaries are gone."""
+    async with deps.database.transaction(work.org_id) as session:
+        rendition = await renditions.get_rendition(session, work.rendition_id)
+        if rendition is None:
+            await queue.finish(session, work, deps.worker_id)
+            return
+        spec = Spec.from_json(rendition.spec)
+        wanted = [requests.DictionaryVersion(UUID(one), version) for one, version in spec.dictionaries]
+        try:
+            rules = await dictionaries.get_rules(session, work.org_id, wanted) if wanted else []
+        except errors.DictionaryNotFound as error:
+            raise Permanent("a pronunciation dictionary of the request was deleted before it was spoken") from error
+    script = await asyncio.to_thread(
+        Script, rendition.text, spec.input_type, planning.lexicons_of(rules), spec.language
+    )
+    prepared = await asyncio.to_thread(planning.prepare, rendition, script, work.payload.get("previous") or ())
+    async with deps.database.transaction(work.org_id) as session:
+        if not await queue.finish(session, work, deps.worker_id):
+            return
+        current = await renditions.get_rendition(session, work.rendition_id, lock=True)
+        if current is not None and current.status == "pending":
+            await planning.order(session, current, spec, prepared, work.most_at_once)
+    await signal(deps.bus, signals.WORK)
+    await signal(deps.bus, signals.PROGRESS, str(work.rendition_id))
+
+
+@dataclass(slots=True)
+class _Times:
+    """When characters are heard, gathered chunk by chunk: of the text as it was sent, and of what was read for it."""
+
+    starts: array[float] = field(default_factory=lambda: array("d"))
+    ends: array[float] = field(default_factory=lambda: array("d"))
+    read: list[str] = field(default_factory=list)
+    read_starts: array[float] = field(default_factory=lambda: array("d"))
+    read_ends: array[float] = field(default_factory=lambda: array("d"))
+    is_respelled: bool = False
+
+    def add(self, chunk: renditions.Chunk, kept: KeptChunk, offset: float) -> None:
+        """Take the times of a chunk that begins at `offset` seconds."""
+        origins: Sequence[int] = range(chunk.characters) if chunk.origins is None else chunk.origins
+        starts, ends = source_times(chunk.characters, origins, kept.starts, kept.ends)
+        self.starts.extend(offset + time for time in starts)
+        self.ends.extend(offset + time for time in ends)
+        spoken = [index for index, origin in enumerate(origins) if origin != NOTHING]
+        self.is_respelled = self.is_respelled or chunk.origins is not None
+        self.read.append("".join(chunk.reading[index] for index in spoken))
+        self.read_starts.extend(offset + kept.starts[index] for index in spoken)
+        self.read_ends.extend(offset + kept.ends[index] for index in spoken)
+
+    def document(self, text: str, spec: Spec) -> bytes:
+        """Return all of it as JSON."""
+        return orjson.dumps(
+            {
+                "text": text,
+                "language": spec.language,
+                "input_type": spec.input_type,
+                "start_times": [round(time, 4) for time in self.starts],
+                "end_times": [round(time, 4) for time in self.ends],
+                "normalized": {
+                    "text": "".join(self.read),
+                    "start_times": [round(time, 4) for time in self.read_starts],
+                    "end_times": [round(time, 4) for time in self.read_ends],
+                }
+                if self.is_respelled
+                else None,
+            }
+        )
+
+
+async def read_chunks(
+    deps: WorkerDeps, rendition_id: UUID, org_id: UUID
+) -> AsyncIterator[tuple[renditions.Chunk, KeptChunk]]:
+    """Yield the chunks of a rendition in their order, a few of them read ahead."""
+    since = 0
+    while True:
+        async with deps.database.transaction(org_id) as session:
+            page = await renditions.list_chunks(session, rendition_id, since=since, limit=PAGE)
+        if not page:
+            return
+        for begin in range(0, len(page), AHEAD):
+            some = page[begin : begin + AHEAD]
+            contents = await asyncio.gather(*(deps.objects.get(chunk.object_key or "") for chunk in some))
+            for chunk, content in zip(some, contents, strict=True):
+                yield chunk, unpack(content)
+        since = page[-1].idx + 1
+
+
+async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
+    """Join the chunks of a rendition, upload the audio, and tell storage.
+
+    Raises Permanent when the format cannot hold so much, ObjectStoreUnavailable.
+    """
+    began = time.perf_counter()
+    async with deps.database.transaction(work.org_id) as session:
+        rendition = await renditions.get_rendition(session, work.rendition_id)
+        samples = await renditions.total_samples(session, work.rendition_id)
+    if rendition is None or rendition.status != "pending":
+        async with deps.database.transaction(work.org_id) as session:
+            await queue.finish(session, work, deps.worker_id)
+        return
+    spec = Spec.from_json(rendition.spec)
+    form = parse_output_format(spec.output)
+    times = _Times()
+    key = part_key(work.org_id, work.rendition_id, f"{new_id().hex}.{form.extension}")
+    with _tracer.start_as_current_span("assemble audio", attributes={"antiphon.chunks": rendition.chunks_total or 0}):
+        joined = _join(deps, work, form, samples, times)
+        sha256, size = await deps.objects.put_parts(key, joined, form.content_type)
+    keys = [key]
+    event = _event(rendition, spec, form, key, sha256, size, samples)
+    alignment_key = None
+    if len(rendition.text) > EVENT_TEXT_MAX_LENGTH:
+        alignment_key = part_key(work.org_id, work.rendition_id, f"{new_id().hex}.alignment.json")
+        document = await asyncio.to_thread(times.document, rendition.text, spec)
+        await deps.objects.put(alignment_key, document, "application/json")
+        event.alignment_key = alignment_key
+        keys.append(alignment_key)
+    else:
+        event.text = rendition.text
+        event.alignment.CopyFrom(Alignment(start_times=times.starts, end_times=times.ends))
+        if times.is_respelled:
+            alignment = Alignment(start_times=times.read_starts, end_times=times.read_ends)
+            event.normalized.CopyFrom(Normalized(text="".join(times.read), alignment=alignment))
+    made = renditions.Audio(key, alignment_key, samples / form.sample_rate, samples, size)
+    if not await _record(deps, work, spec, made, event, time.perf_counter() - began):
+        for one in keys:
+            await deps.objects.delete(one)
+
+
+async def _join(
+    deps: WorkerDeps, work: queue.Work, form: OutputFormat, samples: int, times: _Times
+) -> AsyncIterator[bytes]:
+    try:
+        joiner = Joiner(form, samples)
+    except ValueError as error:
+        raise Permanent(str(error)) from error
+    yield joiner.head()
+    done = 0
+    async for chunk, kept in read_chunks(deps, work.rendition_id, work.org_id):
+        times.add(chunk, kept, done / form.sample_rate)
+        done += kept.samples
+        yield await asyncio.to_thread(joiner.add, kept.segment)
+    yield joiner.finish()
+
+
+def _event(
+    rendition: renditions.Rendition, spec: Spec, form: OutputFormat, key: str, sha256: str, size: int, samples: int
+) -> AudioRendered:
+    return AudioRendered(
+        generation_id=str(rendition.id),
+        org_id=str(rendition.org_id),
+        object_key=key,
+        content_type=form.content_type,
+        format=form.extension,
+        size_bytes=size,
+        sha256=sha256,
+        duration_seconds=samples / form.sample_rate,
+        sample_rate=form.sample_rate,
+        model_id=spec.engine,
+        language=spec.language,
+        input_type=spec.input_type,
+    )
+
+
+async def _record(
+    deps: WorkerDeps,
+    work: queue.Work,
+    spec: Spec,
+    made: renditions.Audio,
+    event: AudioRendered,
+    seconds: float,
+) -> bool:
+    async with deps.database.transaction(work.org_id) as session:
+        wanted = await queue.finish(session, work, deps.worker_id) and await renditions.save_audio(
+            session, work.rendition_id, made
+        )
+        if wanted:
+            await attempts.insert_attempt(
+                session, new_id(), work.rendition_id, model_id=spec.engine, timings={"assembling_seconds": seconds}
+            )
+            event.rendered_at.FromDatetime(deps.clock())
+            outbox.add(session, event)
+    if wanted:
+        await signal(deps.bus, signals.PROGRESS, str(work.rendition_id))
+    return wanted

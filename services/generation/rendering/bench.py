@@ -1,0 +1,240 @@
+"""The worker's bench: as much work as it can do at a time, taken from the queue in the order of fairness."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from libs.database import is_database_away
+from libs.ids import new_id
+from libs.messaging import Permanent, RetryPolicy, heed, signal
+from libs.messaging.policy import Verdict, judge
+from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, PermanentSpeechError, SpeechError
+from libs.telemetry import trace_context
+from services.generation.domain import signals
+from services.generation.rendering.assembling import assemble, plan_rendition
+from services.generation.rendering.deps import WorkerDeps
+from services.generation.rendering.pace import Pace
+from services.generation.rendering.speaking import speak_chunk, speak_whole
+from services.generation.store import attempts, models, queue
+from services.generation.usecases import ending
+
+logger = logging.getLogger(__name__)
+_tracer = trace.get_tracer("antiphon.worker")
+
+POLL_SECONDS = 1.0
+"""How long a lost signal can delay work."""
+UPKEEP_SECONDS = queue.LEASE_SECONDS / 4
+SECOND_LOOK_SECONDS = 0.2
+RETRIES = RetryPolicy(delays=(0.2, 1.0, 5.0, 20.0))
+OUTAGE_SECONDS = 2.0
+DEADLY = 3
+"""Engines that a piece of work may kill before it is given up."""
+TAKEN_MOST = 8
+"""How often work is taken before it is given up: more often than a worker is killed that happens to have it."""
+
+DO: Mapping[str, Callable[[WorkerDeps, queue.Work], Awaitable[None]]] = {
+    "whole": speak_whole,
+    "chunk": speak_chunk,
+    "plan": plan_rendition,
+    "assemble": assemble,
+}
+
+
+class Bench:
+    """Takes work, does `slots` pieces of it at a time, and keeps the lease on what it has."""
+
+    def __init__(self, deps: WorkerDeps, *, slots: int, processes: int, time_to_drain: Callable[[], float]) -> None:
+        """`time_to_drain` says how many seconds work that runs may take once the worker is to stop."""
+        self._deps = deps
+        self._slots = slots
+        self._processes = processes
+        self._time_to_drain = time_to_drain
+        self._pace = Pace(processes)
+        self._running: dict[UUID, tuple[queue.Work, asyncio.Task[None]]] = {}
+        self._lost: set[UUID] = set()
+        self._woken = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Work until cancelled; then finish what can be finished and give the rest back."""
+        await heed(self._deps.bus, signals.WORK, lambda _detail: self._woken.set())
+        await heed(self._deps.bus, signals.STOP, lambda _detail: self._stopped.set())
+        upkeep = asyncio.create_task(self._keep_up())
+        try:
+            while True:
+                await self._take()
+                await self._wait()
+        finally:
+            upkeep.cancel()
+            await self._drain()
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        self._stopping = True
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._woken.clear()
+
+    async def _take(self) -> None:
+        """Take as much as there is room for; a database that is away is asked again at the next poll."""
+        while not self._stopping and (free := self._slots - len(self._running)) > 0:
+            try:
+                async with self._deps.database.transaction() as session:
+                    work = await queue.take(session, self._deps.worker_id, free)
+            except Exception as error:
+                if not is_database_away(error):
+                    raise
+                logger.warning("the queue cannot be reached", extra={"error": type(error).__name__})
+                return
+            for one in work:
+                self._running[one.id] = (one, asyncio.create_task(self._do(one)))
+            if len(work) < free:
+                return
+
+    async def _do(self, work: queue.Work) -> None:
+        try:
+            with _tracer.start_as_current_span(
+                f"speech {work.kind}",
+                context=trace_context(work.trace),
+                kind=SpanKind.CONSUMER,
+                attributes={"antiphon.queue.seconds": work.waited_seconds, "antiphon.queue.tries": work.tries},
+            ) as span:
+                try:
+                    await self._try(work)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the work is tried again or given up
+                    span.set_attribute("error.type", type(error).__name__)
+                    span.set_status(Status(StatusCode.ERROR))
+                    await self._failed(work, error)
+        except Exception:
+            # Its lease runs out, and somebody takes it again.
+            logger.exception("the end of a piece of work could not be written down", extra={"kind": work.kind})
+        finally:
+            self._running.pop(work.id, None)
+            self._woken.set()
+
+    async def _try(self, work: queue.Work) -> None:
+        if work.tries > TAKEN_MOST:
+            raise Permanent("the workers that took it ended before they were done")
+        with self._pace.measured(work):
+            await DO[work.kind](self._deps, work)
+
+    async def _failed(self, work: queue.Work, error: Exception) -> None:
+        """Give work back for another try, or fail what waits for it."""
+        deadly = isinstance(error, EngineCrashed | EngineTimeout)
+        code = _final_code(work, error, deadly=deadly)
+        reason = f"{type(error).__name__}: {error}"
+        facts = {"kind": work.kind, "rendition_id": str(work.rendition_id), "tries": work.tries, "final": bool(code)}
+        # Of the errors that are not foreseen the place is wanted, too.
+        unforeseen = error if not isinstance(error, SpeechError | Permanent) else None
+        logger.warning("speaking failed", extra=facts | {"error": type(error).__name__}, exc_info=unforeseen)
+        if code:
+            await self._give_up(work, code, _explanation(code, error))
+            return
+        outage = (not deadly and judge(error) is Verdict.UNAVAILABLE) or isinstance(error, EngineUnavailable)
+        delay = OUTAGE_SECONDS if outage else RETRIES.delay(min(work.tries, len(RETRIES.delays)))
+        async with self._deps.database.transaction(work.org_id) as session:
+            await queue.give_back(
+                session, self._deps.worker_id, [work.id], after_seconds=delay, untried=outage, died=deadly
+            )
+            await attempts.insert_attempt(
+                session, new_id(), work.rendition_id, model_id=_engine_of(work), error=reason[:500]
+            )
+
+    async def _give_up(self, work: queue.Work, code: str, reason: str) -> None:
+        async with self._deps.database.transaction(work.org_id) as session:
+            await attempts.insert_attempt(
+                session, new_id(), work.rendition_id, model_id=_engine_of(work), error=reason[:500]
+            )
+            now = self._deps.clock()
+            ended = await ending.fail_work(session, work, code=code, reason=reason, now=now)
+            await queue.finish(session, work, self._deps.worker_id)
+        for rendition_id in ended:
+            await signal(self._deps.bus, signals.PROGRESS, str(rendition_id))
+
+    async def _keep_up(self) -> None:
+        """Say now and then that this worker is there and still has its work; stop what it has no more."""
+        while True:
+            try:
+                await self._look_after()
+            except Exception as error:
+                if not is_database_away(error):
+                    raise
+                logger.warning("leases cannot be renewed", extra={"error": type(error).__name__})
+            pause = SECOND_LOOK_SECONDS if self._lost else UPKEEP_SECONDS
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._stopped.wait()
+            self._stopped.clear()
+
+    async def _look_after(self) -> None:
+        held = list(self._running)
+        async with self._deps.database.transaction() as session:
+            kept = await queue.renew(session, self._deps.worker_id, held)
+            await queue.save_worker(
+                session, self._deps.worker_id, processes=self._processes, pace=self._pace.characters_per_second
+            )
+            for name, engine in self._deps.engines.items():
+                await models.save_model(
+                    session, name, version=engine.version, ready=True, description=models.described(engine.model)
+                )
+        # Withdrawn, or taken by another worker after this one was thought dead; or just finished: then it has gone
+        # from what runs at the second look.
+        lost = {work_id for work_id in held if work_id not in kept}
+        for work_id in lost & self._lost:
+            if work_id in self._running:
+                self._running[work_id][1].cancel()
+        self._lost = lost
+
+    async def _drain(self) -> None:
+        self._stopping = True
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._time_to_drain())
+        left = {work_id: task for work_id, (_, task) in self._running.items()}
+        for task in left.values():
+            task.cancel()
+        await asyncio.gather(*left.values(), return_exceptions=True)
+        async with self._deps.database.transaction() as session:
+            await queue.give_back(session, self._deps.worker_id, list(left), untried=True)
+            await queue.delete_workers(session, self._deps.worker_id)
+        await signal(self._deps.bus, signals.WORK)
+
+
+def _engine_of(work: queue.Work) -> str:
+    spec = work.payload.get("spec")
+    return str(spec["engine"]) if spec else work.kind
+
+
+def _final_code(work: queue.Work, error: Exception, *, deadly: bool) -> str | None:
+    """Return as what the work fails for good; None when it is to be tried again."""
+    if isinstance(error, PermanentSpeechError):
+        return "text_not_speakable"
+    if isinstance(error, Permanent):
+        return "not_possible" if work.tries <= TAKEN_MOST else "engine_failed"
+    if deadly:
+        return "engine_crashed" if work.deaths + 1 >= DEADLY else None
+    if isinstance(error, EngineUnavailable) or judge(error) is Verdict.UNAVAILABLE:
+        return None
+    return "engine_failed" if RETRIES.is_exhausted(work.tries) else None
+
+
+def _explanation(code: str, error: Exception) -> str:
+    if code == "engine_crashed":
+        return f"The engine died {DEADLY} times while it spoke this text. Change the text, or report it with its id."
+    if code == "engine_failed":
+        return f"The text could not be spoken ({type(error).__name__}). Try again later."
+    return str(error)

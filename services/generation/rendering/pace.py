@@ -1,0 +1,37 @@
+"""How fast a worker speaks, from what it has spoken lately: so that waiting times can be told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.generation.store import queue
+
+_FIRST_GUESS = 2_000.0
+"""Characters a second of one engine process, until something is measured: eSpeak NG with its upload and records."""
+_WEIGHT = 0.05
+"""Of the newest measurement in the running mean."""
+
+
+class Pace:
+    """A running mean over pieces of work."""
+
+    def __init__(self, processes: int) -> None:
+        """`processes` engines work at the same time."""
+        self._processes = processes
+        self._seconds_per_character = 1 / _FIRST_GUESS
+
+    @property
+    def characters_per_second(self) -> float:
+        """How many characters all engines of the worker speak in a second."""
+        return self._processes / self._seconds_per_character
+
+    @contextmanager
+    def measured(self, work: queue.Work) -> Iterator[None]:
+        """Measure how long a piece of work takes; only what is spoken counts."""
+        began = time.perf_counter()
+        yield
+        if work.kind in ("whole", "chunk"):
+            took = (time.perf_counter() - began) / max(work.characters, 50)
+            self._seconds_per_character += _WEIGHT * (took - self._seconds_per_character)

@@ -1,0 +1,185 @@
+"""Speaking: a whole text at once, or one chunk that texts share. No transaction spans the slow parts."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from opentelemetry import trace
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs import outbox
+from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, Normalized
+from libs.ids import new_id
+from libs.messaging import signal
+from libs.speech.encoding import Joiner, parse_output_format
+from libs.speech.engine import Rendered, RenderJob
+from libs.speech.kept import KeptChunk
+from libs.speech.text.reading import NOTHING, Reading, source_times
+from services.generation.domain import signals
+from services.generation.domain.speech import Spec, chunk_key, object_key
+from services.generation.rendering.deps import WorkerDeps
+from services.generation.store import attempts, queue, renditions
+from services.generation.usecases import planning
+
+_tracer = trace.get_tracer("antiphon.worker")
+
+
+async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
+    """Make the audio of a short text; nothing is left behind when nobody wants it any more.
+
+    Raises what `SpeechEngine.render` does, ObjectStoreUnavailable.
+    """
+    spec = Spec.from_json(work.payload["spec"])
+    text: str = work.payload["text"]
+    respelled = work.payload["reading"]
+    reading = Reading(respelled["text"], respelled["origins"]) if respelled else Reading.plain(text)
+    rendered = await _speak(deps, spec, reading.text, len(text))
+    form = parse_output_format(spec.output)
+    joiner = Joiner(form, rendered.samples)
+    audio = b"".join((joiner.head(), joiner.add(rendered.segment), joiner.finish()))
+    sha256 = hashlib.sha256(audio).hexdigest()
+    key = object_key(work.org_id, work.rendition_id, sha256, work.tries, form.extension)
+    uploading = time.perf_counter()
+    with _tracer.start_as_current_span("upload audio"):
+        await deps.objects.put(key, audio, form.content_type)
+    timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - uploading}
+    starts, ends = source_times(len(text), reading.origins, rendered.starts, rendered.ends)
+    event = AudioRendered(
+        generation_id=str(work.rendition_id),
+        org_id=str(work.org_id),
+        object_key=key,
+        content_type=form.content_type,
+        format=form.extension,
+        size_bytes=len(audio),
+        sha256=sha256,
+        duration_seconds=rendered.duration_seconds,
+        sample_rate=form.sample_rate,
+        text=text,
+        alignment=Alignment(start_times=starts, end_times=ends),
+        model_id=spec.engine,
+        language=spec.language,
+        input_type=spec.input_type,
+        normalized=_normalized(reading, rendered) if respelled else None,
+    )
+    made = renditions.Audio(
+        object_key=key,
+        alignment_key=None,
+        duration_seconds=rendered.duration_seconds,
+        samples=rendered.samples,
+        size_bytes=len(audio),
+        applied=dict(rendered.applied),
+        characters_spoken=len(text),
+    )
+    if not await _record_whole(deps, work, spec, made, event, timings):
+        await deps.objects.delete(key)
+
+
+async def _record_whole(
+    deps: WorkerDeps,
+    work: queue.Work,
+    spec: Spec,
+    made: renditions.Audio,
+    event: AudioRendered,
+    timings: dict[str, float],
+) -> bool:
+    """Write the audio down and tell of it, in one transaction; False when nobody wants it any more."""
+    async with deps.database.transaction(work.org_id) as session:
+        wanted = await queue.finish(session, work, deps.worker_id) and await renditions.save_audio(
+            session, work.rendition_id, made
+        )
+        if wanted:
+            await attempts.insert_attempt(
+                session, new_id(), work.rendition_id, model_id=spec.engine, timings=timings, settings=made.applied
+            )
+            event.rendered_at.FromDatetime(deps.clock())
+            outbox.add(session, event)
+    if wanted:
+        await signal(deps.bus, signals.PROGRESS, str(work.rendition_id))
+    return wanted
+
+
+async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
+    """Speak one chunk and keep it; whoever has all its chunks by that is to be assembled. Raises as `speak_whole`."""
+    spec = Spec.from_json(work.payload["spec"])
+    cache_key = work.cache_key
+    assert cache_key is not None
+    rendered = await _speak(deps, spec, work.payload["reading"], work.characters)
+    key = chunk_key(work.org_id, cache_key, new_id())
+    kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends)
+    uploading = time.perf_counter()
+    with _tracer.start_as_current_span("upload chunk"):
+        await deps.objects.put(key, kept.pack(), "application/octet-stream")
+    timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - uploading}
+    advanced: list[renditions.Advanced] | None = None
+    ready: list[renditions.Advanced] = []
+    async with deps.database.transaction(work.org_id) as session:
+        if await queue.finish(session, work, deps.worker_id):
+            advanced = await renditions.finish_chunk(
+                session,
+                work.org_id,
+                cache_key,
+                object_key=key,
+                samples=rendered.samples,
+                applied=dict(rendered.applied),
+            )
+            ready = [one for one in advanced or () if one.is_complete and one.status == "pending"]
+            await queue.enqueue(session, [planning.assembly(one, work.most_at_once) for one in ready])
+            await _note_chunk(session, work, spec, timings, rendered)
+    if advanced is None:
+        await deps.objects.delete(key)
+        return
+    for one in advanced:
+        await signal(deps.bus, signals.PROGRESS, str(one.id))
+    if ready:
+        await signal(deps.bus, signals.WORK)
+
+
+async def _note_chunk(
+    session: AsyncSession, work: queue.Work, spec: Spec, timings: dict[str, float], rendered: Rendered
+) -> None:
+    settings = {**rendered.applied, "characters": work.characters}
+    await attempts.insert_attempt(
+        session, new_id(), work.rendition_id, model_id=spec.engine, timings=timings, settings=settings
+    )
+
+
+async def _speak(deps: WorkerDeps, spec: Spec, reading: str, characters: int) -> Rendered:
+    with _tracer.start_as_current_span("speak", attributes={"antiphon.characters": characters}) as span:
+        job = RenderJob(
+            text=reading,
+            voice=spec.voice,
+            form=parse_output_format(spec.output),
+            speed=spec.speed,
+            pitch=spec.pitch,
+            volume=spec.volume,
+            seed=spec.seed,
+            is_markup=spec.input_type == "ssml",
+            has_phonemes=bool(spec.dictionaries) or spec.input_type == "ssml",
+            sampling=spec.sampling,
+        )
+        rendered = await deps.engine(spec.engine).render(job)
+        span.set_attribute("antiphon.engine.queue_seconds", rendered.timings.queue_seconds)
+        span.set_attribute("antiphon.engine.synthesis_seconds", rendered.timings.synthesis_seconds)
+        span.set_attribute("antiphon.engine.encoding_seconds", rendered.timings.encoding_seconds)
+        return rendered
+
+
+def _timings(work: queue.Work, rendered: Rendered) -> dict[str, float]:
+    return {
+        "queue_seconds": work.waited_seconds + rendered.timings.queue_seconds,
+        "synthesis_seconds": rendered.timings.synthesis_seconds,
+        "encoding_seconds": rendered.timings.encoding_seconds,
+    }
+
+
+def _normalized(reading: Reading, rendered: Rendered) -> Normalized:
+    """Return what was read without markup, with its times."""
+    spoken = [index for index, origin in enumerate(reading.origins) if origin != NOTHING]
+    return Normalized(
+        text="".join(reading.text[index] for index in spoken),
+        alignment=Alignment(
+            start_times=[rendered.starts[index] for index in spoken],
+            end_times=[rendered.ends[index] for index in spoken],
+        ),
+    )

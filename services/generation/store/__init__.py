@@ -1,0 +1,1 @@
+"""The generation service's tables and the statements on them."""

@@ -1,0 +1,342 @@
+"""Generations: what organisations asked for, and how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    DateTime,
+    Double,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy import func as sql
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PgUuid
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs.database import Cursor
+from services.generation.domain.requests import Generation, Mode, Request, Status, Voice
+from services.generation.store.queue import queue
+from services.generation.store.renditions import renditions
+
+_metadata = MetaData()
+_uuid = PgUuid(as_uuid=True)
+
+generations = Table(
+    "generations",
+    _metadata,
+    Column("id", _uuid, primary_key=True),
+    Column("org_id", _uuid),
+    Column("voice_id", _uuid),
+    Column("voice_name", Text),
+    Column("text", Text),
+    Column("characters", Integer),
+    Column("temperature", Double),
+    Column("top_p", Double),
+    Column("top_k", Integer),
+    Column("repetition_penalty", Double),
+    Column("speed", Double),
+    Column("pitch", Double),
+    Column("volume", Double),
+    Column("seed", BigInteger),
+    Column("format", Text),
+    Column("mode", Text),
+    Column("input_type", Text),
+    Column("language", Text),
+    Column("use_cache", Boolean),
+    Column("dictionaries", JSONB),
+    Column("model_id", Text),
+    Column("applied", JSONB),
+    Column("status", Text),
+    Column("error_code", Text),
+    Column("error", Text),
+    Column("object_key", Text),
+    Column("duration_seconds", Double),
+    Column("characters_spoken", Integer),
+    Column("rendition_id", _uuid),
+    Column("revised_from", _uuid),
+    Column("tries", Integer),
+    Column("idempotency_key", Text),
+    Column("request_hash", Text),
+    Column("created_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True)),
+)
+_UNFINISHED = ("pending", "processing")
+_COMPUTED = ("status", "chunks_total", "chunks_done")
+_STORED = [generations.c[name] for name in Generation.__slots__ if name not in _COMPUTED]
+
+# That somebody works on it is written nowhere: it follows from the queue, and from what is done.
+_IS_BEING_SPOKEN = or_(
+    renditions.c.chunks_done > 0,
+    renditions.c.status == "rendered",
+    exists().where(queue.c.rendition_id == renditions.c.id, queue.c.worker.is_not(None)),
+)
+_STATUS: ColumnElement[str] = case(
+    ((generations.c.status == "pending") & _IS_BEING_SPOKEN, "processing"), else_=generations.c.status
+)
+_VISIBLE: Select[Any] = select(
+    *_STORED, _STATUS.label("status"), renditions.c.chunks_total, renditions.c.chunks_done
+).select_from(generations.outerjoin(renditions, renditions.c.id == generations.c.rendition_id))
+
+# What a statement that changes generations returns of them.
+_RETURNED = [
+    *_STORED,
+    generations.c.status,
+    null().cast(Integer).label("chunks_total"),
+    null().cast(Integer).label("chunks_done"),
+]
+_GET = _VISIBLE.where(
+    generations.c.id == bindparam("generation_id", type_=_uuid),
+    generations.c.org_id == bindparam("org_id", type_=_uuid),
+)
+_INSERT = insert(generations).returning(*_RETURNED)
+_COMPLETE = (
+    update(generations)
+    .where(
+        generations.c.rendition_id == any_(bindparam("ids", type_=ARRAY(_uuid))),
+        generations.c.rendition_id == renditions.c.id,
+        generations.c.status.in_(_UNFINISHED),
+    )
+    .values(
+        status="completed",
+        duration_seconds=renditions.c.duration_seconds,
+        object_key=renditions.c.object_key,
+        applied=renditions.c.applied,
+        # The first who asked for it pays for what had to be spoken.
+        characters_spoken=case((renditions.c.id == generations.c.id, renditions.c.characters_spoken), else_=0),
+        updated_at=sql.now(),
+    )
+    .returning(*_RETURNED, renditions.c.size_bytes)
+)
+
+
+def _generation(row: Row[Any]) -> Generation:
+    fields = row._asdict()
+    return Generation(**{name: fields[name] for name in Generation.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class NewGeneration:
+    """What is written down of a request beside the request itself."""
+
+    id: UUID
+    org_id: UUID
+    rendition_id: UUID
+    idempotency_key: str | None
+    revised_from: UUID | None
+    now: datetime
+
+
+async def insert_generation(
+    session: AsyncSession,
+    new: NewGeneration,
+    request: Request,
+    voice: Voice,
+    *,
+    language: str,
+    rendition: dict[str, Any] | None = None,
+) -> Generation:
+    """Write a generation: pending, or completed with what `rendition` says of audio that is there already."""
+    row = {
+        "id": new.id,
+        "org_id": new.org_id,
+        "voice_id": voice.id,
+        "voice_name": voice.name,
+        "text": request.text,
+        "characters": request.characters,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "top_k": request.top_k,
+        "repetition_penalty": request.repetition_penalty,
+        "speed": _first(request.speed, voice.settings.get("speed"), 1.0),
+        "pitch": _first(request.pitch, voice.settings.get("pitch"), 0.0),
+        "volume": _first(request.volume, voice.settings.get("volume"), 1.0),
+        "seed": request.seed,
+        "format": request.format,
+        "mode": request.mode,
+        "input_type": request.input_type,
+        "language": language,
+        "use_cache": request.use_cache,
+        "dictionaries": [{"id": str(one.id), "version": one.version} for one in request.dictionaries],
+        "model_id": voice.engine,
+        "applied": {},
+        "status": "pending",
+        "object_key": None,
+        "duration_seconds": None,
+        "characters_spoken": None,
+        "rendition_id": new.rendition_id,
+        "revised_from": new.revised_from,
+        "idempotency_key": new.idempotency_key,
+        "request_hash": request.fingerprint(),
+        "created_at": new.now,
+        "updated_at": new.now,
+    }
+    if rendition is not None:
+        row |= {"status": "completed", "characters_spoken": 0, **rendition}
+    return _generation((await session.execute(_INSERT, row)).one())
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
+
+
+async def get_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Generation | None:
+    """Return a generation of the organisation, or None."""
+    row = (await session.execute(_GET, {"generation_id": generation_id, "org_id": org_id})).one_or_none()
+    return _generation(row) if row else None
+
+
+async def lock_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Generation | None:
+    """Return a generation of the organisation and keep it as it is until the transaction ends; None without one."""
+    lock = (
+        select(generations.c.id)
+        .where(generations.c.id == generation_id, generations.c.org_id == org_id)
+        .with_for_update()
+    )
+    if (await session.execute(lock)).first() is None:
+        return None
+    return await get_generation(session, org_id, generation_id)
+
+
+async def get_by_idempotency_key(session: AsyncSession, org_id: UUID, key: str) -> Generation | None:
+    """Return the generation that the organisation asked for under this key, or None."""
+    statement = _VISIBLE.where(generations.c.org_id == org_id, generations.c.idempotency_key == key)
+    row = (await session.execute(statement)).one_or_none()
+    return _generation(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFilter:
+    """Which generations to list; None is any. `text` is looked for in any case, `since` is included, `until` not."""
+
+    status: Status | None = None
+    voice_id: UUID | None = None
+    mode: Mode | None = None
+    text: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    ids: Sequence[UUID] | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return what it says as conditions on the table."""
+        table = generations.c
+        equal = {table.voice_id: self.voice_id, table.mode: self.mode}
+        conditions: list[ColumnElement[bool]] = [
+            column == value for column, value in equal.items() if value is not None
+        ]
+        if self.status is not None:
+            conditions.append(_STATUS.is_not_distinct_from(self.status))
+            # The stored status is what the index knows.
+            stored = "pending" if self.status == "processing" else self.status
+            conditions.append(table.status.in_((stored, self.status)))
+        if self.text is not None:
+            conditions.append(table.text.icontains(self.text, autoescape=True))
+        if self.since is not None:
+            conditions.append(table.created_at >= self.since)
+        if self.until is not None:
+            conditions.append(table.created_at < self.until)
+        if self.ids is not None:
+            conditions.append(table.id.in_(self.ids))
+        return conditions
+
+
+async def list_generations(
+    session: AsyncSession, org_id: UUID, which: GenerationFilter, *, after: Cursor | None, limit: int
+) -> list[Generation]:
+    """Return generations, newest first, one more than `limit` when there are more."""
+    position = tuple_(generations.c.created_at, generations.c.id)
+    statement = _VISIBLE.where(generations.c.org_id == org_id, *which.conditions())
+    if after is not None:
+        statement = statement.where(position < tuple_(literal(after.at), literal(after.id)))
+    statement = statement.order_by(generations.c.created_at.desc(), generations.c.id.desc()).limit(limit + 1)
+    return [_generation(row) for row in await session.execute(statement)]
+
+
+async def clear_voice(session: AsyncSession, voice_ids: Sequence[UUID]) -> None:
+    """Take the reference to these voices from all generations; their names stay."""
+    await session.execute(update(generations).where(generations.c.voice_id.in_(voice_ids)).values(voice_id=None))
+
+
+async def delete_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> bool:
+    """Remove a generation; False when there is none."""
+    statement = (
+        delete(generations)
+        .where(generations.c.id == generation_id, generations.c.org_id == org_id)
+        .returning(generations.c.id)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def complete_generations(session: AsyncSession, rendition_ids: Sequence[UUID]) -> list[tuple[Generation, int]]:
+    """Complete the unfinished generations of these renditions; return them with the bytes of their audio."""
+    rows = await session.execute(_COMPLETE, {"ids": list(rendition_ids)})
+    return [(_generation(row), row.size_bytes or 0) for row in rows]
+
+
+async def fail_generations(
+    session: AsyncSession, rendition_id: UUID, *, code: str, reason: str
+) -> list[tuple[UUID, UUID]]:
+    """Fail the unfinished generations of a rendition; return them as (id, organisation)."""
+    statement = (
+        update(generations)
+        .where(generations.c.rendition_id == rendition_id, generations.c.status.in_(_UNFINISHED))
+        .values(status="failed", error_code=code, error=reason)
+        .returning(generations.c.id, generations.c.org_id)
+    )
+    return [(row.id, row.org_id) for row in await session.execute(statement)]
+
+
+async def cancel_generation(session: AsyncSession, generation_id: UUID) -> None:
+    """Write down that a generation is not wanted any more."""
+    await session.execute(update(generations).where(generations.c.id == generation_id).values(status="canceled"))
+
+
+async def fail_one(session: AsyncSession, generation_id: UUID, *, code: str, reason: str) -> None:
+    """Write down that a generation fails, whatever becomes of its rendition."""
+    failed = {"status": "failed", "error_code": code, "error": reason}
+    await session.execute(update(generations).where(generations.c.id == generation_id).values(failed))
+
+
+async def revive_generation(session: AsyncSession, generation_id: UUID) -> None:
+    """Let a generation that failed or was canceled be pending again."""
+    pending = {"status": "pending", "error_code": None, "error": None, "tries": generations.c.tries + 1}
+    await session.execute(update(generations).where(generations.c.id == generation_id).values(pending))
+
+
+async def is_wanted(session: AsyncSession, rendition_id: UUID) -> bool:
+    """Say whether an unfinished generation waits for this rendition."""
+    statement = select(
+        exists().where(generations.c.rendition_id == rendition_id, generations.c.status.in_(_UNFINISHED))
+    )
+    return bool((await session.execute(statement)).scalar_one())
+
+
+async def is_referred_to(session: AsyncSession, rendition_id: UUID) -> bool:
+    """Say whether any generation has this rendition."""
+    statement = select(exists().where(generations.c.rendition_id == rendition_id))
+    return bool((await session.execute(statement)).scalar_one())

@@ -1,0 +1,270 @@
+"""The speech queue: what is to be spoken next, whosever it is.
+
+Start-time fair queueing: a piece of work is tagged with the amount of its organisation's work before it, counted from
+where the queue stands, so that a long backlog of one organisation does not come before another's first request.
+Taken work is leased: unless its worker says that it is still at it, it is free again after LEASE_SECONDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Integer, MetaData, SmallInteger, Table, Text, bindparam, delete, exists, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PgUuid
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs.ids import new_id
+from libs.telemetry import current_trace_headers
+
+LEASE_SECONDS = 10
+INTERACTIVE, JOB = 0, 1
+"""Priorities: somebody waits, or nobody does."""
+UNLIMITED = 1000
+"""Pieces of one organisation's work at the same time, where its plan does not say."""
+
+_metadata = MetaData()
+_uuid = PgUuid(as_uuid=True)
+
+queue = Table(
+    "speech_queue",
+    _metadata,
+    Column("id", _uuid, primary_key=True),
+    Column("org_id", _uuid),
+    Column("kind", Text),
+    Column("rendition_id", _uuid),
+    Column("cache_key", Text),
+    Column("priority", SmallInteger),
+    Column("worker", _uuid),
+    Column("tries", Integer),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewWork:
+    """Work to be queued. `characters` is what it costs; `payload` what whoever takes it needs."""
+
+    org_id: UUID
+    kind: str
+    rendition_id: UUID
+    priority: int
+    characters: int
+    most_at_once: int = UNLIMITED
+    cache_key: str | None = None
+    payload: dict[str, Any] = field(default_factory=dict)  # Any: JSON, by kind of work
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Work that a worker has taken. `tries` counts from 1; `deaths` counts engines that died of it."""
+
+    id: UUID
+    org_id: UUID
+    kind: str
+    rendition_id: UUID
+    cache_key: str | None
+    priority: int
+    characters: int
+    most_at_once: int
+    tries: int
+    deaths: int
+    payload: dict[str, Any]  # Any: JSON, by kind of work
+    trace: dict[str, str]
+    waited_seconds: float
+
+
+# What is there of the organisation's own work, or where the queue stands; then one after the other.
+_ENQUEUE = text(
+    """
+    insert into speech_queue
+        (id, org_id, kind, rendition_id, cache_key, priority, tag, characters, most_at_once, payload, trace)
+    select (w->>'id')::uuid, (w->>'org_id')::uuid, w->>'kind', (w->>'rendition_id')::uuid, w->>'cache_key',
+        (w->>'priority')::smallint,
+        greatest(
+            (select max(q.tag) from speech_queue q
+                where q.org_id = (w->>'org_id')::uuid and q.priority = (w->>'priority')::smallint),
+            (select q.tag from speech_queue q where q.priority = (w->>'priority')::smallint order by tag limit 1),
+            0
+        ) + sum((w->>'characters')::integer) over (partition by w->>'org_id' order by number),
+        (w->>'characters')::integer, (w->>'most_at_once')::integer, w->'payload', :trace
+    from jsonb_array_elements(:work) with ordinality as new (w, number)
+    on conflict (org_id, cache_key) where kind = 'chunk'
+        do update set priority = least(speech_queue.priority, excluded.priority)
+    """
+).bindparams(bindparam("work", type_=JSONB), bindparam("trace", type_=JSONB))
+
+_TAKE = text(
+    f"""
+    with busy as (
+        select org_id from speech_queue where worker is not null and available_at > clock_timestamp()
+        group by org_id having count(*) >= min(most_at_once)
+    ), next as (
+        select id from speech_queue
+        where available_at <= clock_timestamp() and org_id <> all (array(select org_id from busy))
+        order by priority, tag, id limit :most for update skip locked
+    )
+    update speech_queue q
+    set worker = :worker, tries = q.tries + 1, available_at = clock_timestamp() + interval '{LEASE_SECONDS} seconds'
+    from next where q.id = next.id
+    returning q.id, q.org_id, q.kind, q.rendition_id, q.cache_key, q.priority, q.characters, q.most_at_once, q.tries,
+        q.deaths, q.payload, q.trace,
+        extract(epoch from clock_timestamp() - q.created_at)::double precision as waited_seconds
+    """  # noqa: S608 - a number of ours
+).bindparams(bindparam("worker", type_=_uuid))
+
+_FINISH = text("delete from speech_queue where id = :id and worker = :worker returning id").bindparams(
+    bindparam("id", type_=_uuid), bindparam("worker", type_=_uuid)
+)
+_RENEW = text(
+    f"""
+    update speech_queue set available_at = clock_timestamp() + interval '{LEASE_SECONDS} seconds'
+    where worker = :worker and id = any(:ids) returning id
+    """  # noqa: S608 - a number of ours
+).bindparams(bindparam("worker", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)))
+_GIVE_BACK = text(
+    """
+    update speech_queue set worker = null, tries = greatest(tries - :untried, 0), deaths = deaths + :deaths,
+        available_at = clock_timestamp() + make_interval(secs => :seconds)
+    where id = any(:ids) and worker = :worker returning id
+    """
+).bindparams(bindparam("worker", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)))
+
+
+async def enqueue(session: AsyncSession, work: Sequence[NewWork]) -> None:
+    """Queue work in its order, within the current trace; a chunk that is waiting already waits no longer than this."""
+    if not work:
+        return
+    rows = [
+        {
+            "id": str(new_id()),
+            "org_id": str(one.org_id),
+            "kind": one.kind,
+            "rendition_id": str(one.rendition_id),
+            "cache_key": one.cache_key,
+            "priority": one.priority,
+            "characters": max(1, one.characters),
+            "most_at_once": one.most_at_once,
+            "payload": one.payload,
+        }
+        for one in work
+    ]
+    await session.execute(_ENQUEUE, {"work": rows, "trace": current_trace_headers()})
+
+
+async def take(session: AsyncSession, worker: UUID, most: int) -> list[Work]:
+    """Take up to `most` pieces of work, the fairest first."""
+    rows = await session.execute(_TAKE, {"worker": worker, "most": most})
+    work = [Work(**row._asdict()) for row in rows]
+    return sorted(work, key=lambda one: (one.priority, one.id))
+
+
+async def finish(session: AsyncSession, work: Work, worker: UUID) -> bool:
+    """Remove work that is done; False when it was withdrawn, or another worker has it now."""
+    return (await session.execute(_FINISH, {"id": work.id, "worker": worker})).first() is not None
+
+
+async def renew(session: AsyncSession, worker: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Keep work for another LEASE_SECONDS; return what the worker still has."""
+    rows = await session.execute(_RENEW, {"worker": worker, "ids": list(ids)})
+    return {row.id for row in rows}
+
+
+async def give_back(
+    session: AsyncSession,
+    worker: UUID,
+    ids: Sequence[UUID],
+    *,
+    after_seconds: float = 0.0,
+    untried: bool = False,
+    died: bool = False,
+) -> None:
+    """Let others take work after a while; `untried` work counts as not taken, of `died` work an engine died."""
+    await session.execute(
+        _GIVE_BACK,
+        {"ids": list(ids), "worker": worker, "seconds": after_seconds, "untried": int(untried), "deaths": int(died)},
+    )
+
+
+async def is_queued(session: AsyncSession, rendition_id: UUID) -> bool:
+    """Say whether there is work for a rendition."""
+    statement = select(exists().where(queue.c.rendition_id == rendition_id))
+    return bool((await session.execute(statement)).scalar_one())
+
+
+async def withdraw(session: AsyncSession, rendition_id: UUID) -> None:
+    """Remove what is queued for a rendition alone."""
+    await session.execute(delete(queue).where(queue.c.rendition_id == rendition_id, queue.c.kind != "chunk"))
+
+
+_WITHDRAW_CHUNKS = text(
+    """
+    delete from speech_queue q where q.kind = 'chunk' and q.org_id = :org_id and q.cache_key in (
+        select c.cache_key from generation_chunks c where c.rendition_id = :id)
+    and not exists (
+        select from generation_chunks c join renditions r on r.id = c.rendition_id
+        where c.org_id = q.org_id and c.cache_key = q.cache_key and c.rendition_id <> :id
+            and r.status = 'pending')
+    returning q.cache_key
+    """
+).bindparams(bindparam("org_id", type_=_uuid), bindparam("id", type_=_uuid))
+
+
+async def withdraw_chunks(session: AsyncSession, org_id: UUID, rendition_id: UUID) -> list[str]:
+    """Remove the queued chunks that only this rendition waits for; return their keys."""
+    rows = await session.execute(_WITHDRAW_CHUNKS, {"org_id": org_id, "id": rendition_id})
+    return [row.cache_key for row in rows]
+
+
+_BACKLOG = text(
+    """
+    select org_id, priority, sum(characters)::bigint as characters, count(*) as pieces
+    from speech_queue group by org_id, priority
+    """
+)
+_PACE = text(
+    """
+    select coalesce(sum(characters_per_second), 0)::double precision as pace, count(*) as workers
+    from speech_workers where seen_at > now() - interval '10 seconds'
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits or is being spoken: characters by organisation and priority; and how many a second are spoken."""
+
+    characters: dict[tuple[UUID, int], int]
+    pace: float
+    workers: int
+
+
+async def get_backlog(session: AsyncSession) -> Backlog:
+    """Return how much there is to do, and how fast that goes."""
+    rows = await session.execute(_BACKLOG)
+    characters = {(row.org_id, row.priority): row.characters for row in rows}
+    pace = (await session.execute(_PACE)).one()
+    return Backlog(characters, pace.pace, pace.workers)
+
+
+_SEEN = text(
+    """
+    insert into speech_workers (id, engine_processes, characters_per_second) values (:id, :processes, :pace)
+    on conflict (id) do update set characters_per_second = excluded.characters_per_second, seen_at = now()
+    """
+).bindparams(bindparam("id", type_=_uuid))
+
+
+async def save_worker(session: AsyncSession, worker: UUID, *, processes: int, pace: float) -> None:
+    """Write down that a worker is there, and how many characters it speaks in a second."""
+    await session.execute(_SEEN, {"id": worker, "processes": processes, "pace": pace})
+
+
+async def delete_workers(session: AsyncSession, worker: UUID) -> None:
+    """Forget a worker, and all that were not seen for long."""
+    statement = text("delete from speech_workers where id = :id or seen_at < now() - interval '1 hour'").bindparams(
+        bindparam("id", type_=_uuid)
+    )
+    await session.execute(statement, {"id": worker})

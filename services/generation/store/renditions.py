@@ -1,0 +1,455 @@
+"""Renditions, which equal requests share, and the chunks that they are made of, which texts share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PgUuid
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.generation.domain.requests import Mode
+from services.generation.domain.speech import Piece, Spec
+
+_metadata = MetaData()
+_uuid = PgUuid(as_uuid=True)
+
+renditions = Table(
+    "renditions",
+    _metadata,
+    Column("id", _uuid, primary_key=True),
+    Column("org_id", _uuid),
+    Column("fingerprint", Text),
+    Column("text", Text),
+    Column("spec", JSONB),
+    Column("mode", Text),
+    Column("status", Text),
+    Column("chunks_total", Integer),
+    Column("chunks_done", Integer),
+    Column("characters_spoken", Integer),
+    Column("samples", BigInteger),
+    Column("object_key", Text),
+    Column("alignment_key", Text),
+    Column("duration_seconds", Double),
+    Column("size_bytes", BigInteger),
+    Column("applied", JSONB),
+)
+
+chunks = Table(
+    "generation_chunks",
+    _metadata,
+    Column("rendition_id", _uuid, primary_key=True),
+    Column("idx", Integer, primary_key=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """The audio of a text, as far as it is made."""
+
+    id: UUID
+    org_id: UUID
+    text: str
+    spec: dict[str, Any]  # Any: what Spec.to_json wrote
+    mode: Mode
+    status: str
+    chunks_total: int | None
+    chunks_done: int
+    characters_spoken: int | None
+    object_key: str | None
+    alignment_key: str | None
+    duration_seconds: float | None
+    size_bytes: int | None
+    applied: dict[str, Any]  # Any: the engine's own values
+
+
+def new_rendition(rendition_id: UUID, org_id: UUID, text: str, spec: Spec, mode: Mode) -> Rendition:
+    """Return a rendition of which nothing is made yet."""
+    return Rendition(
+        rendition_id, org_id, text, spec.to_json(), mode, "pending", None, 0, None, None, None, None, None, {}
+    )
+
+
+_RENDITION = select(*(renditions.c[name] for name in Rendition.__slots__))
+_INSERT = (
+    upsert(renditions)
+    .on_conflict_do_nothing(index_elements=[renditions.c.org_id, renditions.c.fingerprint])
+    .returning(renditions.c.id)
+)
+_SHARE = _RENDITION.where(
+    renditions.c.org_id == bindparam("org_id", type_=_uuid), renditions.c.fingerprint == bindparam("fingerprint")
+).with_for_update(read=True)
+
+
+async def share_rendition(session: AsyncSession, org_id: UUID, fingerprint: str) -> Rendition | None:
+    """Return the rendition of equal requests and keep it as it is until the transaction ends; None without one."""
+    row = (await session.execute(_SHARE, {"org_id": org_id, "fingerprint": fingerprint})).one_or_none()
+    return Rendition(**row._asdict()) if row else None
+
+
+async def insert_rendition(
+    session: AsyncSession,
+    rendition_id: UUID,
+    org_id: UUID,
+    *,
+    fingerprint: str | None,
+    text: str,
+    spec: Spec,
+    mode: Mode,
+) -> bool:
+    """Write a new, pending rendition; False when an equal request was first."""
+    row = {
+        "id": rendition_id,
+        "org_id": org_id,
+        "fingerprint": fingerprint,
+        "text": text,
+        "spec": spec.to_json(),
+        "mode": mode,
+        "status": "pending",
+        "chunks_done": 0,
+        "applied": {},
+    }
+    return (await session.execute(_INSERT, row)).first() is not None
+
+
+async def get_rendition(session: AsyncSession, rendition_id: UUID, *, lock: bool = False) -> Rendition | None:
+    """Return a rendition, or None; with `lock` it stays as it is until the transaction ends."""
+    statement = _RENDITION.where(renditions.c.id == rendition_id)
+    row = (await session.execute(statement.with_for_update() if lock else statement)).one_or_none()
+    return Rendition(**row._asdict()) if row else None
+
+
+async def end_rendition(session: AsyncSession, rendition_id: UUID, status: str) -> bool:
+    """Fail or cancel a rendition that is not completed, so that equal requests begin anew; False when there is none."""
+    statement = (
+        update(renditions)
+        .where(renditions.c.id == rendition_id, renditions.c.status.in_(("pending", "rendered")))
+        .values(status=status, fingerprint=None)
+        .returning(renditions.c.id)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def reopen_rendition(session: AsyncSession, rendition_id: UUID) -> None:
+    """Let a rendition that failed or was canceled, and is locked, be made after all."""
+    statement = update(renditions).where(renditions.c.id == rendition_id)
+    await session.execute(
+        statement.values(
+            status="pending",
+            chunks_total=None,
+            chunks_done=0,
+            characters_spoken=None,
+            object_key=None,
+            alignment_key=None,
+            duration_seconds=None,
+            samples=None,
+            size_bytes=None,
+        )
+    )
+
+
+async def complete_renditions(session: AsyncSession, rendition_ids: Sequence[UUID]) -> None:
+    """Write down that the audio of rendered ones can be read; whoever joins them meanwhile waits for that."""
+    lock = select(renditions.c.id).where(renditions.c.id.in_(rendition_ids)).order_by(renditions.c.id).with_for_update()
+    await session.execute(lock)
+    done = update(renditions).where(renditions.c.id.in_(rendition_ids), renditions.c.status == "rendered")
+    await session.execute(done.values(status="completed"))
+
+
+_LOCK_CHUNKS = text(
+    """
+    select from speech_cache s where (s.org_id, s.cache_key) in (
+        select c.org_id, c.cache_key from generation_chunks c where c.rendition_id = :id)
+    order by s.cache_key for update
+    """
+).bindparams(bindparam("id", type_=_uuid))
+
+
+async def lock_chunks(session: AsyncSession, rendition_id: UUID) -> None:
+    """Keep the pieces of a rendition as they are until the transaction ends.
+
+    Whoever ends a rendition does this first: whoever finishes a piece locks the piece, and then its renditions.
+    """
+    await session.execute(_LOCK_CHUNKS, {"id": rendition_id})
+
+
+_DELETE_CHUNKS = text(
+    """
+    with gone as (delete from generation_chunks where rendition_id = :id returning org_id, cache_key)
+    select distinct org_id, cache_key from gone order by cache_key
+    """
+).bindparams(bindparam("id", type_=_uuid))
+
+
+async def list_audio(session: AsyncSession, rendition_ids: Sequence[UUID]) -> dict[UUID, tuple[str, int]]:
+    """Return object key and size in bytes of the audio of these renditions, as far as they have some."""
+    statement = select(renditions.c.id, renditions.c.object_key, renditions.c.size_bytes).where(
+        renditions.c.id.in_(rendition_ids), renditions.c.object_key.is_not(None)
+    )
+    return {row.id: (row.object_key, row.size_bytes or 0) for row in await session.execute(statement)}
+
+
+_DELETE_UNWANTED = text(
+    """
+    delete from speech_cache s where s.org_id = :org_id and s.cache_key = any(:keys)
+    and not exists (select from generation_chunks c where c.org_id = s.org_id and c.cache_key = s.cache_key)
+    returning s.object_key
+    """
+).bindparams(bindparam("org_id", type_=_uuid), bindparam("keys", type_=ARRAY(Text)))
+
+
+async def delete_rendition(session: AsyncSession, rendition: Rendition) -> list[str]:
+    """Remove a rendition, and the chunks that nobody else has; return the keys of the objects that go with them."""
+    keys = await release_chunks(session, rendition)
+    await session.execute(delete(renditions).where(renditions.c.id == rendition.id))
+    return [*keys, *(key for key in (rendition.object_key, rendition.alignment_key) if key)]
+
+
+async def release_chunks(session: AsyncSession, rendition: Rendition) -> list[str]:
+    """Remove a rendition's chunks, which are locked; return the objects of those that nobody else has."""
+    cache_keys = [row.cache_key for row in await session.execute(_DELETE_CHUNKS, {"id": rendition.id})]
+    if not cache_keys:
+        return []
+    which = {"org_id": rendition.org_id, "keys": cache_keys}
+    return [row.object_key for row in await session.execute(_DELETE_UNWANTED, which) if row.object_key]
+
+
+_WANT = text(
+    """
+    insert into speech_cache (org_id, cache_key) select :org_id, unnest(cast(:keys as text[]))
+    on conflict (org_id, cache_key) do update set updated_at = now()
+    returning cache_key, object_key, samples, (xmax = 0) as is_new
+    """
+).bindparams(bindparam("org_id", type_=_uuid), bindparam("keys", type_=ARRAY(Text)))
+_INSERT_CHUNKS = text(
+    """
+    insert into generation_chunks (rendition_id, idx, org_id, first_character, characters, reading, origins, cache_key,
+        spoken)
+    select :id, idx - 1, :org_id, chunk->'first', chunk->'characters', chunk->>'reading',
+        case when chunk->'origins' <> 'null' then
+            array(select jsonb_array_elements_text(chunk->'origins')::integer) end,
+        chunk->>'cache_key', (chunk->'spoken')::boolean
+    from jsonb_array_elements(:chunks) with ordinality as c (chunk, idx)
+    """.replace("chunk->'first'", "(chunk->'first')::integer").replace(
+        "chunk->'characters'", "(chunk->'characters')::integer"
+    )
+).bindparams(bindparam("id", type_=_uuid), bindparam("org_id", type_=_uuid), bindparam("chunks", type_=JSONB))
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A piece that has to be spoken: its key, what the engine reads, and how many characters of the text that is."""
+
+    cache_key: str
+    reading: str
+    characters: int
+
+
+async def plan_chunks(
+    session: AsyncSession, rendition: Rendition, spec: Spec, pieces: Sequence[Piece]
+) -> list[Missing]:
+    """Write down the pieces of a rendition; return those that nobody has spoken or is about to speak."""
+    keys = [spec.cache_key(piece.reading.text) for piece in pieces]
+    # A rendition that is made anew: what it was made of before stays in the cache until it is wanted again below.
+    await session.execute(delete(chunks).where(chunks.c.rendition_id == rendition.id))
+    wanted = {"org_id": rendition.org_id, "keys": sorted(set(keys))}
+    states = {row.cache_key: row for row in await session.execute(_WANT, wanted)}
+    fresh = {key for key, state in states.items() if state.is_new}
+    missing: list[Missing] = []
+    rows = []
+    for piece, key in zip(pieces, keys, strict=True):
+        spoken = key in fresh
+        fresh.discard(key)
+        if spoken:
+            missing.append(Missing(key, piece.reading.text, piece.characters))
+        same = list(piece.reading.origins) == list(range(piece.characters))
+        rows.append(
+            {
+                "first": piece.first,
+                "characters": piece.characters,
+                "reading": piece.reading.text,
+                "origins": None if same else list(piece.reading.origins),
+                "cache_key": key,
+                "spoken": spoken,
+            }
+        )
+    await session.execute(_INSERT_CHUNKS, {"id": rendition.id, "org_id": rendition.org_id, "chunks": rows})
+    planned = update(renditions).where(renditions.c.id == rendition.id)
+    await session.execute(
+        planned.values(
+            chunks_total=len(pieces),
+            chunks_done=sum(states[key].object_key is not None for key in keys),
+            characters_spoken=sum(one.characters for one in missing),
+        )
+    )
+    return missing
+
+
+_FINISH_CHUNK = text(
+    """
+    update speech_cache set object_key = :object_key, samples = :samples, applied = :applied
+    where org_id = :org_id and cache_key = :cache_key and object_key is null returning cache_key
+    """
+).bindparams(bindparam("org_id", type_=_uuid), bindparam("applied", type_=JSONB))
+_WANTING = text(
+    """
+    select distinct rendition_id from generation_chunks where org_id = :org_id and cache_key = :cache_key
+    order by rendition_id
+    """
+).bindparams(bindparam("org_id", type_=_uuid))
+
+
+async def list_wanting(session: AsyncSession, org_id: UUID, cache_key: str) -> list[UUID]:
+    """Return the renditions that a piece belongs to."""
+    rows = await session.execute(_WANTING, {"org_id": org_id, "cache_key": cache_key})
+    return [row.rendition_id for row in rows]
+
+
+_LOCK_WANTING = text(
+    """
+    select r.id from renditions r where r.id in (
+        select c.rendition_id from generation_chunks c where c.org_id = :org_id and c.cache_key = :cache_key)
+    order by r.id for update
+    """
+).bindparams(bindparam("org_id", type_=_uuid))
+_ADVANCE = text(
+    """
+    update renditions r set chunks_done = chunks_done + done.count, applied = :applied
+    from (select rendition_id, count(*) as count from generation_chunks
+        where org_id = :org_id and cache_key = :cache_key group by rendition_id) done
+    where r.id = done.rendition_id
+    returning r.id, r.org_id, r.mode, r.status, r.chunks_done = r.chunks_total as is_complete
+    """
+).bindparams(bindparam("org_id", type_=_uuid), bindparam("applied", type_=JSONB))
+
+
+_DROP_UNSPOKEN = text("delete from generation_chunks where rendition_id = :id and cache_key = any(:keys)").bindparams(
+    bindparam("id", type_=_uuid), bindparam("keys", type_=ARRAY(Text))
+)
+
+
+async def drop_unspoken(session: AsyncSession, org_id: UUID, rendition_id: UUID, cache_keys: Sequence[str]) -> None:
+    """Forget pieces of a rendition that nobody will speak any more, so that the next who wants one has it spoken."""
+    if cache_keys:
+        await session.execute(_DROP_UNSPOKEN, {"id": rendition_id, "keys": list(cache_keys)})
+        await session.execute(_DELETE_UNWANTED, {"org_id": org_id, "keys": list(cache_keys)})
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A rendition that got a chunk: whether it has all of them now, and is still wanted."""
+
+    id: UUID
+    org_id: UUID
+    mode: Mode
+    status: str
+    is_complete: bool
+
+
+async def finish_chunk(
+    session: AsyncSession, org_id: UUID, cache_key: str, *, object_key: str, samples: int, applied: dict[str, Any]
+) -> list[Advanced] | None:
+    """Write down that a piece is spoken; return the renditions that it brought on, None when nobody wants it."""
+    row = {"org_id": org_id, "cache_key": cache_key, "object_key": object_key, "samples": samples, "applied": applied}
+    if (await session.execute(_FINISH_CHUNK, row)).first() is None:
+        return None
+    which = {"org_id": org_id, "cache_key": cache_key}
+    # In one order, so that two workers that finish chunks of the same texts do not wait for each other.
+    await session.execute(_LOCK_WANTING, which)
+    advanced = await session.execute(_ADVANCE, which | {"applied": applied})
+    return [Advanced(row.id, row.org_id, row.mode, row.status, row.is_complete) for row in advanced]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a rendition; `object_key` and `samples` are there once it is spoken."""
+
+    idx: int
+    first_character: int
+    characters: int
+    reading: str
+    origins: Sequence[int] | None
+    object_key: str | None
+    samples: int | None
+
+
+_CHUNKS = text(
+    """
+    select c.idx, c.first_character, c.characters, c.reading, c.origins, s.object_key, s.samples
+    from generation_chunks c join speech_cache s using (org_id, cache_key)
+    where c.rendition_id = :id and c.idx >= :since order by c.idx limit :limit
+    """
+).bindparams(bindparam("id", type_=_uuid))
+
+
+async def list_chunks(session: AsyncSession, rendition_id: UUID, *, since: int = 0, limit: int = 100) -> list[Chunk]:
+    """Return up to `limit` pieces of a rendition in their order, from the one with number `since` on."""
+    rows = await session.execute(_CHUNKS, {"id": rendition_id, "since": since, "limit": limit})
+    return [Chunk(**row._asdict()) for row in rows]
+
+
+async def total_samples(session: AsyncSession, rendition_id: UUID) -> int:
+    """Return how many samples all pieces of a rendition have together."""
+    statement = text(
+        "select coalesce(sum(s.samples), 0) from generation_chunks c join speech_cache s using (org_id, cache_key) "
+        "where c.rendition_id = :id"
+    ).bindparams(bindparam("id", type_=_uuid))
+    return int((await session.execute(statement, {"id": rendition_id})).scalar_one())
+
+
+async def list_readings(session: AsyncSession, rendition_id: UUID) -> list[str]:
+    """Return the text of each piece of a rendition in their order, as far as it is in the text."""
+    statement = text(
+        "select substr(r.text, c.first_character + 1, c.characters) as piece from generation_chunks c "
+        "join renditions r on r.id = c.rendition_id where r.id = :id order by c.idx"
+    ).bindparams(bindparam("id", type_=_uuid))
+    return [row.piece for row in await session.execute(statement, {"id": rendition_id})]
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A rendition's audio in the object store; `characters_spoken` is None where the plan said it already."""
+
+    object_key: str
+    alignment_key: str | None
+    duration_seconds: float
+    samples: int
+    size_bytes: int
+    applied: dict[str, Any] | None = None  # Any: the engine's own values
+    characters_spoken: int | None = None
+
+
+async def is_complete(session: AsyncSession, rendition_id: UUID) -> bool:
+    """Say whether every piece of a rendition is spoken."""
+    statement = select(renditions.c.chunks_done == renditions.c.chunks_total).where(renditions.c.id == rendition_id)
+    return bool((await session.execute(statement)).scalar_one())
+
+
+async def save_audio(session: AsyncSession, rendition_id: UUID, audio: Audio) -> bool:
+    """Write down a rendition's audio; False when it is gone, ended, or has some."""
+    values = {name: getattr(audio, name) for name in Audio.__slots__ if getattr(audio, name) is not None}
+    statement = (
+        update(renditions)
+        .where(renditions.c.id == rendition_id, renditions.c.status == "pending")
+        .values(status="rendered", **values)
+        .returning(renditions.c.id)
+    )
+    return (await session.execute(statement)).first() is not None

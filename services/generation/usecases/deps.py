@@ -1,0 +1,29 @@
+"""What the use cases work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.database import Database
+from libs.messaging import Bus
+from libs.objectstore import ObjectStore
+from services.generation.adapters import Finishes, Progress, Quota
+from services.generation.usecases.admission import Admission
+from services.generation.usecases.models import Models
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the use cases work with."""
+
+    database: Database
+    objects: ObjectStore
+    bus: Bus
+    quota: Quota
+    finishes: Finishes
+    progress: Progress
+    admission: Admission
+    models: Models
+    clock: Callable[[], datetime]

@@ -1,0 +1,132 @@
+"""From a text to the work that makes its audio: as a whole, or in chunks of which some may be there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs.speech.text.dictionary import Lexicon, Rule
+from services.generation.domain.requests import TEXT_MAX_LENGTH
+from services.generation.domain.speech import WHOLE_MAX_LENGTH, Piece, Script, Spec
+from services.generation.store import dictionaries, queue, renditions
+
+
+def lexicons_of(rules: Sequence[dictionaries.Rules]) -> list[Lexicon]:
+    """Return dictionaries' rules in the form in which they are applied."""
+    return [Lexicon([Rule(**rule) for rule in one]) for one in rules]
+
+
+def priority_of(rendition: renditions.Rendition) -> int:
+    """Return whether somebody waits for it."""
+    return queue.JOB if rendition.mode == "job" else queue.INTERACTIVE
+
+
+async def begin(
+    session: AsyncSession,
+    rendition: renditions.Rendition,
+    spec: Spec,
+    script: Script,
+    most_at_once: int,
+    previous: Sequence[str] = (),
+) -> None:
+    """Queue the work for a new rendition; a long text is left to a worker to take apart."""
+    if len(rendition.text) > TEXT_MAX_LENGTH:
+        await order_plan(session, rendition, most_at_once, previous)
+        return
+    await order(session, rendition, spec, prepare(rendition, script, previous), most_at_once)
+
+
+async def order_plan(
+    session: AsyncSession, rendition: renditions.Rendition, most_at_once: int, previous: Sequence[str] = ()
+) -> None:
+    """Queue that a rendition is to be planned."""
+    work = queue.NewWork(
+        org_id=rendition.org_id,
+        kind="plan",
+        rendition_id=rendition.id,
+        priority=priority_of(rendition),
+        characters=1,
+        most_at_once=most_at_once,
+        payload={"previous": list(previous)},
+    )
+    await queue.enqueue(session, [work])
+
+
+async def is_unplanned(session: AsyncSession, rendition: renditions.Rendition) -> bool:
+    """Say whether nothing was queued for a rendition yet."""
+    return (
+        rendition.status == "pending"
+        and rendition.chunks_total is None
+        and not await queue.is_queued(session, rendition.id)
+    )
+
+
+def prepare(rendition: renditions.Rendition, script: Script, previous: Sequence[str] = ()) -> list[Piece]:
+    """Return what is spoken of a rendition on its own: pieces, or one for all of a short text."""
+    return [script.whole()] if len(rendition.text) <= WHOLE_MAX_LENGTH else script.pieces(previous)
+
+
+async def order(
+    session: AsyncSession, rendition: renditions.Rendition, spec: Spec, pieces: Sequence[Piece], most_at_once: int
+) -> None:
+    """Queue what has to be spoken of a rendition whose pieces are these."""
+    if len(rendition.text) <= WHOLE_MAX_LENGTH:
+        await queue.enqueue(session, [_whole(rendition, spec, pieces[0], most_at_once)])
+        return
+    missing = await renditions.plan_chunks(session, rendition, spec, pieces)
+    work = [_chunk(rendition, spec, one, most_at_once) for one in missing]
+    if not work and await renditions.is_complete(session, rendition.id):
+        work = [assembly(rendition, most_at_once)]
+    await queue.enqueue(session, work)
+
+
+def _whole(rendition: renditions.Rendition, spec: Spec, piece: Piece, most_at_once: int) -> queue.NewWork:
+    reading = piece.reading
+    is_plain = reading.text == rendition.text
+    return queue.NewWork(
+        org_id=rendition.org_id,
+        kind="whole",
+        rendition_id=rendition.id,
+        priority=priority_of(rendition),
+        characters=len(rendition.text),
+        most_at_once=most_at_once,
+        payload={
+            "spec": spec.to_json(),
+            "text": rendition.text,
+            "reading": None if is_plain else {"text": reading.text, "origins": list(reading.origins)},
+        },
+    )
+
+
+def _chunk(rendition: renditions.Rendition, spec: Spec, piece: renditions.Missing, most_at_once: int) -> queue.NewWork:
+    return queue.NewWork(
+        org_id=rendition.org_id,
+        kind="chunk",
+        rendition_id=rendition.id,
+        priority=priority_of(rendition),
+        characters=piece.characters,
+        most_at_once=most_at_once,
+        cache_key=piece.cache_key,
+        payload={"spec": spec.to_json(), "reading": piece.reading},
+    )
+
+
+def assembly(rendition: renditions.Rendition | renditions.Advanced, most_at_once: int) -> queue.NewWork:
+    """Return the work of joining the chunks of a rendition, which are all there."""
+    return queue.NewWork(
+        org_id=rendition.org_id,
+        kind="assemble",
+        rendition_id=rendition.id,
+        priority=queue.JOB if rendition.mode == "job" else queue.INTERACTIVE,
+        characters=1,
+        most_at_once=most_at_once,
+    )
+
+
+async def withdraw(session: AsyncSession, org_id: UUID, rendition_id: UUID) -> None:
+    """Take back what is queued for a rendition that ended; pieces that others wait for stay."""
+    await queue.withdraw(session, rendition_id)
+    unspoken = await queue.withdraw_chunks(session, org_id, rendition_id)
+    await renditions.drop_unspoken(session, org_id, rendition_id, unspoken)

@@ -1,0 +1,329 @@
+"""Asking for speech: what is there already is given at once, the rest is queued for the speech workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs import outbox
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeferred
+from libs.ids import new_id, parse_id
+from libs.messaging import Delivery, Unavailable, inbox, signal
+from libs.speech.text.detection import detect_language
+from libs.speech.text.dictionary import Lexicon
+from libs.web import Caller
+from services.generation.domain import errors, requests, signals, speech
+from services.generation.store import dictionaries, generations, queue, renditions, voices
+from services.generation.usecases import ending, planning
+from services.generation.usecases.deps import Deps
+from services.generation.usecases.events import completed_event, deferred_event, requested_event
+
+logger = logging.getLogger(__name__)
+
+ADMIT_GENERATION = "generation-admit_generation"
+"""The durable of the consumer that calls that use case: what the inbox remembers is its."""
+VOICE_GRACE_SECONDS = 2.0
+"""How long a request waits for a brand-new voice to become known here."""
+VOICE_POLL_SECONDS = 0.05
+WAIT_POLL_SECONDS = 0.5
+"""How long a lost notice can delay the answer to a waiting client."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request with all that was found out about it."""
+
+    id: UUID
+    caller: Caller
+    request: requests.Request
+    voice: requests.Voice
+    spec: speech.Spec
+    idempotency_key: str | None
+    revised_from: UUID | None
+    previous: Sequence[str]
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What equal requests have in common; None when nothing is to be shared."""
+        return self.spec.fingerprint(self.request.text) if self.request.use_cache else None
+
+
+async def request_generation(
+    deps: Deps,
+    caller: Caller,
+    request: requests.Request,
+    idempotency_key: str | None,
+    *,
+    wait_seconds: float = 0,
+    revised_from: UUID | None = None,
+    previous: Sequence[str] = (),
+) -> requests.Generation:
+    """Accept a request for speech, and return it once it is finished or as it is after `wait_seconds`.
+
+    The same idempotency key gives the same generation. What comes while the quota cannot be asked is accepted, too, and
+    fails later if the plan does not cover it. `previous` are the pieces of the generation that it is a revision of.
+    Raises UnknownVoice, DictionaryNotFound, LanguageUnknown, InvalidMarkup, QuotaExceeded, Overloaded,
+    IdempotencyConflict.
+    """
+    generation_id = new_id()
+    # Listening begins before anything can finish.
+    with deps.finishes.expecting(generation_id) as finished:
+        generation = await _request(deps, caller, request, idempotency_key, generation_id, revised_from, previous)
+        if wait_seconds and generation.id == generation_id:
+            return await _wait(deps, caller, generation, finished, wait_seconds)
+    if wait_seconds:
+        with deps.finishes.expecting(generation.id) as finished:
+            return await _wait(deps, caller, generation, finished, wait_seconds)
+    return generation
+
+
+async def _request(
+    deps: Deps,
+    caller: Caller,
+    request: requests.Request,
+    idempotency_key: str | None,
+    generation_id: UUID,
+    revised_from: UUID | None,
+    previous: Sequence[str],
+) -> requests.Generation:
+    earlier = await _asked_before(deps, caller, request, idempotency_key)
+    if earlier is not None:
+        return earlier
+    voice = await _find_voice(deps, caller, request.voice_id)
+    spec = await _spec(deps, request, voice)
+    asked = _Asked(generation_id, caller, request, voice, spec, idempotency_key, revised_from, previous)
+    try:
+        return await _give(deps, asked) or await _order(deps, asked)
+    except IntegrityError:
+        # Only the idempotency key can collide: the same request arrived twice at once.
+        earlier = await _asked_before(deps, caller, request, idempotency_key)
+        if earlier is None:
+            raise
+        return earlier
+
+
+async def _asked_before(
+    deps: Deps, caller: Caller, request: requests.Request, idempotency_key: str | None
+) -> requests.Generation | None:
+    if idempotency_key is None:
+        return None
+    async with deps.database.transaction(caller.org_id) as session:
+        earlier = await generations.get_by_idempotency_key(session, caller.org_id, idempotency_key)
+    if earlier is not None and earlier.request_hash != request.fingerprint():
+        raise errors.IdempotencyConflict
+    return earlier
+
+
+async def _find_voice(deps: Deps, caller: Caller, voice_id: UUID) -> requests.Voice:
+    deadline = asyncio.get_running_loop().time() + VOICE_GRACE_SECONDS
+    while True:
+        async with deps.database.transaction(caller.org_id) as session:
+            voice = await voices.get_voice(session, voice_id)
+        if voice is not None:
+            return voice
+        new = requests.may_be_on_its_way(voice_id, deps.clock())
+        if not new or asyncio.get_running_loop().time() > deadline:
+            raise errors.UnknownVoice
+        await asyncio.sleep(VOICE_POLL_SECONDS)
+
+
+async def _spec(deps: Deps, request: requests.Request, voice: requests.Voice) -> speech.Spec:
+    model = await deps.models.get(voice.engine)
+    language = request.language or voice.language
+    if request.language == requests.DETECT:
+        found = (await asyncio.to_thread(detect_language, request.text)).language
+        if found is None:
+            raise errors.LanguageUnknown
+        language = found
+    if request.language is not None:
+        voice = replace(voice, engine_settings=model.in_language(voice.engine_settings, language))
+    return speech.spec_of(request, voice, language, engine_version=model.version, honours=model.honours)
+
+
+async def _give(deps: Deps, asked: _Asked) -> requests.Generation | None:
+    """Answer with audio that an equal request has had made; nothing is reserved or billed. None without any."""
+    if asked.fingerprint is None:
+        return None
+    async with deps.database.transaction(asked.caller.org_id) as session:
+        made = await renditions.share_rendition(session, asked.caller.org_id, asked.fingerprint)
+        if made is None or made.status != "completed":
+            return None
+        if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
+            raise errors.UnknownVoice
+        generation = await _insert(session, deps, asked, made)
+        outbox.add(session, completed_event(generation, made.size_bytes or 0))
+    return generation
+
+
+async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
+    """Reserve the characters if that can be done, then write the request with its work and event in one transaction."""
+    lexicons = await _lexicons(deps, asked)
+    script = speech.Script(asked.request.text, asked.request.input_type, lexicons, asked.spec.language)
+    deps.admission.require_room(asked.caller.org_id, asked.request)
+    try:
+        most_at_once = await deps.quota.reserve(asked.caller.org_id, asked.id, asked.request.characters)
+    except Unavailable as error:
+        logger.warning("the quota is asked later", extra={"reason": str(error)})
+        most_at_once = None
+    generation = await _accept(deps, asked, script, most_at_once)
+    await signal(deps.bus, signals.WORK)
+    return generation
+
+
+async def _lexicons(deps: Deps, asked: _Asked) -> list[Lexicon]:
+    if not asked.request.dictionaries:
+        return []
+    async with deps.database.transaction(asked.caller.org_id) as session:
+        rules = await dictionaries.get_rules(session, asked.caller.org_id, asked.request.dictionaries)
+    return planning.lexicons_of(rules)
+
+
+async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once: int | None) -> requests.Generation:
+    """Write the request down: beside an equal one whose audio is being made, or with work of its own."""
+    now = deps.clock()
+    async with deps.database.transaction(asked.caller.org_id) as session:
+        if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
+            raise errors.UnknownVoice
+        rendition = await _join(session, asked)
+        is_new = rendition.id == asked.id
+        generation = await _insert(session, deps, asked, rendition)
+        if generation.status == "completed":
+            outbox.add(session, completed_event(generation, rendition.size_bytes or 0))
+            return generation
+        requested = requested_event(generation, asked.voice, now)
+        if most_at_once is None:
+            outbox.add(session, deferred_event(requested, now))
+            return generation
+        outbox.add(session, requested)
+        if is_new:
+            await planning.begin(session, rendition, asked.spec, script, most_at_once, asked.previous)
+    return generation
+
+
+async def _join(session: AsyncSession, asked: _Asked) -> renditions.Rendition:
+    """Return the rendition of an equal request, or a new one for this."""
+    while True:
+        if asked.fingerprint is not None:
+            known = await renditions.share_rendition(session, asked.caller.org_id, asked.fingerprint)
+            if known is not None:
+                return known
+        if await renditions.insert_rendition(
+            session,
+            asked.id,
+            asked.caller.org_id,
+            fingerprint=asked.fingerprint,
+            text=asked.request.text,
+            spec=asked.spec,
+            mode=asked.request.mode,
+        ):
+            return renditions.new_rendition(
+                asked.id, asked.caller.org_id, asked.request.text, asked.spec, asked.request.mode
+            )
+
+
+async def _insert(
+    session: AsyncSession, deps: Deps, asked: _Asked, rendition: renditions.Rendition
+) -> requests.Generation:
+    new = generations.NewGeneration(
+        asked.id, asked.caller.org_id, rendition.id, asked.idempotency_key, asked.revised_from, deps.clock()
+    )
+    done = None
+    if rendition.status == "completed":
+        done = {
+            "object_key": rendition.object_key,
+            "duration_seconds": rendition.duration_seconds,
+            "applied": rendition.applied,
+        }
+    return await generations.insert_generation(
+        session, new, asked.request, asked.voice, language=asked.spec.language, rendition=done
+    )
+
+
+async def resolve_dictionaries(
+    deps: Deps,
+    caller: Caller,
+    wanted: Sequence[dict[str, Any]],  # Any: id and version, or None for the newest
+) -> tuple[requests.DictionaryVersion, ...]:
+    """Return which versions of dictionaries a request means. Raises DictionaryNotFound."""
+    if not wanted:
+        return ()
+    versions = []
+    async with deps.database.transaction(caller.org_id) as session:
+        for one in wanted:
+            known = parse_id(one["id"])
+            if known is None:
+                raise errors.DictionaryNotFound
+            version = one["version"] or (await dictionaries.get_dictionary(session, caller.org_id, known)).version
+            versions.append(requests.DictionaryVersion(known, version))
+    return tuple(versions)
+
+
+async def admit_generation(deps: Deps, delivery: Delivery[GenerationDeferred]) -> None:
+    """Reserve the characters of a request that was put off, and hand it to the workers; or fail it.
+
+    One that was deleted or canceled meanwhile hears nothing. Raises Unavailable while the quota cannot be asked.
+    """
+    requested = delivery.event.request
+    org_id, generation_id = UUID(requested.org_id), UUID(requested.generation_id)
+    refusal: errors.QuotaExceeded | None = None
+    most_at_once = queue.UNLIMITED
+    try:
+        most_at_once = await deps.quota.reserve(org_id, generation_id, requested.characters)
+    except errors.QuotaExceeded as error:
+        refusal = error
+    async with deps.database.transaction(org_id) as session:
+        if not await inbox.is_new(session, ADMIT_GENERATION, delivery.event_id):
+            return
+        generation = await generations.lock_generation(session, org_id, generation_id)
+        if generation is None or generation.is_finished or generation.rendition_id is None:
+            return
+        if refusal is not None:
+            await ending.fail_generation(
+                session, generation, code="quota_exceeded", reason=refusal.explanation, now=deps.clock()
+            )
+            return
+        rendition = await renditions.get_rendition(session, generation.rendition_id, lock=True)
+        if rendition is not None and await planning.is_unplanned(session, rendition):
+            outbox.add(session, requested)
+            await planning.order_plan(session, rendition, most_at_once)
+    await signal(deps.bus, signals.WORK)
+
+
+async def _wait(
+    deps: Deps,
+    caller: Caller,
+    generation: requests.Generation,
+    finished: asyncio.Future[requests.Generation | None],
+    seconds: float,
+) -> requests.Generation:
+    """Return the generation once it is finished, or as it is after `seconds` or when the process is to stop.
+
+    Raises GenerationNotFound.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not generation.is_finished:
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0 or deps.finishes.is_closing:
+            break
+        await asyncio.wait({finished}, timeout=min(left, WAIT_POLL_SECONDS))
+        told = finished.result() if finished.done() else None
+        generation = told or await get_generation(deps, caller, generation.id)
+        if finished.done():
+            finished = asyncio.get_running_loop().create_future()  # heard once; from here on only time counts
+    return generation
+
+
+async def get_generation(deps: Deps, caller: Caller, generation_id: UUID) -> requests.Generation:
+    """Return a generation of the caller's organisation. Raises GenerationNotFound."""
+    async with deps.database.transaction(caller.org_id) as session:
+        current = await generations.get_generation(session, caller.org_id, generation_id)
+    if current is None:
+        raise errors.GenerationNotFound
+    return current

@@ -1,0 +1,141 @@
+"""Following a generation while it is spoken: its pieces in their order, each as soon as it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
+from libs.speech.kept import unpack
+from libs.speech.text.reading import source_times
+from libs.web import Caller
+from services.generation.domain import errors, requests
+from services.generation.store import generations, renditions
+from services.generation.usecases.deps import Deps
+
+LOOK_SECONDS = 0.5
+"""How long a lost notice can hold a stream up."""
+PAGE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of a stream, and what is heard in them: characters of the text from `first` on, with times in seconds."""
+
+    audio: bytes
+    text: str = ""
+    starts: Sequence[float] = ()
+    ends: Sequence[float] = ()
+
+
+class StreamBroken(Exception):
+    """The audio that was begun will not be finished; the message says why."""
+
+
+async def follow(deps: Deps, caller: Caller, generation: requests.Generation) -> AsyncIterator[Part]:
+    """Yield a generation's audio as a stream that no header knows the length of.
+
+    What is taken slowly waits where it is kept, not in memory. Raises StreamBroken when there will be no more, and
+    GenerationFailedError when there was nothing at all.
+    """
+    form = parse_output_format(generation.format)
+    assert generation.rendition_id is not None
+    with deps.progress.following(generation.rendition_id) as news:
+        rendition = await _once(deps, caller, generation, news)
+        if rendition.chunks_total is None:
+            async for part in _whole(deps, rendition):
+                yield part
+            return
+        async for part in _chunks(deps, caller, generation, rendition, form, news):
+            yield part
+
+
+async def _once(
+    deps: Deps, caller: Caller, generation: requests.Generation, news: asyncio.Event
+) -> renditions.Rendition:
+    """Wait until a rendition has a piece or is made as a whole, so that what fails is still answered as a failure."""
+    while True:
+        rendition = await _look(deps, caller, generation)
+        if rendition.chunks_done or rendition.object_key is not None:
+            return rendition
+        await _news(news)
+
+
+async def _look(deps: Deps, caller: Caller, generation: requests.Generation) -> renditions.Rendition:
+    assert generation.rendition_id is not None
+    async with deps.database.transaction(caller.org_id) as session:
+        rendition = await renditions.get_rendition(session, generation.rendition_id)
+        if rendition is not None and rendition.status in ("pending", "rendered", "completed"):
+            return rendition
+        now = await generations.get_generation(session, caller.org_id, generation.id)
+    if now is None:
+        raise errors.GenerationNotFound
+    raise errors.GenerationFailedError(now.error_code or now.status, now.error or f"The generation is {now.status}.")
+
+
+async def _news(news: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            await news.wait()
+    except TimeoutError:
+        return
+    finally:
+        news.clear()
+
+
+async def _whole(deps: Deps, rendition: renditions.Rendition) -> AsyncIterator[Part]:
+    """Yield audio that was made in one piece."""
+    assert rendition.object_key is not None
+    async with deps.objects.open(rendition.object_key, {}) as reader:
+        async for content in reader.chunks:
+            yield Part(content)
+
+
+async def _chunks(
+    deps: Deps,
+    caller: Caller,
+    generation: requests.Generation,
+    rendition: renditions.Rendition,
+    form: OutputFormat,
+    news: asyncio.Event,
+) -> AsyncIterator[Part]:
+    joiner = Joiner(form, None)
+    yield Part(joiner.head())
+    idx, samples = 0, 0
+    while idx < (rendition.chunks_total or 0):
+        ready = await _ready(deps, caller, rendition.id, idx)
+        for chunk in ready:
+            assert chunk.object_key is not None
+            kept = unpack(await deps.objects.get(chunk.object_key))
+            origins: Sequence[int] = range(chunk.characters) if chunk.origins is None else chunk.origins
+            starts, ends = source_times(chunk.characters, origins, kept.starts, kept.ends)
+            offset = samples / form.sample_rate
+            samples += kept.samples
+            yield Part(
+                audio=await asyncio.to_thread(joiner.add, kept.segment),
+                text=generation.text[chunk.first_character : chunk.first_character + chunk.characters],
+                starts=[offset + time for time in starts],
+                ends=[offset + time for time in ends],
+            )
+            idx = chunk.idx + 1
+        if not ready:
+            try:
+                await _look(deps, caller, generation)
+            except (errors.GenerationFailedError, errors.GenerationNotFound) as error:
+                raise StreamBroken(str(error)) from error
+            await _news(news)
+    yield Part(joiner.finish())
+
+
+async def _ready(deps: Deps, caller: Caller, rendition_id: UUID, since: int) -> list[renditions.Chunk]:
+    """Return the pieces from number `since` on that are there without a gap."""
+    async with deps.database.transaction(caller.org_id) as session:
+        page = await renditions.list_chunks(session, rendition_id, since=since, limit=PAGE)
+    ready = []
+    for chunk in page:
+        if chunk.object_key is None:
+            break
+        ready.append(chunk)
+    return ready
