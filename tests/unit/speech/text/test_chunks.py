@@ -64,6 +64,19 @@ def test_editing_any_one_sentence_changes_one_chunk(language: str) -> None:
             assert len(chunks) == len(previous)
 
 
+def test_a_sentence_may_grow_without_parting_its_chunk() -> None:
+    text = "".join(
+        f"This is the sentence of number {number}, which is neither long nor short. " for number in range(80)
+    )
+    previous = texts(text, split_chunks(text, "en"))
+    assert max(map(len, previous)) > 450
+    for _, end in split_sentences(text, "en")[1:]:
+        edited = (
+            text[: end - 2] + ", and it says far more than it did before it was edited by its author" + text[end - 2 :]
+        )
+        assert (Counter(texts(edited, split_revised(edited, "en", previous))) - Counter(previous)).total() == 1
+
+
 @pytest.mark.parametrize("language", STORIES)
 def test_an_edit_moves_few_chunks_even_when_the_ones_before_are_unknown(language: str) -> None:
     text = story(language, length=20_000)
