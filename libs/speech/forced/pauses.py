@@ -12,6 +12,8 @@ _QUIETEST: Final = 3e-4
 """Energy, not amplitude, of the faintest sound relative to the loudest: -35 dB, where a synthetic [f] begins."""
 _NOISE_MARGIN: Final = 3.0
 """How far sound has to rise above the noise, as energy; noise itself varies by less within a few milliseconds."""
+_LOUDEST_NOISE: Final = 0.01
+"""Noise above this share of the loudest drowns quiet consonants: what looks like a pause then is none."""
 
 
 class Pauses:
@@ -30,10 +32,12 @@ class Pauses:
         """
         step = max(1, round(_STEP_SECONDS * sample_rate))
         edges = np.arange(0, len(samples), step)
-        energy = np.add.reduceat(samples.astype(np.float64) ** 2, edges) if len(samples) else np.zeros(0)
+        # A voice swings further to one side, so its mean is not where silence is.
+        centred = samples.astype(np.float64) - (np.median(samples) if len(samples) else 0.0)
+        energy = np.add.reduceat(centred**2, edges) if len(samples) else np.zeros(0)
         loudest = float(energy.max(initial=0.0))
         noise = _NOISE_MARGIN * float(np.quantile(energy, 0.02)) if len(energy) else 0.0
-        silent = energy <= max(loudest * _QUIETEST, min(noise, loudest * 0.03))
+        silent = energy <= max(loudest * _QUIETEST, min(noise, loudest * _LOUDEST_NOISE))
         turns = np.flatnonzero(np.diff(np.concatenate(([False], silent, [False])).astype(np.int8)))
         begins, ends = turns[::2] * step / sample_rate, turns[1::2] * step / sample_rate
         duration = len(samples) / sample_rate

@@ -47,6 +47,8 @@ UNRELATED = {
     "other speech": syllables([0.1] * 70, seed=99),
     "click": np.concatenate((silence(0.7), np.ones(5, np.float32), silence(0.2))),
     "not numbers": np.full(RATE, np.nan, np.float32),
+    "infinite": np.full(RATE, np.inf, np.float32),
+    "huge": np.random.default_rng(1).normal(0, 1e30, RATE).astype(np.float32),
     "much shorter": syllables([0.05]),
     "much longer": syllables([2.0] * 15),
 }
@@ -104,6 +106,10 @@ def test_agreement_tells_the_same_text_from_another() -> None:
     matching = carry_over(speech, RATE, STARTS, ENDS, syllables(LENGTHS, pitch=180), RATE)
     other = carry_over(speech, RATE, STARTS, ENDS, syllables(LENGTHS, pitch=180, seed=8), RATE)
     assert other.agreement < LEAST_AGREEMENT < matching.agreement
+
+
+def test_a_text_without_characters_has_no_times() -> None:
+    assert carry_over(syllables(LENGTHS), RATE, [], [], syllables(LENGTHS), RATE)[:2] == ([], [])
 
 
 def test_as_many_ends_as_starts_are_needed() -> None:
