@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -27,7 +28,7 @@ _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBY
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one file may take: its own bytes; seconds of audio (the rest is left out), of the clock and of CPU; and
-    bytes of memory. Ten minutes of 48 kHz stereo take 2 s and 150 MB.
+    bytes of memory. Ten minutes of 48 kHz stereo take about 3 s of CPU and 250 MB.
     """
 
     most_bytes: int = MOST_BYTES
@@ -76,11 +77,12 @@ class Intake:
         self._slots = asyncio.Semaphore(processes)
         self._idle: list[Process] = []
         self._running: set[Process] = set()
+        self._closed = False
 
     @property
     def process_ids(self) -> frozenset[int]:
-        """The decoding processes that have not been ended."""
-        return frozenset(process.pid for process in (*self._idle, *self._running))
+        """The decoding processes that have not ended."""
+        return frozenset(process.pid for process in (*self._idle, *self._running) if process.returncode is None)
 
     async def examine(self, content: bytes, *, limits: Limits = Limits()) -> Examined:
         """Decode and measure the bytes of a file. Cancelling the call ends the work.
@@ -91,31 +93,37 @@ class Intake:
             raise NotAudio("the file is empty")
         if len(content) > limits.most_bytes:
             raise NotAudio(f"the file is larger than the {limits.most_bytes / 2**20:.0f} MB that are taken")
-        async with self._slots:
-            process = self._idle.pop() if self._idle else await self._start()
-            self._running.add(process)
-            done = False
-            try:
-                examined = await _ask(process, content, limits)
-                done = True
-                return examined
-            except NotAudio:
-                done = True
-                raise
-            finally:
-                self._running.discard(process)
-                if done:
-                    self._idle.append(process)
-                else:
-                    await _end(process)
+        async with self._slots, self._process() as process:
+            reply, pcm = await _ask(process, content, limits)
+        return _examined(reply, pcm)
 
     async def close(self) -> None:
-        """End all processes; calls still running fail with DecodingFailed."""
-        idle, self._idle = self._idle, []
+        """End all processes; calls still running fail with DecodingFailed, waiting ones with IntakeUnavailable."""
+        self._closed = True
         for process in self._running:
             _kill(process)
-        for process in idle:
-            await _end(process)
+        while self._idle:
+            await _end(self._idle.pop())
+
+    @asynccontextmanager
+    async def _process(self) -> AsyncIterator[Process]:
+        """A process to ask; one that has not answered is ended."""
+        if self._closed:
+            raise IntakeUnavailable("the intake has been closed")
+        while self._idle and self._idle[-1].returncode is not None:
+            self._idle.pop()  # ended while nobody needed it, and no file is to blame
+        process = self._idle.pop() if self._idle else await self._start()
+        self._running.add(process)
+        answered = False
+        try:
+            yield process
+            answered = True
+        finally:
+            self._running.discard(process)
+            if answered and not self._closed:
+                self._idle.append(process)
+            else:
+                await _end(process)
 
     async def _start(self) -> Process:
         """A process that is ready. Raises IntakeUnavailable."""
@@ -140,7 +148,8 @@ class Intake:
         return process
 
 
-async def _ask(process: Process, content: bytes, limits: Limits) -> Examined:
+async def _ask(process: Process, content: bytes, limits: Limits) -> tuple[Reply, bytes]:
+    """What a process says of a file. Raises DecodingTooLong, DecodingFailed."""
     request = Request(
         audio_seconds=limits.audio_seconds,
         wall_seconds=limits.wall_seconds,
@@ -153,11 +162,14 @@ async def _ask(process: Process, content: bytes, limits: Limits) -> Examined:
             with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, and reading tells so
                 await _send(process, request, content)
             try:
-                reply, pcm = await _receive(process, most_bytes=most_bytes)
+                return await _receive(process, most_bytes=most_bytes)
             except asyncio.IncompleteReadError:
                 raise _reason(await process.wait(), limits) from None
     except TimeoutError:
         raise _too_long(limits) from None
+
+
+def _examined(reply: Reply, pcm: bytes) -> Examined:
     if reply["kind"] == "refused":
         raise NotAudio(reply["message"])
     return Examined(QualityReport(**cast("Decoded", reply)["report"]), pcm)

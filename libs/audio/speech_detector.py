@@ -36,11 +36,12 @@ class SpeechDetector:
     """
 
     def __init__(self) -> None:
+        network = _network()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(_network(), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
     def probabilities(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """The probability of speech in each frame of mono audio of 16 kHz; the last frame is filled with silence."""

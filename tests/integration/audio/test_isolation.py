@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from libs.audio.intake import DecodingFailed, DecodingTooLong, Intake, Limits
+from libs.audio.intake import DecodingFailed, DecodingTooLong, Intake, IntakeUnavailable, Limits
 from tests.integration.audio.recordings import Samples, flac_of_silence, wav
 from tests.support.polling import eventually
 
@@ -31,7 +31,7 @@ async def _working_fork(pool: Intake) -> psutil.Process:
     return found[0]
 
 
-ENDLESS = Limits(audio_seconds=36_000, wall_seconds=60, cpu_seconds=60)
+ENDLESS = Limits(audio_seconds=36_000, wall_seconds=60, cpu_seconds=60, memory_bytes=4 * 2**30)
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT], ids=lambda number: number.name)
@@ -69,7 +69,7 @@ async def test_cancelling_ends_the_work(spoken: tuple[Samples, int]) -> None:
         fork = await _working_fork(pool)
         cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await cancelled
+            await asyncio.wait_for(cancelled, 10)
         await _ended(fork)
         assert (await pool.examine(wav(*spoken))).pcm
     finally:
@@ -82,11 +82,51 @@ async def test_closing_ends_everything(spoken: tuple[Samples, int]) -> None:
     running = asyncio.create_task(pool.examine(flac_of_silence(hours=4), limits=ENDLESS))
     fork = await _working_fork(pool)
     processes = pool.process_ids
-    await pool.close()
+    await asyncio.wait_for(pool.close(), 10)
     with pytest.raises(DecodingFailed):
-        await running
+        await asyncio.wait_for(running, 10)
     await _ended(fork)
     assert not any(psutil.pid_exists(pid) for pid in processes)
+    assert pool.process_ids == frozenset()
+
+
+async def test_what_waits_when_the_intake_closes_is_told(spoken: tuple[Samples, int]) -> None:
+    pool = Intake(1)
+    running = asyncio.create_task(pool.examine(flac_of_silence(hours=4), limits=ENDLESS))
+    waiting = asyncio.create_task(pool.examine(wav(*spoken)))
+    await _working_fork(pool)
+    await pool.close()
+    with pytest.raises(DecodingFailed):
+        await asyncio.wait_for(running, 10)
+    with pytest.raises(IntakeUnavailable):
+        await asyncio.wait_for(waiting, 10)
+    assert pool.process_ids == frozenset()
+
+
+async def test_a_process_that_ends_between_two_files_is_replaced(spoken: tuple[Samples, int]) -> None:
+    pool = Intake(1)
+    try:
+        content = wav(*spoken)
+        await pool.examine(content)
+        [pid] = pool.process_ids
+        os.kill(pid, signal.SIGKILL)
+
+        async def noticed() -> bool:
+            return not pool.process_ids
+
+        await eventually(noticed)
+        assert (await pool.examine(content)).pcm
+        assert pid not in pool.process_ids
+    finally:
+        await pool.close()
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"], ids=["ends", "missing"])
+async def test_without_a_decoder_no_file_is_blamed(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+    pool = Intake(1)
+    with pytest.raises(IntakeUnavailable):
+        await pool.examine(b"RIFF")
     assert pool.process_ids == frozenset()
 
 
@@ -123,7 +163,7 @@ async def test_nothing_is_left_when_the_parent_dies(tmp_path: Path) -> None:
     code = (
         "import asyncio, pathlib, sys\n"
         "from libs.audio.intake import Intake, Limits\n"
-        "limits = Limits(audio_seconds=36000, wall_seconds=3, cpu_seconds=60)\n"
+        "limits = Limits(audio_seconds=36000, wall_seconds=3, cpu_seconds=60, memory_bytes=4 << 30)\n"
         "asyncio.run(Intake(1).examine(pathlib.Path(sys.argv[1]).read_bytes(), limits=limits))\n"
     )
     parent = psutil.Popen((sys.executable, "-c", code, str(content)), stderr=subprocess.DEVNULL)
