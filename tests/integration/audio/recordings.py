@@ -10,7 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.speech.engine import AudioFormat, RenderJob, VoiceProfile
+from libs.speech.encoding.formats import parse_output_format
+from libs.speech.engine import RenderJob, VoiceProfile
 from libs.speech.espeak import EspeakEngine
 
 Samples = NDArray[np.float32]
@@ -43,17 +44,17 @@ async def speech() -> tuple[Samples, int]:
     await engine.start()
     try:
         parts: list[Samples] = []
-        sample_rate = 0
+        form = parse_output_format("pcm_22050")
+        sample_rate = form.sample_rate
+        voice = VoiceProfile("gmw/en-US", "en-US", rate=140).to_settings()
         for sentence in _SENTENCES:
-            rendered = await engine.render(
-                RenderJob(sentence, VoiceProfile("gmw/en-US", "en-US", rate=140), AudioFormat.WAV)
-            )
-            with wave.open(io.BytesIO(rendered.audio)) as reader:
-                sample_rate = reader.getframerate()
-                spoken = np.frombuffer(reader.readframes(reader.getnframes()), np.int16).astype(
-                    np.float32
-                ) / np.float32(32768)
-            parts += [spoken, np.zeros(int(PAUSE_SECONDS * sample_rate), np.float32)]
+            rendered = await engine.render(RenderJob(sentence, voice, form))
+            spoken = np.frombuffer(rendered.segment, np.int16)
+            assert len(spoken) == rendered.samples
+            parts += [
+                spoken.astype(np.float32) / np.float32(32768),
+                np.zeros(int(PAUSE_SECONDS * sample_rate), np.float32),
+            ]
         return np.concatenate(parts), sample_rate
     finally:
         await engine.close()
