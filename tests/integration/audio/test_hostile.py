@@ -49,7 +49,7 @@ def files(samples: Samples, sample_rate: int) -> list[bytes]:
     chance = random.Random(4)
     short = samples[: 4 * sample_rate]
     made: list[bytes] = [encoded(short, sample_rate, encoding) for encoding in ENCODINGS]
-    hostile: list[bytes] = [magic + chance.randbytes(chance.randrange(20_000)) for magic in MAGICS.values()] * 1
+    hostile: list[bytes] = [magic + chance.randbytes(chance.randrange(20_000)) for magic in MAGICS.values()]
     for content in made:
         hostile += [content[: chance.randrange(len(content))] for _ in range(EACH)]
         hostile += [_flipped(content, chance, count) for count in (1, 5, 25, 125, 625) for _ in range(4)]
@@ -102,7 +102,7 @@ async def test_500_broken_files_are_each_answered(intake: Intake, spoken: tuple[
     assert outcomes.total() == 500
     assert outcomes["NotAudio"] > 50
     assert outcomes["Examined"] > 50
-    assert outcomes["DecodingTooLong"] == 0
+    assert outcomes["DecodingTooLong"] == outcomes["DecodingFailed"] == 0
     assert max(seconds) < WITHIN_SECONDS
     assert psutil.Process().memory_info().rss - before < 64 * 2**20
 
