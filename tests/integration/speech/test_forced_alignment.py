@@ -62,6 +62,8 @@ class Recording(NamedTuple):
     silence: tuple[float, float] = (0.0, 0.0)
 
 
+MEDIAN_SECONDS, P95_SECONDS = 0.006, 0.035
+"""What is reached for the engine's own voices, with some room; 15 and 80 ms are what captions need."""
 REFERENCE = Speaker()
 RECORDINGS = {
     "woman": Recording(Speaker("f2")),
@@ -73,6 +75,8 @@ RECORDINGS = {
     "fast": Recording(Speaker("m2", rate=245)),
     "word gaps": Recording(Speaker("f1", word_gap=20)),
     "noise": Recording(Speaker("f5"), noise_db=20.0),
+    "loud noise": Recording(Speaker("f5"), noise_db=10.0),
+    "telephone": Recording(Speaker("f2"), sample_rate=8000),
     "16 kHz": Recording(Speaker("f5", rate=160), sample_rate=16000),
     "silence around": Recording(Speaker("m7"), silence=(1.3, 2.1)),
     "all of it": Recording(Speaker("f2", rate=200), sample_rate=16000, noise_db=20.0, silence=(0.8, 1.5)),
@@ -121,8 +125,8 @@ def test_words_are_found_in_what_another_voice_says(corpus: dict[tuple[str, Spea
         check_promises(carried, text, len(audio) / recording.sample_rate)
         truth = np.array(unknown.starts)[unknown.words] + recording.silence[0]
         errors.extend(np.abs(np.array(carried.starts)[unknown.words] - truth))
-    assert np.median(errors) <= 0.015
-    assert np.quantile(errors, 0.95) <= 0.080
+    assert np.median(errors) <= MEDIAN_SECONDS
+    assert np.quantile(errors, 0.95) <= P95_SECONDS
 
 
 @pytest.mark.parametrize("language", ["en-US", "ru", "ar", "cmn"])

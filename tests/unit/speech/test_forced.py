@@ -147,8 +147,9 @@ def test_memory_grows_with_length_and_not_with_its_square() -> None:
     assert peak < 16 << 20
 
 
-def test_pauses_are_heard_through_noise() -> None:
-    noise = np.random.default_rng(2).normal(0, 0.004, round(2.2 * RATE)).astype(np.float32)
+@pytest.mark.parametrize("offset", [0.0, 0.1])
+def test_pauses_are_heard_through_noise_and_an_offset(offset: float) -> None:
+    noise = offset + np.random.default_rng(2).normal(0, 0.004, round(2.2 * RATE)).astype(np.float32)
     audio = np.concatenate((silence(0.5), syllables([0.4]), silence(0.3), syllables([0.4]), silence(0.6))) + noise
     pauses = Pauses.of(audio, RATE, shortest_seconds=0.06)
     assert [edge for kept in pauses.kept(0.0) for edge in kept] == pytest.approx([0.5, 0.9, 1.2, 1.6], abs=0.03)
