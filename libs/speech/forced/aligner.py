@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.speech.forced.features import HOP_SECONDS, Pcm, common_highest_hz, features, to_float
+from libs.speech.forced.features import HOP_SECONDS, Pcm, features, to_float
 from libs.speech.forced.pauses import Pauses
 from libs.speech.forced.warp import Path, warp
 
@@ -68,9 +68,8 @@ def carry_over(
     # As many frames in both: a voice that is slower throughout then takes the straight path.
     pace = unknown.seconds / known.seconds
     known_hop = HOP_SECONDS / pace
-    highest = common_highest_hz(reference_rate, sample_rate)
-    known_features = features(known.samples, reference_rate, hop_seconds=known_hop, highest_hz=highest)
-    unknown_features = features(unknown.samples, sample_rate, hop_seconds=HOP_SECONDS, highest_hz=highest)
+    known_features = features(known.samples, reference_rate, hop_seconds=known_hop)
+    unknown_features = features(unknown.samples, sample_rate, hop_seconds=HOP_SECONDS)
     path = warp(known_features, unknown_features)
     frames = np.arange(len(known_features), dtype=np.float64)
     both = _Correspondence(

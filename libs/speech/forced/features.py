@@ -23,8 +23,7 @@ _BAND_COUNT: Final = 32
 _CEPSTRA: Final = 8
 _LOWEST_HZ: Final = 80.0
 _HIGHEST_HZ: Final = 7000.0
-_NYQUIST_SHARE: Final = 0.45
-"""Of a sample rate, what is not dulled by the filter before it; half is what it could hold."""
+"""Above it voices differ most. Recordings at lower rates have nothing there, which hardly makes a difference."""
 _LOUDEST: Final = np.float32(32768)
 """Bounds what is squared, should somebody hand over integers as floats."""
 _DYNAMIC_RANGE: Final = 1e-3
@@ -35,28 +34,19 @@ _DELTA_FRAMES: Final = 2
 _STATE_WEIGHTS: Final = (1.0, *(1.0,) * _CEPSTRA)
 _CHANGE_WEIGHTS: Final = (2.5, *(1.5,) * _CEPSTRA)
 """Of loudness, then of the cepstra."""
-_FRAMES_AT_ONCE: Final = 4096
+_FRAMES_AT_ONCE: Final = 1024
 
 
-def features(
-    pcm: Pcm, sample_rate: int, *, hop_seconds: float = HOP_SECONDS, highest_hz: float = _HIGHEST_HZ
-) -> NDArray[np.float32]:
+def features(pcm: Pcm, sample_rate: int, *, hop_seconds: float = HOP_SECONDS) -> NDArray[np.float32]:
     """Frames x coefficients, one frame every `hop_seconds`, centred on frame x hop; at least one frame.
 
-    `pcm` is one channel at `sample_rate` Hz. What lies above `highest_hz` is not looked at: the same limit for two
-    recordings that are compared, see `common_highest_hz`. Every coefficient has the
-    mean 0 over the recording and a variance that says how much it counts, 1 on average: this takes out the microphone
-    and most of the voice.
+    `pcm` is one channel at `sample_rate` Hz. Every coefficient has the mean 0 over the recording and a variance that
+    says how much it counts, 1 on average: this takes out the microphone and most of the voice.
     """
-    static = _cepstra(_log_mel(to_float(pcm), sample_rate, hop_seconds, highest_hz))
+    static = _cepstra(_log_mel(to_float(pcm), sample_rate, hop_seconds))
     weights = np.array(_STATE_WEIGHTS + _CHANGE_WEIGHTS, np.float32)
     weighed: NDArray[np.float32] = _normalised(_with_deltas(static)) * (weights / np.sqrt(np.mean(weights**2)))
     return weighed
-
-
-def common_highest_hz(*sample_rates: int) -> float:
-    """The highest frequency that recordings at all these rates can show."""
-    return min(_HIGHEST_HZ, *(_NYQUIST_SHARE * rate for rate in sample_rates))
 
 
 def to_float(pcm: Pcm) -> NDArray[np.float32]:
@@ -68,20 +58,16 @@ def to_float(pcm: Pcm) -> NDArray[np.float32]:
     return np.clip(np.nan_to_num(pcm.astype(np.float32)), -_LOUDEST, _LOUDEST)
 
 
-def _log_mel(
-    samples: NDArray[np.float32], sample_rate: int, hop_seconds: float, highest_hz: float
-) -> NDArray[np.float32]:
+def _log_mel(samples: NDArray[np.float32], sample_rate: int, hop_seconds: float) -> NDArray[np.float32]:
     """Frames x bands: the logarithm of the energy above what the band has at its quietest."""
-    energies = _band_energies(samples, sample_rate, hop_seconds, highest_hz)
+    energies = _band_energies(samples, sample_rate, hop_seconds)
     floor = np.quantile(energies, 0.05, axis=0) * 2 + energies.max(axis=0) * _DYNAMIC_RANGE
     floor += float(energies.max()) * _FAINTEST + 1e-10
     log_energies: NDArray[np.float32] = np.log(energies + floor)
     return log_energies
 
 
-def _band_energies(
-    samples: NDArray[np.float32], sample_rate: int, hop_seconds: float, highest_hz: float
-) -> NDArray[np.float32]:
+def _band_energies(samples: NDArray[np.float32], sample_rate: int, hop_seconds: float) -> NDArray[np.float32]:
     window = max(16, round(_WINDOW_SECONDS * sample_rate))
     size = 1 << (window - 1).bit_length()
     frame_count = 1 + int(len(samples) / (hop_seconds * sample_rate))
@@ -89,7 +75,7 @@ def _band_energies(
     emphasised = np.append(samples[:1], samples[1:] - np.float32(_PRE_EMPHASIS) * samples[:-1])
     padded = np.pad(emphasised, (window // 2, window + 1))
     shape = np.hanning(window).astype(np.float32)
-    bank = _mel_bank(sample_rate, size, highest_hz)
+    bank = _mel_bank(sample_rate, size)
     offsets = np.arange(window)
     pieces = []
     for begin in range(0, frame_count, _FRAMES_AT_ONCE):
@@ -100,9 +86,9 @@ def _band_energies(
 
 
 @lru_cache(maxsize=8)
-def _mel_bank(sample_rate: int, size: int, highest_hz: float) -> NDArray[np.float32]:
+def _mel_bank(sample_rate: int, size: int) -> NDArray[np.float32]:
     """Bins x bands: triangles that overlap by half, evenly spaced on the mel scale (O'Shaughnessy's 2595 log10)."""
-    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (_LOWEST_HZ, highest_hz))
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (_LOWEST_HZ, _HIGHEST_HZ))
     edges = 700 * (10 ** (np.linspace(low, high, _BAND_COUNT + 2) / 2595) - 1)
     bins = np.fft.rfftfreq(size, 1 / sample_rate)[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
