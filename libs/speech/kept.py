@@ -49,6 +49,17 @@ def unpack(content: bytes) -> KeptChunk:
     )
 
 
+def pack_times(starts: Sequence[float], ends: Sequence[float]) -> bytes:
+    """Return both lists, which are of one length, as little-endian doubles."""
+    return _doubles(starts) + _doubles(ends)
+
+
+def unpack_times(content: bytes) -> tuple[Sequence[float], Sequence[float]]:
+    """Return what `pack_times` wrote."""
+    times = _from_doubles(memoryview(content))
+    return times[: len(times) // 2], times[len(times) // 2 :]
+
+
 def _doubles(times: Sequence[float]) -> bytes:
     doubles = array("d", times)
     if sys.byteorder == "big":

@@ -44,9 +44,7 @@ async def reserve(deps: Deps, request: ReserveRequest) -> ReserveReply:
     )
 
 
-async def _reserve(
-    deps: Deps, org_id: UUID, reservation_id: UUID, characters: int, *, again: bool
-) -> domain.Decision:
+async def _reserve(deps: Deps, org_id: UUID, reservation_id: UUID, characters: int, *, again: bool) -> domain.Decision:
     now = deps.clock()
     period = domain.period_of(now)
     resets_at = domain.end_of(period)

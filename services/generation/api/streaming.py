@@ -23,6 +23,9 @@ from services.generation.usecases import Deps, ending, requesting, streaming
 logger = logging.getLogger(__name__)
 router = APIRouter()
 
+LINE_AUDIO_BYTES = 48 * 1024
+"""64 KiB in Base64."""
+
 CancelOf = Annotated[
     bool,
     Query(
@@ -107,9 +110,14 @@ async def _lines(parts: AsyncGenerator[streaming.Part]) -> AsyncGenerator[bytes]
             continue
         alignment = None
         if part.text:
-            alignment = {"characters": list(part.text), "start_times": part.starts, "end_times": part.ends}
-        line = {"audio_base64": base64.b64encode(part.audio).decode(), "alignment": alignment}
-        yield orjson.dumps(line) + b"\n"
+            characters = list(part.text)
+            alignment = {"characters": characters, "start_times": list(part.starts), "end_times": list(part.ends)}
+        # Lines stay short enough for clients that read them with a bounded buffer.
+        for begin in range(0, max(len(part.audio), 1), LINE_AUDIO_BYTES):
+            audio = part.audio[begin : begin + LINE_AUDIO_BYTES]
+            line = {"audio_base64": base64.b64encode(audio).decode(), "alignment": alignment}
+            yield orjson.dumps(line) + b"\n"
+            alignment = None
 
 
 def _response(

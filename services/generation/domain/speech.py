@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -12,13 +14,16 @@ from uuid import UUID
 from libs.speech.encoding import parse_output_format
 from libs.speech.text.chunks import split_chunks, split_revised
 from libs.speech.text.dictionary import Lexicon
-from libs.speech.text.reading import Reading
+from libs.speech.text.ipa import to_mnemonics
+from libs.speech.text.reading import NOTHING, Reading
 from libs.speech.text.ssml import Markup, SsmlError, parse_ssml
 from services.generation.domain.errors import Flaw, InvalidMarkup
 from services.generation.domain.requests import InputType, Request, Voice
 
 WHOLE_MAX_LENGTH = 500
 """Characters up to which a text is spoken in one piece: less work in all, and still heard at once."""
+_REFERENCE = re.compile(r"&(?:#\d+|#x[0-9A-Fa-f]+|\w+);")
+_PHONEMES = re.compile(r"\[\[[^\]]*\]\]")
 EVENT_TEXT_MAX_LENGTH = 5_000
 """Characters up to which text and alignment travel in events; longer ones lie in objects."""
 
@@ -111,10 +116,10 @@ class Piece:
 class Script:
     """A text as it is to be spoken: without its markup, with words respelled, in pieces."""
 
-    def __init__(self, text: str, input_type: InputType, lexicons: Sequence[Lexicon], language: str) -> None:
+    def __init__(self, text: str, input_type: InputType, lexicon: Lexicon | None, language: str) -> None:
         """Raises InvalidMarkup."""
         self._text = text
-        self._lexicons = lexicons
+        self._lexicon = lexicon
         self._language = language
         self._markup: Markup | None = None
         if input_type == "ssml":
@@ -147,7 +152,7 @@ class Script:
     def _piece(self, start: int, end: int, *, is_first: bool, is_last: bool) -> Piece:
         if self._markup is None:
             return Piece(start, end - start, self._respelled(self._text[start:end]))
-        reading = self._markup.render(start, end, self._respelled)
+        reading = self._markup.render(start, end, self._respelled, self._phonemes)
         places = self._markup.origins
         first = 0 if is_first else places[start]
         behind = len(self._text) if is_last else places[end]
@@ -155,10 +160,10 @@ class Script:
         return Piece(first, behind - first, Reading(reading.text, origins))
 
     def _respelled(self, text: str) -> Reading:
-        reading = Reading.plain(text)
-        for lexicon in self._lexicons:
-            reading = reading.then(lexicon.read(reading.text))
-        return reading
+        return Reading.plain(text) if self._lexicon is None else self._lexicon.read(text)
+
+    def _phonemes(self, ipa: str) -> str:
+        return to_mnemonics(ipa, self._language)
 
 
 def object_key(org_id: UUID, rendition_id: UUID, sha256: str, attempt: int, extension: str) -> str:
@@ -174,3 +179,33 @@ def part_key(org_id: UUID, rendition_id: UUID, name: str) -> str:
 def chunk_key(org_id: UUID, cache_key: str, made: UUID) -> str:
     """Return the key of a piece of speech that texts of the organisation share; `made` tells one try from another."""
     return f"generations/orgs/{org_id}/chunks/{cache_key}-{made.hex}"
+
+
+def heard(reading: Reading, sent: str, *, is_markup: bool) -> tuple[str, list[int]]:
+    """Return what is heard of a reading of `sent`, and from which of its characters each begins to be.
+
+    Markup is left out; what it writes as references are characters again, and where phonemes stand for a word, the word
+    does.
+    """
+    text: list[str] = []
+    places: list[int] = []
+    index = 0
+    while index < len(reading.text):
+        end, spoken = _unit(reading, index, sent, is_markup=is_markup)
+        if reading.origins[index] != NOTHING:
+            text.append(spoken)
+            # A unit that becomes several characters shares its time among them.
+            places += [index + number * (end - index) // len(spoken) for number in range(len(spoken))]
+        index = end
+    return "".join(text), places
+
+
+def _unit(reading: Reading, index: int, sent: str, *, is_markup: bool) -> tuple[int, str]:
+    """Return where the unit of a reading that begins at `index` ends, and what is heard in its place."""
+    if is_markup and (reference := _REFERENCE.match(reading.text, index)):
+        return reference.end(), html.unescape(reference[0])
+    if phonemes := _PHONEMES.match(reading.text, index):
+        origins = [origin for origin in reading.origins[index : phonemes.end()] if origin != NOTHING]
+        if origins:
+            return phonemes.end(), sent[origins[0] : origins[-1] + 1]
+    return index + 1, reading.text[index]

@@ -18,9 +18,9 @@ from libs.ids import new_id
 from libs.messaging import Permanent, signal
 from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
 from libs.speech.kept import KeptChunk, unpack
-from libs.speech.text.reading import NOTHING, source_times
+from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import errors, requests, signals
-from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, part_key
+from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, heard, part_key
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.store import attempts, dictionaries, queue, renditions
 from services.generation.usecases import planning
@@ -46,7 +46,7 @@ async def plan_rendition(deps: WorkerDeps, work: queue.Work) -> None:
         except errors.DictionaryNotFound as error:
             raise Permanent("a pronunciation dictionary of the request was deleted before it was spoken") from error
     script = await asyncio.to_thread(
-        Script, rendition.text, spec.input_type, planning.lexicons_of(rules), spec.language
+        Script, rendition.text, spec.input_type, planning.lexicon_of(rules, spec), spec.language
     )
     prepared = await asyncio.to_thread(planning.prepare, rendition, script, work.payload.get("previous") or ())
     async with deps.database.transaction(work.org_id) as session:
@@ -70,17 +70,19 @@ class _Times:
     read_ends: array[float] = field(default_factory=lambda: array("d"))
     is_respelled: bool = False
 
-    def add(self, chunk: renditions.Chunk, kept: KeptChunk, offset: float) -> None:
-        """Take the times of a chunk that begins at `offset` seconds."""
+    def add(self, chunk: renditions.Chunk, kept: KeptChunk, offset: float, rendition: renditions.Rendition) -> None:
+        """Take the times of a chunk of a rendition that begins at `offset` seconds."""
         origins: Sequence[int] = range(chunk.characters) if chunk.origins is None else chunk.origins
         starts, ends = source_times(chunk.characters, origins, kept.starts, kept.ends)
         self.starts.extend(offset + time for time in starts)
         self.ends.extend(offset + time for time in ends)
-        spoken = [index for index, origin in enumerate(origins) if origin != NOTHING]
         self.is_respelled = self.is_respelled or chunk.origins is not None
-        self.read.append("".join(chunk.reading[index] for index in spoken))
-        self.read_starts.extend(offset + kept.starts[index] for index in spoken)
-        self.read_ends.extend(offset + kept.ends[index] for index in spoken)
+        sent = rendition.text[chunk.first_character : chunk.first_character + chunk.characters]
+        is_markup = rendition.spec["input_type"] == "ssml"
+        spoken, places = heard(Reading(chunk.reading, origins), sent, is_markup=is_markup)
+        self.read.append(spoken)
+        self.read_starts.extend(offset + kept.starts[place] for place in places)
+        self.read_ends.extend(offset + kept.ends[place] for place in places)
 
     def document(self, text: str, spec: Spec) -> bytes:
         """Return all of it as JSON."""
@@ -138,7 +140,7 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
     times = _Times()
     key = part_key(work.org_id, work.rendition_id, f"{new_id().hex}.{form.extension}")
     with _tracer.start_as_current_span("assemble audio", attributes={"antiphon.chunks": rendition.chunks_total or 0}):
-        joined = _join(deps, work, form, samples, times)
+        joined = _join(deps, rendition, form, samples, times)
         sha256, size = await deps.objects.put_parts(key, joined, form.content_type)
     keys = [key]
     event = _event(rendition, spec, form, key, sha256, size, samples)
@@ -162,7 +164,7 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
 
 
 async def _join(
-    deps: WorkerDeps, work: queue.Work, form: OutputFormat, samples: int, times: _Times
+    deps: WorkerDeps, rendition: renditions.Rendition, form: OutputFormat, samples: int, times: _Times
 ) -> AsyncIterator[bytes]:
     try:
         joiner = Joiner(form, samples)
@@ -170,8 +172,8 @@ async def _join(
         raise Permanent(str(error)) from error
     yield joiner.head()
     done = 0
-    async for chunk, kept in read_chunks(deps, work.rendition_id, work.org_id):
-        times.add(chunk, kept, done / form.sample_rate)
+    async for chunk, kept in read_chunks(deps, rendition.id, rendition.org_id):
+        times.add(chunk, kept, done / form.sample_rate, rendition)
         done += kept.samples
         yield await asyncio.to_thread(joiner.add, kept.segment)
     yield joiner.finish()

@@ -14,10 +14,10 @@ from libs.ids import new_id
 from libs.messaging import signal
 from libs.speech.encoding import Joiner, parse_output_format
 from libs.speech.engine import Rendered, RenderJob
-from libs.speech.kept import KeptChunk
-from libs.speech.text.reading import NOTHING, Reading, source_times
+from libs.speech.kept import KeptChunk, pack_times
+from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import signals
-from services.generation.domain.speech import Spec, chunk_key, object_key
+from services.generation.domain.speech import Spec, chunk_key, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.store import attempts, queue, renditions
 from services.generation.usecases import planning
@@ -60,7 +60,7 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
         model_id=spec.engine,
         language=spec.language,
         input_type=spec.input_type,
-        normalized=_normalized(reading, rendered) if respelled else None,
+        normalized=_normalized(text, spec, reading, rendered) if respelled else None,
     )
     made = renditions.Audio(
         object_key=key,
@@ -70,6 +70,7 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
         size_bytes=len(audio),
         applied=dict(rendered.applied),
         characters_spoken=len(text),
+        times=pack_times(starts, ends),
     )
     if not await _record_whole(deps, work, spec, made, event, timings):
         await deps.objects.delete(key)
@@ -114,6 +115,7 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
     advanced: list[renditions.Advanced] | None = None
     ready: list[renditions.Advanced] = []
     async with deps.database.transaction(work.org_id) as session:
+        await renditions.lock_chunk(session, work.org_id, cache_key)
         if await queue.finish(session, work, deps.worker_id):
             advanced = await renditions.finish_chunk(
                 session,
@@ -173,13 +175,13 @@ def _timings(work: queue.Work, rendered: Rendered) -> dict[str, float]:
     }
 
 
-def _normalized(reading: Reading, rendered: Rendered) -> Normalized:
-    """Return what was read without markup, with its times."""
-    spoken = [index for index, origin in enumerate(reading.origins) if origin != NOTHING]
+def _normalized(text: str, spec: Spec, reading: Reading, rendered: Rendered) -> Normalized:
+    """Return what is heard, with its times."""
+    spoken, places = heard(reading, text, is_markup=spec.input_type == "ssml")
     return Normalized(
-        text="".join(reading.text[index] for index in spoken),
+        text=spoken,
         alignment=Alignment(
-            start_times=[rendered.starts[index] for index in spoken],
-            end_times=[rendered.ends[index] for index in spoken],
+            start_times=[rendered.starts[place] for place in places],
+            end_times=[rendered.ends[place] for place in places],
         ),
     )

@@ -118,17 +118,28 @@ _TAKE = text(
 _FINISH = text("delete from speech_queue where id = :id and worker = :worker returning id").bindparams(
     bindparam("id", type_=_uuid), bindparam("worker", type_=_uuid)
 )
+# What somebody else has locked is being finished or withdrawn right now: waiting for it could only end in a deadlock.
 _RENEW = text(
     f"""
-    update speech_queue set available_at = clock_timestamp() + interval '{LEASE_SECONDS} seconds'
-    where worker = :worker and id = any(:ids) returning id
+    with held as (
+        select id from speech_queue where worker = :worker and id = any(:ids)
+    ), free as (
+        select id from speech_queue where worker = :worker and id = any(:ids) for update skip locked
+    ), renewed as (
+        update speech_queue q set available_at = clock_timestamp() + interval '{LEASE_SECONDS} seconds'
+        from free where q.id = free.id
+    )
+    select id from held
     """  # noqa: S608 - a number of ours
 ).bindparams(bindparam("worker", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)))
 _GIVE_BACK = text(
     """
-    update speech_queue set worker = null, tries = greatest(tries - :untried, 0), deaths = deaths + :deaths,
+    with free as (
+        select id from speech_queue where id = any(:ids) and worker = :worker for update skip locked
+    )
+    update speech_queue q set worker = null, tries = greatest(tries - :untried, 0), deaths = deaths + :deaths,
         available_at = clock_timestamp() + make_interval(secs => :seconds)
-    where id = any(:ids) and worker = :worker returning id
+    from free where q.id = free.id
     """
 ).bindparams(bindparam("worker", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)))
 

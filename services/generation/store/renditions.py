@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Double,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -48,6 +49,7 @@ renditions = Table(
     Column("samples", BigInteger),
     Column("object_key", Text),
     Column("alignment_key", Text),
+    Column("times", LargeBinary),
     Column("duration_seconds", Double),
     Column("size_bytes", BigInteger),
     Column("applied", JSONB),
@@ -189,6 +191,16 @@ async def lock_chunks(session: AsyncSession, rendition_id: UUID) -> None:
     Whoever ends a rendition does this first: whoever finishes a piece locks the piece, and then its renditions.
     """
     await session.execute(_LOCK_CHUNKS, {"id": rendition_id})
+
+
+_LOCK_CHUNK = text("select from speech_cache where org_id = :org_id and cache_key = :cache_key for update").bindparams(
+    bindparam("org_id", type_=_uuid)
+)
+
+
+async def lock_chunk(session: AsyncSession, org_id: UUID, cache_key: str) -> None:
+    """Keep a piece as it is until the transaction ends; whoever finishes it does this before anything else."""
+    await session.execute(_LOCK_CHUNK, {"org_id": org_id, "cache_key": cache_key})
 
 
 _DELETE_CHUNKS = text(
@@ -435,12 +447,20 @@ class Audio:
     size_bytes: int
     applied: dict[str, Any] | None = None  # Any: the engine's own values
     characters_spoken: int | None = None
+    times: bytes | None = None
 
 
 async def is_complete(session: AsyncSession, rendition_id: UUID) -> bool:
     """Say whether every piece of a rendition is spoken."""
     statement = select(renditions.c.chunks_done == renditions.c.chunks_total).where(renditions.c.id == rendition_id)
     return bool((await session.execute(statement)).scalar_one())
+
+
+async def get_times(session: AsyncSession, rendition_id: UUID) -> bytes | None:
+    """Return the times of a text that was spoken as a whole, as they were saved."""
+    statement = select(renditions.c.times).where(renditions.c.id == rendition_id)
+    times: bytes | None = (await session.execute(statement)).scalar_one_or_none()
+    return times
 
 
 async def save_audio(session: AsyncSession, rendition_id: UUID, audio: Audio) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
+from libs.archive.zip_stream import Entry, stream_zip
 from libs.speech.encoding import parse_output_format
 from libs.web import Caller
 from services.generation.domain import errors, requests
@@ -21,8 +22,6 @@ async def archive(deps: Deps, caller: Caller, ids: Sequence[UUID]) -> AsyncItera
     async with deps.database.transaction(caller.org_id) as session:
         found = await generations.list_generations(session, caller.org_id, which, after=None, limit=len(ids))
         made = await renditions.list_audio(session, [one.rendition_id for one in found if one.rendition_id])
-    from libs.archive.zip_stream import stream_zip
-
     known = {generation.id: generation for generation in found}
     entries = []
     for generation_id in ids:
@@ -35,11 +34,9 @@ async def archive(deps: Deps, caller: Caller, ids: Sequence[UUID]) -> AsyncItera
     return stream_zip(_entries(deps, entries))
 
 
-async def _entries(deps: Deps, wanted: Sequence[tuple[requests.Generation, str, int]]) -> AsyncIterator[object]:
+async def _entries(deps: Deps, wanted: Sequence[tuple[requests.Generation, str, int]]) -> AsyncIterator[Entry]:
     for generation, object_key, size in wanted:
         extension = parse_output_format(generation.format).extension
         name = f"{generation.created_at:%Y%m%d-%H%M%S}-{generation.id}.{extension}"
-        from libs.archive.zip_stream import Entry
-
         async with deps.objects.open(object_key, {}) as reader:
             yield Entry(name=name, modified=generation.created_at, size=size, chunks=reader.chunks)

@@ -151,7 +151,7 @@ async def retry_generation(deps: Deps, caller: Caller, generation_id: UUID) -> r
     if former is None or generation.voice_id is None:
         raise errors.UnknownVoice
     spec = speech.Spec.from_json(former.spec)
-    script = speech.Script(generation.text, generation.input_type, planning.lexicons_of(rules), spec.language)
+    script = speech.Script(generation.text, generation.input_type, planning.lexicon_of(rules, spec), spec.language)
     deps.admission.require_room(caller.org_id, generation.wanted_again())
     most_at_once = await deps.quota.reserve(caller.org_id, generation_id, generation.characters, again=True)
     revived = await _revive(deps, caller, generation_id, spec, script, most_at_once)

@@ -12,10 +12,16 @@ from services.generation.domain.requests import TEXT_MAX_LENGTH
 from services.generation.domain.speech import WHOLE_MAX_LENGTH, Piece, Script, Spec
 from services.generation.store import dictionaries, queue, renditions
 
+PHONEMES_OF = "espeak-ng"
+"""The engine whose notation of sounds is written where a dictionary says how something sounds."""
 
-def lexicons_of(rules: Sequence[dictionaries.Rules]) -> list[Lexicon]:
-    """Return dictionaries' rules in the form in which they are applied."""
-    return [Lexicon([Rule(**rule) for rule in one]) for one in rules]
+
+def lexicon_of(rules: Sequence[dictionaries.Rules], spec: Spec) -> Lexicon | None:
+    """Return dictionaries' rules in the form in which they are applied; None without any."""
+    if not rules:
+        return None
+    read = [[Rule(**rule) for rule in one] for one in rules]
+    return Lexicon(*read, language=spec.language, phonemes=spec.engine == PHONEMES_OF)
 
 
 def priority_of(rendition: renditions.Rendition) -> int:

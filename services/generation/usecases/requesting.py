@@ -138,7 +138,8 @@ async def _spec(deps: Deps, request: requests.Request, voice: requests.Voice) ->
     model = await deps.models.get(voice.engine)
     language = request.language or voice.language
     if request.language == requests.DETECT:
-        found = (await asyncio.to_thread(detect_language, request.text)).language
+        plain = speech.Script(request.text, request.input_type, None, voice.language).plain
+        found = (await asyncio.to_thread(detect_language, plain)).language
         if found is None:
             raise errors.LanguageUnknown
         language = found
@@ -164,8 +165,8 @@ async def _give(deps: Deps, asked: _Asked) -> requests.Generation | None:
 
 async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
     """Reserve the characters if that can be done, then write the request with its work and event in one transaction."""
-    lexicons = await _lexicons(deps, asked)
-    script = speech.Script(asked.request.text, asked.request.input_type, lexicons, asked.spec.language)
+    lexicon = await _lexicon(deps, asked)
+    script = speech.Script(asked.request.text, asked.request.input_type, lexicon, asked.spec.language)
     deps.admission.require_room(asked.caller.org_id, asked.request)
     try:
         most_at_once = await deps.quota.reserve(asked.caller.org_id, asked.id, asked.request.characters)
@@ -177,12 +178,12 @@ async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
     return generation
 
 
-async def _lexicons(deps: Deps, asked: _Asked) -> list[Lexicon]:
+async def _lexicon(deps: Deps, asked: _Asked) -> Lexicon | None:
     if not asked.request.dictionaries:
-        return []
+        return None
     async with deps.database.transaction(asked.caller.org_id) as session:
         rules = await dictionaries.get_rules(session, asked.caller.org_id, asked.request.dictionaries)
-    return planning.lexicons_of(rules)
+    return planning.lexicon_of(rules, asked.spec)
 
 
 async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once: int | None) -> requests.Generation:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
-from libs.speech.kept import unpack
+from libs.speech.kept import unpack, unpack_times
 from libs.speech.text.reading import source_times
 from libs.web import Caller
 from services.generation.domain import errors, requests
@@ -45,7 +45,7 @@ async def follow(deps: Deps, caller: Caller, generation: requests.Generation) ->
     with deps.progress.following(generation.rendition_id) as news:
         rendition = await _once(deps, caller, generation, news)
         if rendition.chunks_total is None:
-            async for part in _whole(deps, rendition):
+            async for part in _whole(deps, caller, rendition):
                 yield part
             return
         async for part in _chunks(deps, caller, generation, rendition, form, news):
@@ -85,12 +85,17 @@ async def _news(news: asyncio.Event) -> None:
         news.clear()
 
 
-async def _whole(deps: Deps, rendition: renditions.Rendition) -> AsyncIterator[Part]:
-    """Yield audio that was made in one piece."""
+async def _whole(deps: Deps, caller: Caller, rendition: renditions.Rendition) -> AsyncIterator[Part]:
+    """Yield audio that was made in one piece; with its first bytes comes when all of its characters are heard."""
     assert rendition.object_key is not None
+    async with deps.database.transaction(caller.org_id) as session:
+        times = await renditions.get_times(session, rendition.id)
+    starts, ends = unpack_times(times) if times else ((), ())
+    text = rendition.text if times else ""
     async with deps.objects.open(rendition.object_key, {}) as reader:
         async for content in reader.chunks:
-            yield Part(content)
+            yield Part(content, text, starts, ends)
+            text, starts, ends = "", (), ()
 
 
 async def _chunks(

@@ -29,6 +29,8 @@ _CHANGES = (
         samples bigint check (samples > 0),
         object_key text,
         alignment_key text,
+        -- Of a text that was spoken as a whole: start and end times of its characters, little-endian doubles.
+        times bytea,
         duration_seconds double precision check (duration_seconds > 0),
         size_bytes bigint,
         applied jsonb not null default '{}',
