@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ BANDS = 40
 """Mel bands of a spectrum."""
 
 _LOWEST_HZ, _HIGHEST_HZ = 100.0, 10000.0
+_SIMPLE_RATIO = 1280  # of 192 kHz to the analysis rate
 
 
 def to_floats(pcm: NDArray[np.generic]) -> Floats:
@@ -34,12 +37,16 @@ def resample(samples: Floats, rate: int, wanted: int) -> Floats:
     """The samples at another rate, band-limited. By one Fourier transform, so for a minute at most."""
     if rate == wanted or samples.size == 0:
         return samples
-    count = max(1, round(samples.size * wanted / rate))
-    spectrum = np.fft.rfft(samples)
+    whole = rate // gcd(rate, wanted)
+    # Silence behind, so that both lengths have small factors only: transforms of large primes take ten times as long.
+    step = 256 * whole if whole <= _SIMPLE_RATIO else 4096
+    padded = np.pad(samples, (0, -samples.size % step))
+    count = round(padded.size * wanted / rate)
+    spectrum = np.fft.rfft(padded)
     resized = np.zeros(count // 2 + 1, dtype=np.complex128)
     kept = min(resized.size, spectrum.size)
     resized[:kept] = spectrum[:kept]
-    return np.fft.irfft(resized, count) * (count / samples.size)
+    return np.fft.irfft(resized, count)[: round(samples.size * wanted / rate)] * (count / padded.size)
 
 
 def framed(samples: Floats, length: int, hop: int) -> Floats:

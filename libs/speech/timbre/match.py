@@ -44,7 +44,9 @@ Measured with eSpeak NG 1.52 in American English; other languages differ by a se
 _USUAL_RATE, _USUAL_PITCH, _USUAL_RANGE = 175, 50, 50
 _SEMITONES_A_STEP = 0.17  # of the pitch scale: 67 to 170 Hz over 0 to 99
 _REACH = (-7.0, 8.5)  # semitones below and above its usual that a variant goes
-_ROUNDS = 3
+_FINISHED = 2  # of the variants, the most promising,
+_AS_PROMISING = 1.3  # as long as they are not that much more unlike than the best
+_ROUNDS = 4
 _HEARD_SEMITONES = 0.3  # less than this is not worth taking the speech apart for
 _HEARD_SPREAD = 0.8
 _LEAST_GAIN = 0.95  # an error has to fall to this share for a step to be kept
@@ -81,7 +83,8 @@ class _Loop:
         self.target = target
         self._texts = calibration(language)
         self._speak = speak
-        self._spoken: dict[tuple[VoiceProfile, str], tuple[NDArray[np.int16], int]] = {}
+        self._attempts: dict[tuple[VoiceProfile, Transform, str], _Attempt] = {}
+        self._spoken: dict[tuple[VoiceProfile, Transform, str], tuple[NDArray[np.int16], int]] = {}
 
     def fitted(self, settings: VoiceProfile, transform: Transform | None = None) -> _Attempt:
         """Measured on the text that may be fitted to."""
@@ -92,10 +95,27 @@ class _Loop:
         return self._attempt(settings, transform or Transform(), self._texts.judging)
 
     def _attempt(self, settings: VoiceProfile, transform: Transform, text: str) -> _Attempt:
-        if (settings, text) not in self._spoken:
-            self._spoken[settings, text] = self._speak(settings, text)
-        pcm, rate = self._spoken[settings, text]
-        return _Attempt(settings, transform, measure(apply(pcm, rate, transform), rate))
+        if (settings, transform, text) not in self._attempts:
+            self._attempts[settings, transform, text] = self._heard(settings, transform, text)
+        return self._attempts[settings, transform, text]
+
+    def _heard(self, settings: VoiceProfile, transform: Transform, text: str) -> _Attempt:
+        # Taking speech apart for its pitch is what takes the time, and it does not depend on what follows.
+        melody = replace(transform, envelope_warp=1.0, transfer_db=(0.0,) * BANDS, gain_db=0.0)
+        pcm, rate = self._sung(settings, melody, text)
+        pivot = melody.pitch_pivot_hz * 2.0 ** (melody.pitch_shift_semitones / 12.0)
+        rest = replace(transform, pitch_pivot_hz=pivot, pitch_shift_semitones=0.0, pitch_scale=1.0)
+        return _Attempt(settings, transform, measure(apply(pcm, rate, rest), rate))
+
+    def _sung(self, settings: VoiceProfile, melody: Transform, text: str) -> tuple[NDArray[np.int16], int]:
+        """What was spoken, with its pitch mapped."""
+        if (settings, melody, text) not in self._spoken:
+            if melody.maps_pitch:
+                pcm, rate = self._sung(settings, Transform(melody.pitch_pivot_hz), text)
+                self._spoken[settings, melody, text] = apply(pcm, rate, melody), rate
+            else:
+                self._spoken[settings, melody, text] = self._speak(settings, text)
+        return self._spoken[settings, melody, text]
 
 
 def match(profile: TimbreProfile, language: str, speak: Speak) -> Match:
@@ -109,16 +129,28 @@ def match(profile: TimbreProfile, language: str, speak: Speak) -> Match:
     loop = _Loop(profile, language, speak)
     plain = replace(profile_for_language(language), rate=_USUAL_RATE, pitch=_USUAL_PITCH, pitch_range=_USUAL_RANGE)
     before = loop.judged(plain)
-    steps: list[str] = []
-    settings = _settle(loop, plain, before, steps)
+    nearest = sorted((_candidate(loop, plain, variant) for variant in VARIANTS), key=lambda pair: pair[0])
+    promising = nearest[0][0] * _AS_PROMISING
+    found = [_finished(loop, settings) for unlike, settings in nearest[:_FINISHED] if unlike <= promising]
+    after, steps = min(found, key=lambda pair: _unlikeness(pair[0].heard, profile))
+    gain = float(np.clip(before.heard.loudness_dbfs - after.heard.loudness_dbfs, -24.0, 24.0))
+    after = loop.judged(after.settings, replace(after.transform, gain_db=round(gain, 2)))
+    report = {"before": _errors(before.heard, profile), "after": _errors(after.heard, profile), "steps": steps}
+    return Match(after.settings, after.transform, report)
+
+
+def _finished(loop: _Loop, settings: VoiceProfile) -> tuple[_Attempt, list[str]]:
+    """What comes of one variant when everything that helps is done, and what that was."""
+    settings, steps = _settle(loop, settings)
     transform = _map_pitch(loop, settings, steps)
     transform = _shape(loop, settings, transform, steps)
-    after = loop.judged(settings, transform)
-    gain = before.heard.loudness_dbfs - after.heard.loudness_dbfs
-    transform = replace(transform, gain_db=round(float(np.clip(transform.gain_db + gain, -24.0, 24.0)), 2))
-    after = loop.judged(settings, transform)
-    report = {"before": _errors(before.heard, profile), "after": _errors(after.heard, profile), "steps": steps}
-    return Match(settings, transform, report)
+    return loop.judged(settings, transform), steps
+
+
+def _unlikeness(heard: TimbreProfile, target: TimbreProfile) -> float:
+    """One number to choose by: a semitone counts as much as two decibels in every band or formants 10 % off."""
+    spectrum, tract = spectral_distance_db(heard, target), formant_distance(heard, target)
+    return _melody_error(heard, target) + 0.5 * spectrum + 10.0 * tract
 
 
 def _errors(heard: TimbreProfile, target: TimbreProfile) -> dict[str, float]:
@@ -130,22 +162,20 @@ def _errors(heard: TimbreProfile, target: TimbreProfile) -> dict[str, float]:
     }
 
 
-def _settle(loop: _Loop, plain: VoiceProfile, before: _Attempt, steps: list[str]) -> VoiceProfile:
-    """The engine's own settings that come nearest."""
-    best = min((_candidate(loop, plain, variant) for variant in VARIANTS), key=lambda pair: pair[0])[1]
-    settings = _tune(loop, best)
-    after = loop.judged(settings)
-    if settings.variant is not None:
-        steps.append("variant")
-    if abs(pitch_error_semitones(after.heard, loop.target)) >= abs(pitch_error_semitones(before.heard, loop.target)):
-        settings = replace(settings, pitch=plain.pitch, pitch_range=plain.pitch_range)
-    else:
+def _settle(loop: _Loop, variant: VoiceProfile) -> tuple[VoiceProfile, list[str]]:
+    """The engine's own settings that bring a variant nearest, and which of them helped."""
+    settings, steps = _tune(loop, variant), ["variant"] if variant.variant else []
+    usual = replace(settings, pitch=_USUAL_PITCH, pitch_range=_USUAL_RANGE)
+    if _melody_error(loop.judged(settings).heard, loop.target) < _melody_error(loop.judged(usual).heard, loop.target):
         steps.append("pitch")
-    if _rate_error(after, loop.target) >= _rate_error(before, loop.target):
-        settings = replace(settings, rate=plain.rate)
     else:
+        settings = usual
+    usual = replace(settings, rate=_USUAL_RATE)
+    if _rate_error(loop.judged(settings), loop.target) < _rate_error(loop.judged(usual), loop.target):
         steps.append("rate")
-    return settings
+    else:
+        settings = usual
+    return settings, steps
 
 
 def _candidate(loop: _Loop, plain: VoiceProfile, variant: str | None) -> tuple[float, VoiceProfile]:
@@ -163,20 +193,20 @@ def _candidate(loop: _Loop, plain: VoiceProfile, variant: str | None) -> tuple[f
 
 
 def _tune(loop: _Loop, settings: VoiceProfile) -> VoiceProfile:
-    """Pitch, its range and the rate, each moved by what is missing, as long as the pitch comes nearer."""
+    """Pitch, its range and the rate, each moved by what is missing; the best of some rounds."""
     best, least = settings, np.inf
     for _ in range(_ROUNDS):
-        heard = loop.fitted(settings).heard
-        error = pitch_error_semitones(heard, loop.target)
-        if abs(error) >= least:
-            break
-        best, least = settings, abs(error)
-        spread = loop.target.f0_spread_semitones / max(heard.f0_spread_semitones, 0.1)
-        tempo = loop.target.syllables_per_second / max(heard.syllables_per_second, 0.1)
+        attempt = loop.fitted(settings)
+        error = pitch_error_semitones(attempt.heard, loop.target)
+        unlike = _melody_error(attempt.heard, loop.target) + _rate_error(attempt, loop.target)
+        if unlike < least:
+            best, least = settings, unlike
+        spread = loop.target.f0_spread_semitones / max(attempt.heard.f0_spread_semitones, 0.1)
+        tempo = loop.target.syllables_per_second / max(attempt.heard.syllables_per_second, 0.1)
         settings = replace(
             settings,
             pitch=int(np.clip(round((settings.pitch or 0) - error / _SEMITONES_A_STEP), 0, 99)),
-            pitch_range=int(np.clip(round((settings.pitch_range or 1) * np.clip(spread, 0.4, 2.5)), 5, 99)),
+            pitch_range=int(np.clip(round((settings.pitch_range or 1) * np.clip(spread, 0.5, 2.0)), 5, 99)),
             rate=int(np.clip(round((settings.rate or _USUAL_RATE) * np.clip(tempo, 0.6, 1.7)), 90, 360)),
         )
     return best
