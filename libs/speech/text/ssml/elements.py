@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from libs.speech.engine import UnknownEngineVoice
 from libs.speech.languages import profile_for_language
+from libs.speech.text.ipa import to_mnemonics
 
 LONGEST_BREAK_MS: Final = 10_000
 LONGEST_VALUE: Final = 500
@@ -76,6 +77,16 @@ def _matching(pattern: re.Pattern[str], allowed: str) -> Check:
 def _spoken(value: str) -> str:
     if not value.strip() or len(value) > LONGEST_VALUE:
         raise ValueError(f"has 1 to {LONGEST_VALUE} characters")
+    return value
+
+
+def _pronunciation(value: str) -> str:
+    """The value, of which all sounds are known, so that no rendering fails because of it."""
+    _spoken(value)
+    try:
+        to_mnemonics(value, "")
+    except ValueError as unknown:
+        raise ValueError(f"is written in the phonetic alphabet: {unknown}") from unknown
     return value
 
 
@@ -206,7 +217,7 @@ ELEMENTS: Final[Mapping[str, Rule]] = {
     "lang": Rule({"xml:lang": _language}, required=("xml:lang",)),
     "emphasis": Rule({"level": _one_of("strong", "moderate", "reduced", "none")}),
     "sub": Rule({"alias": _spoken}, required=("alias",), content="text"),
-    "phoneme": Rule({"alphabet": _one_of("ipa"), "ph": _spoken}, required=("ph",), content="text"),
+    "phoneme": Rule({"alphabet": _one_of("ipa"), "ph": _pronunciation}, required=("ph",), content="text"),
     "say-as": Rule(
         {
             "interpret-as": _one_of(

@@ -75,6 +75,7 @@ def test_origins_are_code_points_of_the_source(inside: str, plain: str, origins:
         ("<speak><sub alias='x'/></speak>", 7, "write some in it"),
         ("<speak><sub alias='x'>a<break/></sub></speak>", 23, "text alone"),
         ("<speak><phoneme alphabet='x-sampa' ph='a'>a</phoneme></speak>", 16, "ipa"),
+        ("<speak><phoneme ph='a§'>a</phoneme></speak>", 16, "phonetic alphabet"),
         ("<speak><mark name='&lt;'/></speak>", 13, "letters"),
         ("<speak><emphasis level='very'>x</emphasis></speak>", 17, "strong, moderate"),
         ("<speak onload='x'/>", 7, "xml:lang, version, xmlns"),
