@@ -72,8 +72,10 @@ class RenderJob:
     `text` is what the engine reads: SSML if `is_markup`, and what stands in double brackets are the engine's own
     phonemes if it `has_phonemes`. `form` is the format that the segment becomes part of. `speed` is a factor on the
     voice's own rate (0.25-4), `pitch` a shift in semitones (-12 to 12), `volume` a factor (0-2). With a `seed` the same
-    job gives the same bytes, whatever the engine spoke before. `sampling` has temperature, top_p, top_k and
-    repetition_penalty as far as the request set them. Raises ValueError outside the ranges.
+    job gives the same bytes, whatever the engine spoke before. Text that `goes_on` in another segment ends with the
+    pause after a sentence. `language` is the text's, a BCP 47 tag; empty for the voice's own. `sampling` has
+    temperature, top_p, top_k and repetition_penalty as far as the request set them. Raises ValueError outside the
+    ranges.
     """
 
     text: str
@@ -86,6 +88,8 @@ class RenderJob:
     seed: int | None = None
     is_markup: bool = False
     has_phonemes: bool = False
+    goes_on: bool = False
+    language: str = ""
     sampling: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,6 +147,8 @@ class Model:
     """"exact" from the engine, or "aligned" afterwards."""
     custom_voices: str
     """"matched" in timbre, "cloned", or "none"."""
+    voices: Sequence[str] = ()
+    """The engine's own voices, where a request may name one."""
 
 
 class SpeechEngine(Protocol):
@@ -163,6 +169,10 @@ class SpeechEngine(Protocol):
     @property
     def model(self) -> Model:
         """What the engine can do; complete after `start`."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a job would be taken up now."""
 
     async def start(self) -> None:
         """Make the engine ready to render. Raises EngineUnavailable."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
+from libs.speech.encoding import OutputFormat
 from libs.speech.engine import (
     Model,
     Rendered,
@@ -15,13 +18,24 @@ from libs.speech.engine import (
     VoiceProfile,
 )
 from libs.speech.espeak_pool import EnginePool
-from libs.speech.espeak_wire import TIME_BYTES, Reply, Request, Spoken
-from libs.speech.languages import VOICE_OF_LANGUAGE
+from libs.speech.espeak_wire import TIME_BYTES, Fitting, Reply, Request, Spoken
+from libs.speech.languages import VOICE_OF_LANGUAGE, profile_for_language
 
 LONGEST_TEXT = 20_000
 """Code points of one job, markup included; longer texts are split at sentences before they get here."""
 _PITCHES_PER_SEMITONE = 50 / 12
 """eSpeak NG's scale of pitch has 50 steps to the octave around its usual 50."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Another engine's speech as a segment, with times as in `Rendered`; `agreement` says how sure these are (0-1)."""
+
+    segment: bytes = field(repr=False)
+    samples: int
+    starts: Sequence[float] = field(repr=False)
+    ends: Sequence[float] = field(repr=False)
+    agreement: float
 
 
 class EspeakEngine:
@@ -58,6 +72,11 @@ class EspeakEngine:
         )
 
     @property
+    def is_ready(self) -> bool:
+        """Whether a job would be taken up now: from `start` to `close`."""
+        return self._pool.is_open
+
+    @property
     def process_ids(self) -> frozenset[int]:
         """The engine processes that have not ended."""
         return self._pool.process_ids
@@ -74,6 +93,36 @@ class EspeakEngine:
         text = _encoded(job.text)
         (reply, body), waited = await self._pool.ask(_request(job), text)
         return _rendered(job, _accepted(reply), body, waited)
+
+    async def fit(
+        self,
+        text: str,
+        pcm: bytes,
+        sample_rate: int,
+        form: OutputFormat,
+        *,
+        language: str,
+        words: Sequence[tuple[int, int, float]] | None,
+    ) -> Fitted:
+        """Time and encode speech that another engine made of `text`: PCM (s16le, mono) at `sample_rate` Hz.
+
+        `words` are (position, length, start in seconds) as far as that engine knows them; without any they are found in
+        the speech. Raises UnknownEngineVoice for a language that eSpeak NG does not read, EngineCrashed, EngineTimeout,
+        EngineUnavailable.
+        """
+        encoded = text.encode()
+        request = Fitting(
+            text_bytes=len(encoded),
+            sample_rate=sample_rate,
+            words=None if words is None else [(one[0], one[1], one[2]) for one in words],
+            voice=profile_for_language(language).engine_voice,
+            language=language,
+            form=form.name,
+        )
+        (reply, body), _ = await self._pool.ask(request, encoded + pcm)
+        spoken = _accepted(reply)
+        starts, ends, segment = _parts(spoken, body)
+        return Fitted(segment, spoken["samples"], starts, ends, float(spoken["applied"].get("agreement", 1.0)))
 
     async def close(self) -> None:
         """End all processes; jobs still running or waiting fail with EngineUnavailable."""
@@ -113,6 +162,7 @@ def _request(job: RenderJob) -> Request:
         seed=job.seed,
         is_markup=job.is_markup,
         has_phonemes=job.has_phonemes,
+        goes_on=job.goes_on,
         transform=dict(voice.transform) if voice.transform else None,
     )
 
@@ -136,11 +186,17 @@ def _accepted(reply: Reply) -> Spoken:
     return cast("Spoken", reply)
 
 
-def _rendered(job: RenderJob, spoken: Spoken, body: memoryview, waited: float) -> Rendered:
+def _parts(spoken: Spoken, body: memoryview) -> tuple[array[float], array[float], bytes]:
+    """The start times, the end times and the segment."""
     size = spoken["characters"] * TIME_BYTES
     starts, ends = array("d"), array("d")
     starts.frombytes(body[:size])
     ends.frombytes(body[size : 2 * size])
+    return starts, ends, bytes(body[2 * size :])
+
+
+def _rendered(job: RenderJob, spoken: Spoken, body: memoryview, waited: float) -> Rendered:
+    starts, ends, segment = _parts(spoken, body)
     applied = dict(spoken["applied"])
     # As the engine took it: what lies beyond its scale is not reached.
     reached = _shifted(VoiceProfile.from_settings(job.voice).pitch, job.pitch)
@@ -153,7 +209,7 @@ def _rendered(job: RenderJob, spoken: Spoken, body: memoryview, waited: float) -
     if job.seed is not None:
         applied["seed"] = job.seed
     return Rendered(
-        segment=bytes(body[2 * size :]),
+        segment=segment,
         form=job.form,
         samples=spoken["samples"],
         starts=starts,

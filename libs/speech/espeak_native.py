@@ -21,7 +21,7 @@ NATIVE_RATES = (80, 450)
 """Words a minute that eSpeak NG speaks by itself; outside, it clamps or gives wrong event times."""
 
 _SYNCHRONOUS, _PHONEME_EVENTS, _DONT_EXIT = 2, 1, 0x8000
-_UTF8, _PHONEMES, _SSML = 1, 0x100, 0x10
+_UTF8, _SSML, _PHONEMES, _END_PAUSE = 1, 0x10, 0x100, 0x1000
 _TERMINATED, _WORD, _PHONEME = 0, 1, 7
 _RATE, _VOLUME, _PITCH, _RANGE, _WORD_GAP = 1, 2, 3, 4, 7
 _BUFFER_MS = 500
@@ -137,6 +137,7 @@ class Espeak:
         most_samples: int,
         is_markup: bool = False,
         has_phonemes: bool = False,
+        goes_on: bool = False,
     ) -> tuple[list[Word], list[Phoneme], int]:
         """Speak `text`, as SSML if `is_markup`, handing PCM to `sink` as it appears.
 
@@ -146,6 +147,8 @@ class Espeak:
         self._remaining, self._failure = most_samples, None
         encoded = text.encode() + b"\0"
         flags = _UTF8 | (_SSML if is_markup else 0) | (_PHONEMES if has_phonemes else 0)
+        # The pause after a sentence, which the engine leaves out at the end of what it is given.
+        flags |= _END_PAUSE if goes_on else 0
         status = self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, flags, None, None)
         if self._failure is not None:
             raise self._failure

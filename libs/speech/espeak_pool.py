@@ -14,7 +14,7 @@ from time import perf_counter
 
 from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable
 from libs.speech.espeak_child import Died, EngineProcess, Frame, start_process
-from libs.speech.espeak_wire import Request
+from libs.speech.espeak_wire import Fitting, Request
 
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.1, 5.0
 
@@ -36,6 +36,11 @@ class EnginePool:
         self.version = ""
 
     @property
+    def is_open(self) -> bool:
+        """Whether jobs are taken."""
+        return self._open
+
+    @property
     def process_ids(self) -> frozenset[int]:
         """The engine processes that have not ended."""
         return frozenset(process.pid for process in self._living)
@@ -50,7 +55,7 @@ class EnginePool:
             await self.close()
             raise
 
-    async def ask(self, request: Request, text: bytes) -> tuple[Frame, float]:
+    async def ask(self, request: Request | Fitting, body: bytes) -> tuple[Frame, float]:
         """The reply to one request, and the seconds that it waited for a process.
 
         Raises EngineCrashed, EngineTimeout or EngineUnavailable.
@@ -60,7 +65,7 @@ class EnginePool:
         waited = perf_counter() - began
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                frame = await process.ask(request, text)
+                frame = await process.ask(request, body)
         except Died:
             if not self._open:
                 raise EngineUnavailable("the engine was closed while it spoke this text") from None

@@ -17,14 +17,15 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from queue import Queue
 from time import perf_counter
 from typing import BinaryIO, cast
 
-from libs.speech.alignment import align
+from libs.speech.alignment import Word, align
 from libs.speech.encoding import Segment, SegmentEncoder, parse_output_format, segment_encoder
 from libs.speech.espeak_native import NATIVE_RATES, Espeak, Stretcher, TooLong, UnknownVoice
-from libs.speech.espeak_wire import PREFIX, Ready, Refused, Request, Spoken, pack_prefix
+from libs.speech.espeak_wire import PREFIX, Fitting, Ready, Refused, Request, Spoken, is_fitting, pack_prefix
 from libs.speech.spoken_text import readable
 
 DEFAULT_RATE = 175
@@ -139,8 +140,8 @@ def _warm_up(espeak: Espeak) -> None:
     output.finish()
 
 
-def _receive(requests: BinaryIO) -> tuple[Request, str] | None:
-    """The next request and its text; None when the worker has closed the pipe, also in the middle of a frame."""
+def _receive(requests: BinaryIO) -> tuple[Request | Fitting, bytes] | None:
+    """The next request and its body; None when the worker has closed the pipe, also in the middle of a frame."""
     prefix = requests.read(PREFIX.size)
     if len(prefix) < PREFIX.size:
         return None
@@ -148,7 +149,7 @@ def _receive(requests: BinaryIO) -> tuple[Request, str] | None:
     header, body = requests.read(header_bytes), requests.read(body_bytes)
     if len(header) < header_bytes or len(body) < body_bytes:
         return None
-    return cast("Request", json.loads(header)), body.decode()
+    return cast("Request | Fitting", json.loads(header)), body
 
 
 def _send(replies: BinaryIO, header: Ready | Spoken | Refused, *body: bytes | memoryview) -> None:
@@ -157,10 +158,14 @@ def _send(replies: BinaryIO, header: Ready | Spoken | Refused, *body: bytes | me
     replies.flush()
 
 
-def _answer(espeak: Espeak, replies: BinaryIO, request: Request, text: str) -> None:
+def _answer(espeak: Espeak, replies: BinaryIO, request: Request | Fitting, body: bytes) -> None:
     """Do one job and send what came of it."""
     try:
-        header, times, segment = _render_with(espeak, request, text)
+        header, times, segment = (
+            _fit(espeak, request, body)
+            if is_fitting(request)
+            else _render_with(espeak, cast("Request", request), body.decode())
+        )
     except UnknownVoice as unknown:
         _send(replies, Refused(kind="refused", reason="voice", message=str(unknown)))
     except TooLong:
@@ -168,6 +173,55 @@ def _answer(espeak: Espeak, replies: BinaryIO, request: Request, text: str) -> N
         _send(replies, Refused(kind="refused", reason="text", message=limit))
     else:
         _send(replies, header, times, segment)
+
+
+def _fit(espeak: Espeak, request: Fitting, body: bytes) -> tuple[Spoken, bytes, bytes]:
+    """As `_render`, for speech that is there already."""
+    began = perf_counter()
+    text, pcm = body[: request["text_bytes"]].decode(), body[request["text_bytes"] :]
+    rate = request["sample_rate"]
+    form = parse_output_format(request["form"])
+    encoder = segment_encoder(form, rate)
+    encoder.feed(pcm)
+    segment = encoder.finish()
+    encoded = perf_counter()
+    duration = len(pcm) / 2 / rate
+    if request["words"] is None:
+        starts, ends, agreement = _carried_over(espeak, request, text, pcm)
+    else:
+        words = [Word(position, length, round(seconds * rate)) for position, length, seconds in request["words"]]
+        starts, ends = align(text, words, (), total_samples=len(pcm) // 2, duration_seconds=duration)
+        agreement = 1.0
+    longest = segment.samples / form.sample_rate
+    header = Spoken(
+        kind="spoken",
+        characters=len(text),
+        samples=segment.samples,
+        synthesis_seconds=perf_counter() - encoded,
+        encoding_seconds=encoded - began,
+        applied={"agreement": agreement},
+    )
+    times = array.array("d", [min(time, longest) for time in (*starts, *ends)])
+    return header, times.tobytes(), segment.data
+
+
+def _carried_over(
+    espeak: Espeak, request: Fitting, text: str, pcm: bytes
+) -> tuple[Sequence[float], Sequence[float], float]:
+    """When the characters are spoken in `pcm`, by this engine's own speech of the text."""
+    import numpy
+
+    from libs.speech.forced.aligner import carry_over
+
+    espeak.set_voice(request["voice"], None, request["language"])
+    espeak.set_parameters(rate=DEFAULT_RATE, pitch=None, pitch_range=None, volume=None, word_gap=None)
+    own = bytearray()
+    most_samples = espeak.sample_rate * LONGEST_SECONDS
+    words, phonemes, samples = espeak.speak(readable(text), own.extend, most_samples=most_samples)
+    starts, ends = align(text, words, phonemes, total_samples=samples, duration_seconds=samples / espeak.sample_rate)
+    reference = numpy.frombuffer(bytes(own), dtype="<i2")
+    spoken = numpy.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
+    return carry_over(reference, espeak.sample_rate, starts, ends, spoken, request["sample_rate"])
 
 
 def _render_with(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes, bytes]:
@@ -204,6 +258,7 @@ def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes,
             most_samples=most_samples,
             is_markup=request["is_markup"],
             has_phonemes=request["has_phonemes"],
+            goes_on=request["goes_on"],
         )
         output.end(int(espeak.sample_rate * SHORTEST_SECONDS))
         starts, ends = align(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, TypeGuard
 
 PREFIX = struct.Struct(">II")
 """Bytes of the header, bytes of the body."""
@@ -39,7 +39,23 @@ class Request(TypedDict):
     seed: int | None
     is_markup: bool
     has_phonemes: bool
+    goes_on: bool
     transform: dict[str, object] | None
+
+
+class Fitting(TypedDict):
+    """Speech that another engine made, to be timed and encoded: the body is the text, then PCM (s16le, mono).
+
+    `words` are (position, length, seconds) of the words whose times are known; without any they are found by comparing
+    the speech with this engine's own of the same text in `language`.
+    """
+
+    text_bytes: int
+    sample_rate: int
+    words: list[tuple[int, int, float]] | None
+    voice: str
+    language: str
+    form: str
 
 
 class Ready(TypedDict):
@@ -72,6 +88,11 @@ class Refused(TypedDict):
 
 
 Reply = Ready | Spoken | Refused
+
+
+def is_fitting(request: Request | Fitting) -> TypeGuard[Fitting]:
+    """Say whether speech comes along, and is not to be made."""
+    return "text_bytes" in request
 
 
 def pack_prefix(header: Mapping[str, object], body_bytes: int) -> bytes:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from libs.ids import new_id
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
+from libs.speech.adapters.settings import EngineSettings, configured_engines
+from libs.speech.composed import ComposedEngine
 from libs.speech.espeak import EspeakEngine
 from libs.web import create_app
 from services.generation.jobs import CONSUMERS
 from services.generation.rendering.bench import Bench
 from services.generation.rendering.deps import WorkerDeps
+from services.generation.rendering.engines import keep_started
 from services.generation.settings import WorkerSettings
 
 
@@ -20,12 +25,13 @@ def main() -> None:
     async def compose(runtime: Runtime) -> Composition:
         objects = ObjectStore(settings.object_store, runtime.clock)
         espeak = EspeakEngine(settings.engine_processes)
+        others = {engine.name: ComposedEngine(engine, espeak) for engine in configured_engines(EngineSettings())}
         deps = WorkerDeps(
             worker_id=new_id(),
             database=runtime.database,
             objects=objects,
             bus=runtime.bus,
-            engines={espeak.name: espeak},
+            engines={espeak.name: espeak, **others},
             clock=runtime.clock,
         )
         bench = Bench(
@@ -40,9 +46,9 @@ def main() -> None:
             consumers=CONSUMERS,
             deps=deps,
             startup=[espeak.start],
-            background=[bench.run],
+            background=[bench.run, *(partial(keep_started, engine) for engine in others.values())],
             on_stop=[bench.stop],
-            closing=[espeak.close, objects.close],
+            closing=[*(engine.close for engine in others.values()), espeak.close, objects.close],
             relays=False,
         )
 

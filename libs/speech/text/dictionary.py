@@ -9,7 +9,7 @@ from typing import Literal
 from unicodedata import category
 
 from libs.speech.text.graphemes import joined
-from libs.speech.text.ipa import to_mnemonics
+from libs.speech.text.ipa import grouped, to_mnemonics
 from libs.speech.text.reading import NOTHING, Reading, spread
 
 MOST_DICTIONARIES = 3
@@ -158,7 +158,7 @@ class _Writer:
         """Write `replacement` for the source up to `end`."""
         if is_phonemes:
             self._part_brackets("[")
-            said = f"[[{replacement}]]"
+            said = grouped(replacement)
             self._parts.append(said)
             self._origins.extend(spread(len(said), self._place, end))
         else:

@@ -125,3 +125,11 @@ _PATTERNS = {
     language: re.compile("|".join(map(re.escape, sorted(table, key=len, reverse=True))))
     for language, table in _SYMBOLS.items()
 }
+
+
+_GROUP = re.compile(r"\S.{0,98}(?!\S)|\S{1,99}")
+
+
+def grouped(notation: str) -> str:
+    """Return eSpeak NG's mnemonics in double brackets, in groups of at most 99: longer ones overrun its buffers."""
+    return "".join(f"[[{group[0]}]]" for group in _GROUP.finditer(notation))

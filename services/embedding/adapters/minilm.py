@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import mmap
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,6 +116,8 @@ class _Model:
 
 
 def _session(graph: Path, threads: int) -> InferenceSession:
+    # It reports to its maker from the moment it is imported, unless it is told not to before that.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -91,6 +91,7 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     errors.UnknownVoice: lambda _error: invalid_field(
         "voice_id", "there is no such voice; GET /v1/voices lists those that there are", code="unknown_voice"
     ),
+    errors.UnknownModel: lambda error: invalid_field("model_id", f"{error}; GET /v1/models lists what there is"),
     errors.LanguageUnknown: lambda _error: invalid_field(
         "language", 'the language of the text cannot be told; name it, as in "language": "en-US"'
     ),

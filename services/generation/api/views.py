@@ -58,6 +58,12 @@ class NewGeneration(BaseModel):
     )
     text: Speakable = Field(description="At most 5,000 characters, or 1,000,000 of a job.")
     voice_id: str = Field(min_length=1, max_length=64)
+    model_id: str | None = Field(
+        default=None, max_length=100, description="Another engine than the voice's own; GET /v1/models lists them."
+    )
+    model_voice: str | None = Field(
+        default=None, max_length=100, description="One of that engine's own voices; its first unless given."
+    )
     input_type: requests.InputType = "text"
     language: LanguageTag | None = Field(
         default=None, description='A BCP 47 tag, or "auto" to have it detected; the voice\'s own unless given.'

@@ -48,6 +48,10 @@ class LanguageUnknown(Exception):
     """The text's language was to be detected, and could not be."""
 
 
+class UnknownModel(Exception):
+    """No speech worker ever had such an engine, or the engine has no such voice; the message says which."""
+
+
 class LanguageNotSpoken(Exception):
     """The voice's engine does not speak the language; the message names it."""
 

@@ -46,6 +46,7 @@ class Request:
     """What a client asks for; ranges were checked at the door. None of `speed`, `pitch`, `volume`: as the voice has it.
 
     `format` is the canonical name of an output format, `language` a BCP 47 tag, DETECT, or None for the voice's.
+    `model_id` is another engine than the voice's own, and `model_voice` one of that engine's voices.
     """
 
     text: str
@@ -64,6 +65,8 @@ class Request:
     language: str | None = None
     dictionaries: tuple[DictionaryVersion, ...] = ()
     use_cache: bool = True
+    model_id: str | None = None
+    model_voice: str | None = None
 
     @property
     def characters(self) -> int:
@@ -119,6 +122,7 @@ class Generation:
     # Any: id and version of each.
     dictionaries: list[dict[str, Any]]
     model_id: str
+    model_voice: str | None
     applied: dict[str, Any]  # Any: the engine's own values
     status: Status
     error_code: str | None
@@ -168,6 +172,9 @@ class Generation:
             language=self.language,
             dictionaries=tuple(DictionaryVersion(UUID(one["id"]), one["version"]) for one in self.dictionaries),
             use_cache=self.use_cache,
+            # What the voice's own engine spoke names no voice of the engine's.
+            model_id=self.model_id if self.model_voice is not None else None,
+            model_voice=self.model_voice,
         )
 
 

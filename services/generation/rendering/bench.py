@@ -94,7 +94,7 @@ class Bench:
         while not self._stopping and (free := self._slots - len(self._running)) > 0:
             try:
                 async with self._deps.database.transaction() as session:
-                    work = await queue.take(session, self._deps.worker_id, free)
+                    work = await queue.take(session, self._deps.worker_id, free, self._deps.ready_engines())
             except Exception as error:
                 if not is_database_away(error):
                     raise
@@ -189,7 +189,11 @@ class Bench:
             )
             for name, engine in self._deps.engines.items():
                 await models.save_model(
-                    session, name, version=engine.version, ready=True, description=models.described(engine.model)
+                    session,
+                    name,
+                    version=engine.version,
+                    ready=engine.is_ready,
+                    description=models.described(engine.model),
                 )
         # Withdrawn, or taken by another worker after this one was thought dead; or just finished: then it has gone
         # from what runs at the second look.

@@ -24,6 +24,10 @@ class WorkerDeps:
     engines: Mapping[str, SpeechEngine]
     clock: Callable[[], datetime]
 
+    def ready_engines(self) -> list[str]:
+        """Return the names of the engines that can speak right now."""
+        return [name for name, engine in self.engines.items() if engine.is_ready]
+
     def engine(self, name: str) -> SpeechEngine:
         """Return an engine by its name. Raises EngineUnavailable, for another worker may have it."""
         try:

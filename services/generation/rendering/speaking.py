@@ -34,7 +34,7 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
     text: str = work.payload["text"]
     respelled = work.payload["reading"]
     reading = Reading(respelled["text"], respelled["origins"]) if respelled else Reading.plain(text)
-    rendered = await _speak(deps, spec, reading.text, len(text))
+    rendered = await _speak(deps, spec, reading.text, len(text), goes_on=False)
     form = parse_output_format(spec.output)
     joiner = Joiner(form, rendered.samples)
     audio = b"".join((joiner.head(), joiner.add(rendered.segment), joiner.finish()))
@@ -105,7 +105,7 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
     spec = Spec.from_json(work.payload["spec"])
     cache_key = work.cache_key
     assert cache_key is not None
-    rendered = await _speak(deps, spec, work.payload["reading"], work.characters)
+    rendered = await _speak(deps, spec, work.payload["reading"], work.characters, goes_on=True)
     key = chunk_key(work.org_id, cache_key, new_id())
     kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends)
     uploading = time.perf_counter()
@@ -146,7 +146,7 @@ async def _note_chunk(
     )
 
 
-async def _speak(deps: WorkerDeps, spec: Spec, reading: str, characters: int) -> Rendered:
+async def _speak(deps: WorkerDeps, spec: Spec, reading: str, characters: int, *, goes_on: bool) -> Rendered:
     with _tracer.start_as_current_span("speak", attributes={"antiphon.characters": characters}) as span:
         job = RenderJob(
             text=reading,
@@ -158,6 +158,8 @@ async def _speak(deps: WorkerDeps, spec: Spec, reading: str, characters: int) ->
             seed=spec.seed,
             is_markup=spec.input_type == "ssml",
             has_phonemes=bool(spec.dictionaries) or spec.input_type == "ssml",
+            goes_on=goes_on,
+            language=spec.language,
             sampling=spec.sampling,
         )
         rendered = await deps.engine(spec.engine).render(job)

@@ -71,6 +71,7 @@ generations = Table(
     Column("use_cache", Boolean),
     Column("dictionaries", JSONB),
     Column("model_id", Text),
+    Column("model_voice", Text),
     Column("applied", JSONB),
     Column("status", Text),
     Column("error_code", Text),
@@ -162,7 +163,7 @@ async def insert_generation(
     rendition: dict[str, Any] | None = None,
 ) -> Generation:
     """Write a generation: pending, or completed with what `rendition` says of audio that is there already."""
-    row = {
+    row: dict[str, Any] = {  # Any: columns are of many types
         "id": new.id,
         "org_id": new.org_id,
         "voice_id": voice.id,
@@ -184,6 +185,7 @@ async def insert_generation(
         "use_cache": request.use_cache,
         "dictionaries": [{"id": str(one.id), "version": one.version} for one in request.dictionaries],
         "model_id": voice.engine,
+        "model_voice": None if request.model_id is None else voice.engine_settings.get("voice", ""),
         "applied": {},
         "status": "pending",
         "object_key": None,

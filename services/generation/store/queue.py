@@ -54,6 +54,7 @@ class NewWork:
     characters: int
     most_at_once: int = UNLIMITED
     cache_key: str | None = None
+    engine: str | None = None
     payload: dict[str, Any] = field(default_factory=dict)  # Any: JSON, by kind of work
 
 
@@ -80,8 +81,9 @@ class Work:
 _ENQUEUE = text(
     """
     insert into speech_queue
-        (id, org_id, kind, rendition_id, cache_key, priority, tag, characters, most_at_once, payload, trace)
+        (id, org_id, kind, rendition_id, cache_key, engine, priority, tag, characters, most_at_once, payload, trace)
     select (w->>'id')::uuid, (w->>'org_id')::uuid, w->>'kind', (w->>'rendition_id')::uuid, w->>'cache_key',
+        w->>'engine',
         (w->>'priority')::smallint,
         greatest(
             (select max(q.tag) from speech_queue q
@@ -103,7 +105,8 @@ _TAKE = text(
         group by org_id having count(*) >= min(most_at_once)
     ), next as (
         select id from speech_queue
-        where available_at <= clock_timestamp() and org_id <> all (array(select org_id from busy))
+        where available_at <= clock_timestamp() and (engine is null or engine = any(:engines))
+            and org_id <> all (array(select org_id from busy))
         order by priority, tag, id limit :most for update skip locked
     )
     update speech_queue q
@@ -113,7 +116,7 @@ _TAKE = text(
         q.deaths, q.payload, q.trace,
         extract(epoch from clock_timestamp() - q.created_at)::double precision as waited_seconds
     """  # noqa: S608 - a number of ours
-).bindparams(bindparam("worker", type_=_uuid))
+).bindparams(bindparam("worker", type_=_uuid), bindparam("engines", type_=ARRAY(Text)))
 
 _FINISH = text("delete from speech_queue where id = :id and worker = :worker returning id").bindparams(
     bindparam("id", type_=_uuid), bindparam("worker", type_=_uuid)
@@ -155,6 +158,7 @@ async def enqueue(session: AsyncSession, work: Sequence[NewWork]) -> None:
             "kind": one.kind,
             "rendition_id": str(one.rendition_id),
             "cache_key": one.cache_key,
+            "engine": one.engine,
             "priority": one.priority,
             "characters": max(1, one.characters),
             "most_at_once": one.most_at_once,
@@ -165,9 +169,9 @@ async def enqueue(session: AsyncSession, work: Sequence[NewWork]) -> None:
     await session.execute(_ENQUEUE, {"work": rows, "trace": current_trace_headers()})
 
 
-async def take(session: AsyncSession, worker: UUID, most: int) -> list[Work]:
-    """Take up to `most` pieces of work, the fairest first."""
-    rows = await session.execute(_TAKE, {"worker": worker, "most": most})
+async def take(session: AsyncSession, worker: UUID, most: int, engines: Sequence[str]) -> list[Work]:
+    """Take up to `most` pieces of work that one of these engines can do, the fairest first."""
+    rows = await session.execute(_TAKE, {"worker": worker, "most": most, "engines": list(engines)})
     work = [Work(**row._asdict()) for row in rows]
     return sorted(work, key=lambda one: (one.priority, one.id))
 

@@ -22,6 +22,7 @@ class Model:
     id: str
     version: str
     honours: frozenset[str]
+    voices: tuple[str, ...] = ()
 
     # Any: JSON that only the engine understands.
     def in_language(self, settings: dict[str, Any], language: str) -> dict[str, Any]:
@@ -52,6 +53,12 @@ class Models:
             async with self._database.transaction() as session:
                 rows = await models.list_models(session)
             self._known = {
-                row.id: Model(row.id, row.version, frozenset(row.description.get("honours", ()))) for row in rows
+                row.id: Model(
+                    row.id,
+                    row.version,
+                    frozenset(row.description.get("honours", ())),
+                    tuple(row.description.get("voices", ())),
+                )
+                for row in rows
             }
         return self._known.get(engine) or Model(engine, "", frozenset())

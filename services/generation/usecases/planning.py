@@ -98,6 +98,7 @@ def _whole(rendition: renditions.Rendition, spec: Spec, piece: Piece, most_at_on
         priority=priority_of(rendition),
         characters=len(rendition.text),
         most_at_once=most_at_once,
+        engine=spec.engine,
         payload={
             "spec": spec.to_json(),
             "text": rendition.text,
@@ -115,6 +116,7 @@ def _chunk(rendition: renditions.Rendition, spec: Spec, piece: renditions.Missin
         characters=piece.characters,
         most_at_once=most_at_once,
         cache_key=piece.cache_key,
+        engine=spec.engine,
         payload={"spec": spec.to_json(), "reading": piece.reading},
     )
 

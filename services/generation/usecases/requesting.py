@@ -96,7 +96,7 @@ async def _request(
     earlier = await _asked_before(deps, caller, request, idempotency_key)
     if earlier is not None:
         return earlier
-    voice = await _find_voice(deps, caller, request.voice_id)
+    voice = await _spoken_by(deps, request, await _find_voice(deps, caller, request.voice_id))
     spec = await _spec(deps, request, voice)
     asked = _Asked(generation_id, caller, request, voice, spec, idempotency_key, revised_from, previous)
     try:
@@ -146,6 +146,21 @@ async def _spec(deps: Deps, request: requests.Request, voice: requests.Voice) ->
     if request.language is not None:
         voice = replace(voice, engine_settings=model.in_language(voice.engine_settings, language))
     return speech.spec_of(request, voice, language, engine_version=model.version, honours=model.honours)
+
+
+async def _spoken_by(deps: Deps, request: requests.Request, voice: requests.Voice) -> requests.Voice:
+    """Return the voice, or as another engine speaks it: with one of that engine's voices, in this one's language."""
+    if request.model_id is None or (request.model_id == voice.engine and request.model_voice is None):
+        return voice
+    if request.model_id == voice.engine:
+        raise errors.UnknownModel(f"{voice.engine} speaks as the voice that voice_id names; leave out model_voice")
+    model = await deps.models.get(request.model_id)
+    if not model.version and not model.voices:
+        raise errors.UnknownModel(f"there is no model {request.model_id!r}")
+    own = request.model_voice or next(iter(model.voices), "")
+    if model.voices and own not in model.voices:
+        raise errors.UnknownModel(f"{request.model_id} has no voice {own!r}")
+    return replace(voice, engine=model.id, engine_settings={"voice": own, "language": voice.language})
 
 
 async def _give(deps: Deps, asked: _Asked) -> requests.Generation | None:

@@ -66,6 +66,7 @@ _CHANGES = (
         add column pitch double precision not null default 0 check (pitch between -12 and 12),
         add column volume double precision not null default 1 check (volume between 0 and 2),
         add column seed bigint check (seed between 0 and 4294967295),
+        add column model_voice text,
         add column use_cache boolean not null default true,
         add column dictionaries jsonb not null default '[]',
         add column revised_from uuid,
@@ -122,6 +123,8 @@ _CHANGES = (
         kind text not null check (kind in ('plan', 'whole', 'chunk', 'assemble')),
         rendition_id uuid not null,
         cache_key text,
+        -- Which engine speaks it; null where none is needed.
+        engine text,
         priority smallint not null check (priority in (0, 1)),
         tag double precision not null,
         characters integer not null check (characters > 0),
@@ -218,8 +221,9 @@ def downgrade() -> None:
         "drop index generations_rendition",
         """
         alter table generations drop column mode, drop column input_type, drop column language, drop column pitch,
-            drop column volume, drop column seed, drop column use_cache, drop column dictionaries,
-            drop column revised_from, drop column rendition_id, drop column characters_spoken, drop column tries
+            drop column volume, drop column seed, drop column model_voice, drop column use_cache,
+            drop column dictionaries, drop column revised_from, drop column rendition_id,
+            drop column characters_spoken, drop column tries
         """,
         "alter table generations drop constraint generations_text_check",
         "alter table generations drop constraint generations_format_check",
