@@ -124,6 +124,18 @@ def test_long_speech_is_done_in_pieces_that_do_not_show() -> None:
     assert 20.0 * np.log10(difference + 1e-9) < -30.0
 
 
+@pytest.mark.parametrize("warp", [1.0, 1.1])
+def test_a_sound_without_pauses_is_cut_without_a_click(warp: float) -> None:
+    period = 50
+    phase = 2.0 * np.pi * np.arange(45 * RATE) / period
+    steady = np.sin(phase) + 0.5 * np.sin(3.0 * phase)
+    pcm = np.rint(8000.0 * steady).astype(np.int16)
+    changed = apply(pcm, RATE, Transform(envelope_warp=warp, transfer_db=TILT, pitch_pivot_hz=441.0)).astype(float)
+    inner = changed[RATE:-RATE]
+    # What repeats each period is the sound; a click does not.
+    assert np.abs(inner[period:] - inner[:-period]).max() < 0.02 * np.abs(inner).max()
+
+
 def test_a_transform_survives_json() -> None:
     transform = Transform(180.0, -4.5, 0.8, 1.1, TILT, -3.0)
     assert Transform.from_dict(json.loads(json.dumps(transform.to_dict()))) == transform
