@@ -33,10 +33,13 @@ from libs.speech.engine import (
     TextNotSpeakable,
     UnknownEngineVoice,
 )
-from libs.speech.espeak_child import Died, EngineProcess, start_process
+from libs.speech.espeak_child import Died, EngineProcess, Frame, start_process
 
 _BOOT = Path(__file__).with_name("boot.py")
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.5, 60.0
+_LEAVE_SECONDS = 2.0
+"""How long a process may live on after it closed its pipes."""
+
 _FULL = 0.8
 """The share of its memory at which a process is replaced between two jobs, before one would die of it."""
 _PASSED_ON = (
@@ -88,6 +91,15 @@ class _Seat:
         return self.attempt.result() if done else None
 
 
+class _Room:
+    """The seats from a start to the next close, and the turns of those who wait for one."""
+
+    def __init__(self, seats: int) -> None:
+        self.seats = [_Seat() for _ in range(seats)]
+        self.idle = deque(self.seats)
+        self.turns = asyncio.Semaphore(seats)
+
+
 class HostedEngine:
     """`PcmEngine` on a model in processes of its own, to be had from `piper`, `kokoro` and `chatterbox`.
 
@@ -98,11 +110,8 @@ class HostedEngine:
     def __init__(self, engine: Engine, hosting: Hosting | None = None) -> None:
         self._engine = engine
         self._hosting = hosting or Hosting()
-        self._open = False
+        self._room: _Room | None = None
         self._problem = ""
-        self._seats: list[_Seat] = []
-        self._idle: deque[_Seat] = deque()
-        self._turns = asyncio.Semaphore(0)
         self._living: set[EngineProcess] = set()
         self._greeting = Greeting(kind="ready", version="", voices=[], languages=None)
 
@@ -133,7 +142,7 @@ class HostedEngine:
 
     @property
     def ready(self) -> bool:
-        return self._open and any(seat.process for seat in self._seats)
+        return self._room is not None and any(seat.process for seat in self._room.seats)
 
     @property
     def problem(self) -> str:
@@ -149,16 +158,14 @@ class HostedEngine:
 
     async def start(self) -> None:
         """Load the model in every process. Raises EngineUnavailable, saying what is missing and how to get it."""
-        if self._open:
+        if self._room is not None:
             return
-        self._open = True
-        self._seats = [_Seat() for _ in range(self._hosting.processes)]
-        self._idle = deque(self._seats)
-        self._turns = asyncio.Semaphore(len(self._seats))
+        self._problem = ""
+        self._room = room = _Room(self._hosting.processes)
         try:
-            for seat in self._seats:
-                self._fill(seat)
-            await asyncio.gather(*(asyncio.shield(seat.attempt) for seat in self._seats))
+            for seat in room.seats:
+                self._fill(room, seat)
+            await asyncio.gather(*(asyncio.shield(seat.attempt) for seat in room.seats))
         except BaseException:
             await self.close()
             raise
@@ -170,19 +177,24 @@ class HostedEngine:
         EngineTimeout, EngineUnavailable.
         """
         text = checked_text(job.text, self.longest_text)
-        self._check_open()
-        async with self._turns:
-            self._check_open()
-            seat = self._idle.popleft()
+        room = self._room
+        if room is None:
+            why = self._problem or "call start() first, and speak nothing after close()"
+            raise EngineUnavailable(f"the engine {self.name} is not running: {why}")
+        async with room.turns:
+            if room is not self._room:
+                raise EngineUnavailable("the engine was closed while this text waited for it")
+            seat = room.idle.popleft()
             try:
-                return await self._ask(await self._process_of(seat), _order(job), text)
+                process = await self._process_of(seat)
+                return self._speech(process, *await self._ask(room, process, _order(job), text))
             finally:
-                self._idle.append(seat)
+                room.idle.append(seat)
 
     async def close(self) -> None:
         """End all processes at once and wait until they are gone."""
-        self._open = False
-        filling = [seat.filling for seat in self._seats if seat.filling is not None]
+        room, self._room = self._room, None
+        filling = [seat.filling for seat in room.seats if seat.filling is not None] if room is not None else []
         for task in filling:
             task.cancel()
         await asyncio.gather(*filling, return_exceptions=True)
@@ -198,19 +210,14 @@ class HostedEngine:
             # One failure may be everybody's, but a raised exception is its raiser's alone.
             raise EngineUnavailable(f"the engine {self.name} is not running: {failure}") from None
 
-    def _check_open(self) -> None:
-        if not self._open:
-            why = self._problem or "call start() first, and speak nothing after close()"
-            raise EngineUnavailable(f"the engine {self.name} is not running: {why}")
-
-    async def _ask(self, process: EngineProcess, order: Order, text: bytes) -> Speech:
+    async def _ask(self, room: _Room, process: EngineProcess, order: Order, text: bytes) -> Frame:
         seconds = self._hosting.timeout_seconds
         try:
             async with asyncio.timeout(seconds):
-                frame = await process.ask(cast("Mapping[str, object]", order), text)
+                return await process.ask(cast("Mapping[str, object]", order), text)
         except Died:
             await process.gone()
-            if not self._open:
+            if room is not self._room:
                 raise EngineUnavailable("the engine was closed while it spoke this text") from None
             raise EngineCrashed(self._how_it_died(process)) from None
         except TimeoutError:
@@ -218,7 +225,9 @@ class HostedEngine:
         finally:
             if process.busy:
                 process.kill()  # it still works on a job that nobody waits for
-        reply, body = cast("tuple[Voiced | Declined, memoryview]", frame)
+
+    def _speech(self, process: EngineProcess, header: object, body: memoryview) -> Speech:
+        reply = cast("Voiced | Declined", header)
         if reply["kind"] == "refused":
             raise _REFUSALS[reply["reason"]](reply["message"])
         if reply["resident_bytes"] > _FULL * (self._hosting.memory_mb << 20):
@@ -233,22 +242,22 @@ class HostedEngine:
             )
         return f"the engine process died while it spoke this text (exit code {process.exit_code})"
 
-    def _fill(self, seat: _Seat) -> None:
+    def _fill(self, room: _Room, seat: _Seat) -> None:
         """Start a process for the seat, trying until one comes."""
-        seat.filling = asyncio.get_running_loop().create_task(self._fill_until_it_serves(seat))
+        seat.filling = asyncio.get_running_loop().create_task(self._fill_until_it_serves(room, seat))
 
-    async def _fill_until_it_serves(self, seat: _Seat) -> None:
+    async def _fill_until_it_serves(self, room: _Room, seat: _Seat) -> None:
         delay = _FIRST_RETRY_SECONDS
         while True:
             try:
-                process = await self._start_one(seat)
+                process = await self._start_one(room, seat)
             except EngineUnavailable as failure:
                 self._problem = str(failure)
                 self._settle(seat, failure)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _LAST_RETRY_SECONDS)
             except asyncio.CancelledError:
-                self._settle(seat, EngineUnavailable("the engine was closed"))
+                self._settle(seat, EngineUnavailable("it was closed"))
                 raise
             else:
                 self._living.add(process)
@@ -263,22 +272,29 @@ class HostedEngine:
             seat.attempt.set_exception(failure)
             seat.attempt.exception()  # nobody may be waiting, which is no error
 
-    async def _start_one(self, seat: _Seat) -> EngineProcess:
+    async def _start_one(self, room: _Room, seat: _Seat) -> EngineProcess:
         if seat.attempt.done():
             seat.attempt = asyncio.get_running_loop().create_future()
         return await start_process(
-            lambda process: self._ended(seat, process),
+            lambda process: self._ended(room, seat, process),
             self._command(),
             environment=_environment(),
             within_seconds=self._hosting.start_seconds,
         )
 
-    def _ended(self, seat: _Seat, process: EngineProcess) -> None:
-        """A process that served ended or is being ended: when it is gone, another takes its place."""
+    def _ended(self, room: _Room, seat: _Seat, process: EngineProcess) -> None:
+        """A process ended, closed its pipes or is being ended: when it is gone, another takes its place."""
+        asyncio.get_running_loop().call_later(_LEAVE_SECONDS, process.kill)
         if seat.process is not process:
             return  # it never came to serve, and who starts it knows
         seat.attempt = asyncio.get_running_loop().create_future()
-        process.when_gone(lambda _: self._fill(seat) if self._open else self._settle(seat, EngineUnavailable("closed")))
+        process.when_gone(lambda _: self._replace(room, seat))
+
+    def _replace(self, room: _Room, seat: _Seat) -> None:
+        if room is self._room:
+            self._fill(room, seat)
+        else:
+            self._settle(seat, EngineUnavailable("it was closed"))
 
     def _command(self) -> list[str]:
         engine, hosting = self._engine, self._hosting

@@ -5,6 +5,7 @@ The module has both sides: `piper_engine` for the worker, `load` for the process
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version as distribution_version
 from pathlib import Path
@@ -40,10 +41,13 @@ def piper_engine(model: Path, hosting: Hosting | None = None) -> HostedEngine:
 def load(options: Mapping[str, str]) -> PiperModel:
     """The model at `options["model"]`. Raises Unusable."""
     path = existing(Path(options["model"]), "Piper's model file", "ANTIPHON_PIPER_MODEL")
-    settings = existing(path.with_name(f"{path.name}.json"), "the settings of Piper's model", "that it lies beside it")
+    settings = existing(path.with_name(f"{path.name}.json"), "the settings of Piper's model", "that they lie there")
     piper = engine_package("piper", _ADVICE)
+    if json.loads(settings.read_bytes()).get("phoneme_type") == "pinyin":
+        # Piper would download it with the first text.
+        existing(path.parent / "g2pW/g2pw.onnx", "the reader of Chinese (g2pW)", "that it lies there")
     try:
-        voice = piper.PiperVoice.load(path, settings, include_alignments=True)
+        voice = piper.PiperVoice.load(path, settings, download_dir=path.parent, include_alignments=True)
     except Exception as failure:
         raise Unusable(f"Piper cannot load {path}: {failure}") from failure
     return PiperModel(path.name.removesuffix(".onnx"), voice, piper.SynthesisConfig)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import venv
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from libs.speech.adapters.chatterbox import chatterbox_engine
 from libs.speech.adapters.host import HostedEngine, Hosting
@@ -70,27 +73,50 @@ def is_there(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def piper_bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostedBench]:
+    engine = piper_engine(write_piper(tmp_path_factory.mktemp("piper") / "en_US-tiny.onnx"))
+    await engine.start()
+    differently = {
+        "speed": SpeechJob(TEXT, speed=1.5),
+        "temperature": SpeechJob(TEXT, parameters={"temperature": 0.9}),
+    }
+    yield HostedBench(engine, SpeechJob(TEXT), differently)
+    await engine.close()
+
+
 class TestPiper(EngineSuite):
     @pytest.fixture
-    async def bench(self, tmp_path: Path) -> AsyncIterator[HostedBench]:
-        engine = piper_engine(write_piper(tmp_path / "en_US-tiny.onnx"))
-        await engine.start()
-        differently = {
-            "speed": SpeechJob(TEXT, speed=1.5),
-            "temperature": SpeechJob(TEXT, parameters={"temperature": 0.9}),
-        }
-        yield HostedBench(engine, SpeechJob(TEXT), differently)
-        await engine.close()
+    def bench(self, piper_bench: HostedBench) -> HostedBench:
+        return piper_bench
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kokoro_bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostedBench]:
+    folder = tmp_path_factory.mktemp("kokoro")
+    model = write_kokoro(folder / "kokoro.onnx", durations=False)
+    engine = kokoro_engine(model, write_kokoro_voices(folder / "voices.bin", ["af_a", "bm_b"]), Hosting(2))
+    await engine.start()
+    yield HostedBench(engine, SpeechJob(TEXT), {"speed": SpeechJob(TEXT, speed=1.5)})
+    await engine.close()
 
 
 class TestKokoro(EngineSuite):
     @pytest.fixture
-    async def bench(self, tmp_path: Path) -> AsyncIterator[HostedBench]:
-        model = write_kokoro(tmp_path / "kokoro.onnx", durations=False)
-        engine = kokoro_engine(model, write_kokoro_voices(tmp_path / "voices.bin", ["af_a", "bm_b"]), Hosting(2))
-        await engine.start()
-        yield HostedBench(engine, SpeechJob(TEXT), {"speed": SpeechJob(TEXT, speed=1.5)})
-        await engine.close()
+    def bench(self, kokoro_bench: HostedBench) -> HostedBench:
+        return kokoro_bench
+
+
+def child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def environment_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def resident_mb(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 @contextmanager
@@ -185,6 +211,71 @@ async def test_a_process_that_grows_is_ended_and_says_so(tmp_path: Path) -> None
     await engine.close()
 
 
+async def test_a_process_that_has_become_large_is_replaced_between_two_jobs(tmp_path: Path) -> None:
+    roomy = piper_engine(write_piper(tmp_path / "voice.onnx"))
+    await roomy.start()
+    check(SpeechJob(TEXT), await roomy.speak(SpeechJob(TEXT)))
+    usual = max(map(resident_mb, roomy.process_ids))
+    await roomy.close()
+    engine = piper_engine(tmp_path / "voice.onnx", Hosting(memory_mb=usual + usual // 8))
+    await engine.start()
+    first = engine.process_ids
+    check(SpeechJob(TEXT), await engine.speak(SpeechJob(TEXT)))
+    check(SpeechJob(TEXT), await engine.speak(SpeechJob(TEXT)))
+    assert not first & engine.process_ids
+    await engine.close()
+
+
+async def test_a_process_that_closes_its_pipes_but_stays_is_ended(tmp_path: Path) -> None:
+    interpreter = tmp_path / "python"
+    interpreter.write_text(f'#!/bin/sh\n{sys.executable} "$@"\nexec 0<&- 1>&-\nexec sleep 60\n')
+    interpreter.chmod(0o755)
+    engine = piper_engine(write_piper(tmp_path / "voice.onnx"), Hosting(python=interpreter))
+    await engine.start()
+    first = engine.process_ids
+    for pid in first:
+        os.kill(child_of(pid), signal.SIGKILL)
+
+    async def replaced() -> bool:
+        return engine.ready and bool(engine.process_ids) and not engine.process_ids & first
+
+    await eventually(replaced, within=20, what="another process")
+    check(SpeechJob(TEXT), await engine.speak(SpeechJob(TEXT)))
+    await engine.close()
+
+
+async def test_the_process_of_a_model_gets_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_DATABASE_PASSWORD_FILE", "/run/secrets/database")
+    engine = piper_engine(write_piper(tmp_path / "voice.onnx"))
+    await engine.start()
+    for pid in engine.process_ids:
+        environment = environment_of(pid)
+        assert b"ANTIPHON" not in environment
+        assert b"HF_HUB_OFFLINE=1" in environment
+    await engine.close()
+
+
+async def test_another_interpreter_gets_our_code_and_none_of_our_packages(tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", symlinks=True)
+    hosting = Hosting(python=tmp_path / "bare/bin/python")
+    engine = piper_engine(write_piper(tmp_path / "voice.onnx"), hosting)
+    with nothing_left(engine), pytest.raises(EngineUnavailable, match="package 'piper' is not installed: pip install"):
+        await engine.start()
+
+
+async def test_a_closed_engine_that_starts_again_owes_nothing_to_those_who_waited(tmp_path: Path) -> None:
+    engine = piper_engine(write_piper(tmp_path / "voice.onnx"))
+    await engine.start()
+    waiting = [asyncio.create_task(engine.speak(SpeechJob(TEXT))) for _ in range(5)]
+    await asyncio.wait(waiting, timeout=0.001)
+    await engine.close()
+    await engine.start()
+    check(SpeechJob(TEXT), await engine.speak(SpeechJob(TEXT)))
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert EngineUnavailable in {type(result) for result in results}
+    await engine.close()
+
+
 async def test_a_process_that_dies_idle_is_replaced(tmp_path: Path) -> None:
     engine = piper_engine(write_piper(tmp_path / "voice.onnx"))
     await engine.start()
@@ -202,9 +293,12 @@ async def test_a_process_that_dies_idle_is_replaced(tmp_path: Path) -> None:
 
 async def test_what_is_missing_is_said_at_the_start_and_leaves_nothing_behind(tmp_path: Path) -> None:
     model = write_kokoro(tmp_path / "kokoro.onnx", durations=False)
+    chinese = write_piper(tmp_path / "zh.onnx")
+    (tmp_path / "zh.onnx.json").write_text('{"phoneme_type": "pinyin"}')
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     (tmp_path / "broken.onnx.json").write_text("{}")
     for engine, problem in (
+        (piper_engine(chinese), "reader of Chinese .g2pW. not found"),
         (piper_engine(tmp_path / "none.onnx"), "Piper's model file not found: .*none.onnx; check ANTIPHON_PIPER_MODEL"),
         (piper_engine(tmp_path / "broken.onnx"), "Piper cannot load .*broken.onnx"),
         (

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from libs.speech.adapters.openai_http import OpenAiSpeechEngine, Server
@@ -80,13 +81,19 @@ def engine_of(
     )
 
 
-class TestOpenAi(EngineSuite):
-    @pytest.fixture
-    async def bench(self, server: SpeechServer) -> AsyncIterator[HttpBench]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def http_bench() -> AsyncIterator[HttpBench]:
+    async with speech_server() as server:
         engine = engine_of(server)
         await engine.start()
         yield HttpBench(server, engine)
         await engine.close()
+
+
+class TestOpenAi(EngineSuite):
+    @pytest.fixture
+    def bench(self, http_bench: HttpBench) -> HttpBench:
+        return http_bench
 
 
 @pytest.fixture
