@@ -182,8 +182,6 @@ class HostedEngine:
             why = self._problem or "call start() first, and speak nothing after close()"
             raise EngineUnavailable(f"the engine {self.name} is not running: {why}")
         async with room.turns:
-            if room is not self._room:
-                raise EngineUnavailable("the engine was closed while this text waited for it")
             seat = room.idle.popleft()
             try:
                 process = await self._process_of(seat)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import numpy as np
 from aiohttp import web
 
-from libs.speech.engine import AudioFormat, RenderJob, VoiceProfile
+from libs.speech.encoding import parse_output_format
+from libs.speech.engine import RenderJob, VoiceProfile
 from libs.speech.espeak import EspeakEngine
 
 KEY = "sk-local-0123456789"
@@ -34,7 +33,6 @@ class SpeechServer:
         self.running: list[web.Request] = []
         self.bodies: list[dict[str, Any]] = []  # JSON
         self.misbehave: Misbehaviour | None = None
-        self._spoken: dict[str, bytes] = {}  # eSpeak NG speaks a text a little differently after others
 
     async def models(self, request: web.Request) -> web.Response:
         return self._refused_key(request) or web.json_response({"object": "list", "data": [{"id": "tts-1"}]})
@@ -51,9 +49,7 @@ class SpeechServer:
         self.running.append(request)
         try:
             await self.may_finish.wait()
-            asked = json.dumps({**body, "response_format": None}, sort_keys=True)
-            pcm = self._spoken.get(asked) or await self._speak(body)
-            self._spoken[asked] = pcm
+            pcm = await self._speak(body)
         finally:
             self.running.remove(request)
         if body["response_format"] == "wav":
@@ -64,14 +60,10 @@ class SpeechServer:
         return None if request.headers.get("Authorization") == f"Bearer {KEY}" else error(401, f"bad key {KEY}")
 
     async def _speak(self, body: dict[str, Any]) -> bytes:  # JSON
-        profile = VoiceProfile(VOICES[body["voice"]], "en", pitch=round(50 * body.get("temperature", 1.0)))
-        rendered = await self._espeak.render(RenderJob(body["input"], profile, AudioFormat.WAV, body["speed"]))
-        with wave.open(io.BytesIO(rendered.audio)) as reader:
-            samples = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
-            seconds = len(samples) / reader.getframerate()
-        at = np.arange(int(seconds * PCM_RATE)) * (len(samples) / (seconds * PCM_RATE))
-        resampled: bytes = np.interp(at, np.arange(len(samples)), samples).astype("<i2").tobytes()
-        return resampled
+        voice = VoiceProfile(VOICES[body["voice"]], "en", pitch=round(50 * body.get("temperature", 1.0)))
+        form = parse_output_format(f"pcm_{PCM_RATE}")
+        job = RenderJob(body["input"], voice.to_settings(), form, speed=body["speed"], seed=body.get("seed", 0))
+        return (await self._espeak.render(job)).segment
 
 
 async def streamed(request: web.Request, pcm: bytes) -> web.StreamResponse:

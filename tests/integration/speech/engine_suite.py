@@ -27,7 +27,7 @@ class Bench(Protocol):
     ignored: Mapping[str, float]
     """Parameters that the engine does not honour."""
 
-    def hold(self) -> None:
+    async def hold(self) -> None:
         """From now on jobs are taken up but not finished."""
 
     def release(self) -> None:
@@ -116,7 +116,7 @@ class EngineSuite:
         ]
 
     async def test_cancelling_stops_the_work_and_the_next_job_is_done(self, bench: Bench) -> None:
-        bench.hold()
+        await bench.hold()
         task = asyncio.create_task(bench.engine.speak(bench.job))
         await eventually(bench.working, what="the work")
         task.cancel()
@@ -131,7 +131,7 @@ class EngineSuite:
         check(bench.job, await bench.engine.speak(bench.job))
 
     async def test_what_dies_fails_its_job_for_now_and_the_next_one_is_done(self, bench: Bench) -> None:
-        bench.hold()
+        await bench.hold()
         task = asyncio.create_task(bench.engine.speak(bench.job))
         await eventually(bench.working, what="the work")
         bench.break_down()
@@ -141,7 +141,7 @@ class EngineSuite:
         check(bench.job, await bench.engine.speak(bench.job))
 
     async def test_closing_fails_what_runs_and_what_waits_and_it_can_be_started_again(self, bench: Bench) -> None:
-        bench.hold()
+        await bench.hold()
         tasks = [asyncio.create_task(bench.engine.speak(bench.job)) for _ in range(12)]
         await eventually(bench.working, what="the work")
         await bench.engine.close()

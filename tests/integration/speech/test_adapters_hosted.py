@@ -46,7 +46,11 @@ class HostedBench:
     ignored: Mapping[str, float] = field(default_factory=lambda: {"top_k": 5, "repetition_penalty": 1.7})
     held: frozenset[int] = frozenset()
 
-    def hold(self) -> None:
+    async def hold(self) -> None:
+        async def complete() -> bool:
+            return len(self.engine.process_ids) == self.engine._hosting.processes
+
+        await eventually(complete, what="all processes")
         self.held = self.engine.process_ids
         for pid in self.held:
             os.kill(pid, signal.SIGSTOP)
@@ -95,7 +99,9 @@ class TestPiper(EngineSuite):
 async def kokoro_bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostedBench]:
     folder = tmp_path_factory.mktemp("kokoro")
     model = write_kokoro(folder / "kokoro.onnx", durations=False)
-    engine = kokoro_engine(model, write_kokoro_voices(folder / "voices.bin", ["af_a", "bm_b"]), Hosting(2))
+    engine = kokoro_engine(
+        model, write_kokoro_voices(folder / "voices.bin", ["af_a", "bm_b"]), Hosting(2, timeout_seconds=10)
+    )
     await engine.start()
     yield HostedBench(engine, SpeechJob(TEXT), {"speed": SpeechJob(TEXT, speed=1.5)})
     await engine.close()
@@ -140,6 +146,11 @@ async def spoken_words(engine: HostedEngine, text: str) -> dict[str, float]:
 async def test_piper_says_when_each_word_begins(tmp_path: Path) -> None:
     times = await spoken_words(piper_engine(write_piper(tmp_path / "voice.onnx")), TEXT)
     assert list(times) == WORDS
+
+
+async def test_no_text_is_taken_for_pipers_phonemes(tmp_path: Path) -> None:
+    times = await spoken_words(piper_engine(write_piper(tmp_path / "voice.onnx")), "see [[one two]] now")
+    assert list(times) == ["see", "one", "two", "now"]
 
 
 async def test_pipers_word_times_are_those_of_its_model(tmp_path: Path) -> None:
@@ -266,13 +277,16 @@ async def test_another_interpreter_gets_our_code_and_none_of_our_packages(tmp_pa
 async def test_a_closed_engine_that_starts_again_owes_nothing_to_those_who_waited(tmp_path: Path) -> None:
     engine = piper_engine(write_piper(tmp_path / "voice.onnx"))
     await engine.start()
+    bench = HostedBench(engine, SpeechJob(TEXT), {})
+    await bench.hold()
     waiting = [asyncio.create_task(engine.speak(SpeechJob(TEXT))) for _ in range(5)]
-    await asyncio.wait(waiting, timeout=0.001)
-    await engine.close()
+    await eventually(bench.working, what="the work")
+    closing = asyncio.create_task(engine.close())
+    await asyncio.wait({closing}, timeout=0)  # it has begun, and nobody has heard of it yet
     await engine.start()
-    check(SpeechJob(TEXT), await engine.speak(SpeechJob(TEXT)))
     results = await asyncio.gather(*waiting, return_exceptions=True)
-    assert EngineUnavailable in {type(result) for result in results}
+    assert {type(result) for result in results} == {EngineUnavailable}
+    await asyncio.wait_for(asyncio.gather(closing, engine.speak(SpeechJob(TEXT)), engine.speak(SpeechJob(TEXT))), 10)
     await engine.close()
 
 

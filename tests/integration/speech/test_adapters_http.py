@@ -38,7 +38,7 @@ class HttpBench:
     )
     ignored: Mapping[str, float] = field(default_factory=lambda: {"top_k": 5, "repetition_penalty": 1.7})
 
-    def hold(self) -> None:
+    async def hold(self) -> None:
         self.server.may_finish.clear()
 
     def release(self) -> None:
