@@ -15,7 +15,15 @@ from aiohttp import web
 from libs.speech.adapters.openai_http import OpenAiSpeechEngine, Server
 from libs.speech.adapters.protocol import EngineBusy, EngineRefused, SpeechJob
 from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable
-from tests.integration.speech.engine_server import KEY, PCM_RATE, SpeechServer, error, speech_server, to_wav
+from tests.integration.speech.engine_server import (
+    KEY,
+    PCM_RATE,
+    Misbehaviour,
+    SpeechServer,
+    error,
+    speech_server,
+    to_wav,
+)
 from tests.integration.speech.engine_suite import EngineSuite, check
 from tests.support.polling import eventually
 
@@ -98,7 +106,7 @@ class TestOpenAi(EngineSuite):
 
 @pytest.fixture
 async def engine(server: SpeechServer) -> AsyncIterator[OpenAiSpeechEngine]:
-    started = engine_of(server, timeout_seconds=1.0, most_bytes=1 << 20)
+    started = engine_of(server, most_bytes=1 << 20)
     await started.start()
     yield started
     await started.close()
@@ -235,8 +243,6 @@ async def refusing_keys(_request: web.Request) -> web.Response:
         (broken_off_wav, EngineCrashed, "broke off"),
         (half_a_sample, EngineCrashed, "broke off"),
         (nothing, EngineCrashed, "broke off"),
-        (hanging, EngineTimeout, "within 1 s"),
-        (trickling, EngineTimeout, "within 1 s"),
         (endless, EngineRefused, "more than 1 MiB"),
         (a_page, EngineRefused, "text/html, which is no audio"),
         (an_mp3, EngineRefused, "sent mp3: set ANTIPHON_OPENAI_SPEECH_FORMAT"),
@@ -248,9 +254,9 @@ async def refusing_keys(_request: web.Request) -> web.Response:
     ids=lambda value: getattr(value, "__name__", None),
 )
 async def test_a_server_that_misbehaves_fails_the_job_and_not_the_next_one(
-    server: SpeechServer, engine: OpenAiSpeechEngine, misbehave: object, kind: type[Exception], said: str
+    server: SpeechServer, engine: OpenAiSpeechEngine, misbehave: Misbehaviour, kind: type[Exception], said: str
 ) -> None:
-    server.misbehave = misbehave  # type: ignore[assignment]  # each of the functions above
+    server.misbehave = misbehave
     with pytest.raises(kind, match=said) as failure:
         await engine.speak(JOB)
     assert KEY not in str(failure.value)
@@ -258,6 +264,16 @@ async def test_a_server_that_misbehaves_fails_the_job_and_not_the_next_one(
         assert failure.value.retry_after_seconds == (3 if misbehave is overloaded else None)
     server.misbehave = None
     check(JOB, await engine.speak(JOB))
+
+
+@pytest.mark.parametrize("misbehave", [hanging, trickling])
+async def test_a_server_that_takes_too_long_fails_the_job(server: SpeechServer, misbehave: Misbehaviour) -> None:
+    engine = engine_of(server, timeout_seconds=0.5)
+    await engine.start()
+    server.misbehave = misbehave
+    with pytest.raises(EngineTimeout, match=r"within 0\.5 s"):
+        await engine.speak(JOB)
+    await engine.close()
 
 
 async def test_no_more_requests_run_at_once_than_the_server_may_get(server: SpeechServer) -> None:
