@@ -17,7 +17,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import Queue
 from time import perf_counter
 from typing import BinaryIO, cast
@@ -43,16 +43,23 @@ _PIECES_AHEAD = 64
 _SAME_SPEED = 0.015  # a residue that is not worth stretching
 
 
+Change = Callable[[bytes], bytes]
+"""What is done to the samples of a whole job: as many come out, each at its old time."""
+
+
 class _Output:
     """Where the speech of one job goes: through the stretcher if one is needed, into the encoder.
 
     Encoding takes twice as long as speaking and both let go of the interpreter, so the encoder has a thread of its
-    own. The pieces that wait for it are bounded, and with them the memory.
+    own. The pieces that wait for it are bounded, and with them the memory; only what is to be changed waits for its
+    end, since a change has to hear what comes before and after.
     """
 
-    def __init__(self, encoder: SegmentEncoder, stretcher: Stretcher | None) -> None:
+    def __init__(self, encoder: SegmentEncoder, stretcher: Stretcher | None, change: Change | None = None) -> None:
         self._encoder = encoder
         self._stretcher = stretcher
+        self._change = change
+        self._unchanged = bytearray()
         self._pieces: Queue[bytes | None] = Queue(maxsize=_PIECES_AHEAD)
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._encode, daemon=True)
@@ -69,6 +76,9 @@ class _Output:
         if self._stretcher:
             self._put(self._stretcher.finish())
         self._put(bytes(2 * max(0, least_samples - self.samples)))
+        if self._change:
+            self._encode_later(self._change(bytes(self._unchanged)))
+            self._unchanged.clear()
 
     def finish(self) -> Segment:
         """The encoded segment."""
@@ -87,11 +97,18 @@ class _Output:
             self._thread.join()
 
     def _put(self, pcm: bytes) -> None:
-        if pcm:
-            began = perf_counter()
-            self._pieces.put(pcm)
-            self.samples += len(pcm) // 2
-            self.waited_seconds += perf_counter() - began
+        if not pcm:
+            return
+        self.samples += len(pcm) // 2
+        if self._change:
+            self._unchanged += pcm
+        else:
+            self._encode_later(pcm)
+
+    def _encode_later(self, pcm: bytes) -> None:
+        began = perf_counter()
+        self._pieces.put(pcm)
+        self.waited_seconds += perf_counter() - began
 
     def _encode(self) -> None:
         while (pcm := self._pieces.get()) is not None:
@@ -249,7 +266,9 @@ def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes,
     )
     stretcher = None if stretch == 1.0 else espeak.stretcher(stretch)
     form = parse_output_format(request["form"])
-    output = _Output(_encoder(request, espeak.sample_rate), stretcher)
+    output = _Output(
+        _encoder(request, espeak.sample_rate), stretcher, _change(request["transform"], espeak.sample_rate)
+    )
     most_samples = int(espeak.sample_rate * LONGEST_SECONDS * stretch)
     try:
         words, phonemes, samples = espeak.speak(
@@ -284,6 +303,22 @@ def _render(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes,
 
 def _encoder(request: Request, sample_rate: int) -> SegmentEncoder:
     return segment_encoder(parse_output_format(request["form"]), sample_rate)
+
+
+def _change(transform: dict[str, object] | None, sample_rate: int) -> Change | None:
+    """What brings the speech near a recording, if the voice was matched to one."""
+    if not transform:
+        return None
+    # NumPy and WORLD are loaded by whoever speaks as a matched voice.
+    import numpy as np
+
+    from libs.speech.timbre.transform import Transform, apply
+
+    try:
+        wanted = Transform.from_dict(transform)
+    except (TypeError, ValueError) as failure:
+        raise UnknownVoice(f"the voice's transform is not one that can be applied: {failure}") from failure
+    return lambda pcm: apply(np.frombuffer(pcm, np.int16), sample_rate, wanted).tobytes()
 
 
 def _split_speed(words_per_minute: float) -> tuple[int, float]:
