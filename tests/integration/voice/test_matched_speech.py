@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from libs.speech.encoding import parse_output_format
 from libs.speech.engine import Rendered, RenderJob, UnknownEngineVoice, VoiceProfile
@@ -23,7 +24,10 @@ HIGHER = Transform(pitch_shift_semitones=5.0, envelope_warp=1.1, transfer_db=(*[
 MATCHED = replace(PLAIN, transform=HIGHER.to_dict())
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine() -> AsyncIterator[EspeakEngine]:
     started = EspeakEngine(2)
     await started.start()
