@@ -40,7 +40,7 @@ async def speak(engine: EspeakEngine, voice: VoiceProfile, *, form: str = "pcm_2
     return await engine.render(job)
 
 
-@pytest.mark.parametrize("speed", [1.0, 0.4, 3.0])
+@pytest.mark.parametrize("speed", [1.0, 0.5, 3.0])
 async def test_a_matched_voice_sounds_different_at_the_same_times(engine: EspeakEngine, speed: float) -> None:
     plain, matched = await asyncio.gather(*(speak(engine, voice, speed=speed) for voice in (PLAIN, MATCHED)))
     assert matched.samples == plain.samples
@@ -62,7 +62,7 @@ async def test_a_matched_voice_is_encoded_as_any_other_and_the_same_twice(engine
 
 async def test_after_a_matched_voice_the_plain_one_is_what_it_was(engine: EspeakEngine) -> None:
     before = await speak(engine, PLAIN)
-    await asyncio.gather(*(speak(engine, MATCHED) for _ in range(4)))
+    await asyncio.gather(*(speak(engine, MATCHED) for _ in range(2)))
     assert (await speak(engine, PLAIN)).segment == before.segment
 
 
