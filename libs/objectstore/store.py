@@ -34,6 +34,8 @@ LARGE_BYTES = 256 * 1024
 PART_BYTES = 8 * 2**20
 """Of uploads in parts; S3 wants at least 5 MiB, and at most 10,000 of them."""
 
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
 logger = logging.getLogger(__name__)
 
 
@@ -66,6 +68,14 @@ class ObjectReader:
     status: int
     headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """What identifies a content, in lower-case hexadecimal."""
+
+    sha256: str
+    md5: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +126,17 @@ class ObjectStore:
 
         The store checks the MD5 that goes along. Raises ObjectStoreUnavailable.
         """
+        return (await self.put_checked(key, content, content_type)).sha256
+
+    async def put_checked(self, key: str, content: bytes, content_type: str) -> Digests:
+        """As `put`; returns the MD5, too, by which `is_unchanged` knows the content again."""
         large = len(content) > LARGE_BYTES
-        md5, sha256 = await asyncio.to_thread(_digests, content) if large else _digests(content)
-        headers = {"Content-Type": content_type, "Content-MD5": md5}
+        digests = await asyncio.to_thread(_digests, content) if large else _digests(content)
+        headers = {"Content-Type": content_type, "Content-MD5": b64encode(bytes.fromhex(digests.md5)).decode()}
         async with self._request("PUT", key, data=io.BytesIO(content), headers=headers) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing an object was answered {response.status}")
-        return sha256
+        return digests
 
     async def put_parts(self, key: str, parts: AsyncIterator[bytes], content_type: str) -> tuple[str, int]:
         """Write an object while it is made; return the SHA-256 of its content in hexadecimal and its size in bytes.
@@ -165,8 +179,8 @@ class ObjectStore:
 
     async def _upload_part(self, upload: _Upload, content: bytes) -> None:
         query = {"partNumber": str(len(upload.etags) + 1), "uploadId": upload.id}
-        md5, _ = await asyncio.to_thread(_digests, content)
-        headers = {"Content-MD5": md5}
+        digests = await asyncio.to_thread(_digests, content)
+        headers = {"Content-MD5": b64encode(bytes.fromhex(digests.md5)).decode()}
         async with self._request("PUT", upload.key, data=io.BytesIO(content), headers=headers, query=query) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing a part was answered {response.status}")
@@ -208,6 +222,17 @@ class ObjectStore:
             self._expect(response, 200, 206, 304, 412, 416)
             headers = {name.lower(): value for name, value in response.headers.items()}
             yield ObjectReader(response.status, headers, response.content.iter_chunked(CHUNK_BYTES))
+
+    async def is_unchanged(self, key: str, md5: str, size: int) -> bool | None:
+        """Say whether the store has the content with this MD5 and size, as it computed them itself; reads none of it.
+
+        None where the store's tag is no MD5: then only reading tells. Raises ObjectMissing, ObjectStoreUnavailable.
+        """
+        async with self.open(key, {}, head=True) as reader:
+            tag = reader.headers.get("etag", "").strip('"')
+            if not _MD5.fullmatch(tag):
+                return None
+            return tag == md5 and reader.headers.get("content-length") == str(size)
 
     async def digest(self, key: str) -> tuple[str, int]:
         """Read an object and return its SHA-256 in hexadecimal and its size in bytes."""
@@ -286,7 +311,6 @@ class ObjectStore:
             raise ObjectStoreUnavailable(f"the object store cannot be reached: {type(error).__name__}") from None
 
 
-def _digests(content: bytes) -> tuple[str, str]:
-    """Return the MD5 as the store wants it and the SHA-256 in hexadecimal."""
-    md5 = hashlib.md5(content, usedforsecurity=False).digest()
-    return b64encode(md5).decode(), hashlib.sha256(content).hexdigest()
+def _digests(content: bytes) -> Digests:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return Digests(sha256=hashlib.sha256(content).hexdigest(), md5=md5)

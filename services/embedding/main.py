@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from libs.service import Composition, Runtime, run
@@ -42,6 +43,7 @@ def main() -> None:
             closing=[embedder.close],
         )
 
+    os.nice(settings.background_niceness)
     run("embedding", settings, compose)
 
 

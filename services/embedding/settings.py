@@ -31,6 +31,8 @@ class Settings(ResourceSettings):
     embedding_key_file: Path | None = None
     embedding_shorten: bool = False
     """Ask the provider for vectors shorter than its model's own, where the model can (text-embedding-3)."""
+    background_niceness: int = Field(default=10, ge=0, le=19)
+    """How far this process steps back where the cores are all busy: nobody waits for a text to be found."""
     search_exact_chunks: int = Field(default=20_000, ge=0, lt=2**31 - 1)
     """Up to this many chunks of an organisation are all compared, which takes 1.5 ms a thousand; beyond, the
     approximate index is searched, which takes longer the smaller the organisation's share is."""

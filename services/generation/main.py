@@ -5,7 +5,7 @@ from __future__ import annotations
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
-from services.generation.adapters import Finishes, Progress, Quota
+from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.api import PROBLEMS, router
 from services.generation.consumers import CONSUMERS
 from services.generation.domain.load import Limits
@@ -30,6 +30,7 @@ def main() -> None:
             progress=Progress(runtime.bus),
             admission=Admission(runtime.database, limits),
             models=Models(runtime.database),
+            system_voices=SystemVoices(),
             clock=runtime.clock,
         )
         runtime.database.add_hook(deps.finishes)

@@ -46,7 +46,7 @@ async def keep_audio(deps: Deps, delivery: Delivery[AudioRendered]) -> None:
     audio = _announced(delivery.event)
     try:
         domain.require_keepable(audio)
-        domain.verify_upload(audio, *await deps.objects.digest(audio.object_key))
+        await _verify(deps, audio)
         if audio.alignment_key is not None:
             audio = await _with_alignment(deps, audio)
         is_kept = await _record(deps, audio, delivery.event_id)
@@ -59,6 +59,16 @@ async def keep_audio(deps: Deps, delivery: Delivery[AudioRendered]) -> None:
         raise
     if not is_kept:
         await deps.objects.delete(audio.object_key)
+
+
+async def _verify(deps: Deps, audio: domain.RenderedAudio) -> None:
+    """Raise AudioRefused unless the object is what was announced: by what the store computed of it, or by reading it.
+
+    The worker's SHA-256 and MD5 are of the same bytes, so that what has the one has the other.
+    """
+    if audio.md5 and await deps.objects.is_unchanged(audio.object_key, audio.md5, audio.size_bytes):
+        return
+    domain.verify_upload(audio, *await deps.objects.digest(audio.object_key))
 
 
 async def _with_alignment(deps: Deps, audio: domain.RenderedAudio) -> domain.RenderedAudio:
@@ -213,6 +223,7 @@ def _announced(event: AudioRendered) -> domain.RenderedAudio:
         language=event.language or "en-US",
         input_type=event.input_type or "text",
         alignment_key=event.alignment_key or None,
+        md5=event.md5,
         normalized=domain.Timeline(
             event.normalized.text, event.normalized.alignment.start_times, event.normalized.alignment.end_times
         )

@@ -166,14 +166,9 @@ class Script:
         return to_mnemonics(ipa, self._language)
 
 
-def object_key(org_id: UUID, rendition_id: UUID, sha256: str, attempt: int, extension: str) -> str:
-    """Return the key of a rendition's audio: of one try, so that removing what was made in vain harms no other."""
-    return f"generations/orgs/{org_id}/{rendition_id}/{sha256[:16]}-{attempt}.{extension}"
-
-
-def part_key(org_id: UUID, rendition_id: UUID, name: str) -> str:
-    """Return the key of something else that belongs to a rendition."""
-    return f"generations/orgs/{org_id}/{rendition_id}/{name}"
+def object_key(org_id: UUID, rendition_id: UUID, made: UUID, extension: str) -> str:
+    """Return the key of a rendition's object: of one try, so that removing what was made in vain harms no other."""
+    return f"generations/orgs/{org_id}/{rendition_id}/{made.hex}.{extension}"
 
 
 def chunk_key(org_id: UUID, cache_key: str, made: UUID) -> str:

@@ -20,7 +20,7 @@ from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
 from libs.speech.kept import KeptChunk, unpack
 from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import errors, requests, signals
-from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, heard, part_key
+from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.store import attempts, dictionaries, queue, renditions
 from services.generation.usecases import planning
@@ -138,7 +138,7 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
     spec = Spec.from_json(rendition.spec)
     form = parse_output_format(spec.output)
     times = _Times()
-    key = part_key(work.org_id, work.rendition_id, f"{new_id().hex}.{form.extension}")
+    key = object_key(work.org_id, work.rendition_id, new_id(), form.extension)
     with _tracer.start_as_current_span("assemble audio", attributes={"antiphon.chunks": rendition.chunks_total or 0}):
         joined = _join(deps, rendition, form, samples, times)
         sha256, size = await deps.objects.put_parts(key, joined, form.content_type)
@@ -146,7 +146,7 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
     event = _event(rendition, spec, form, key, sha256, size, samples)
     alignment_key = None
     if len(rendition.text) > EVENT_TEXT_MAX_LENGTH:
-        alignment_key = part_key(work.org_id, work.rendition_id, f"{new_id().hex}.alignment.json")
+        alignment_key = object_key(work.org_id, work.rendition_id, new_id(), "json")
         document = await asyncio.to_thread(times.document, rendition.text, spec)
         await deps.objects.put(alignment_key, document, "application/json")
         event.alignment_key = alignment_key

@@ -59,6 +59,7 @@ class Bench:
         self._pace = Pace(processes)
         self._running: dict[UUID, tuple[queue.Work, asyncio.Task[None]]] = {}
         self._lost: set[UUID] = set()
+        self._may_have_more = False
         self._woken = asyncio.Event()
         self._stopped = asyncio.Event()
         self._stopping = False
@@ -102,7 +103,8 @@ class Bench:
                 return
             for one in work:
                 self._running[one.id] = (one, asyncio.create_task(self._do(one)))
-            if len(work) < free:
+            self._may_have_more = len(work) == free
+            if not self._may_have_more:
                 return
 
     async def _do(self, work: queue.Work) -> None:
@@ -124,7 +126,9 @@ class Bench:
             logger.exception("the end of a piece of work could not be written down", extra={"kind": work.kind})
         finally:
             self._running.pop(work.id, None)
-            self._woken.set()
+            # Of an empty queue nothing is to be had by asking again: whoever fills it says so.
+            if self._may_have_more:
+                self._woken.set()
 
     async def _try(self, work: queue.Work) -> None:
         if work.tries > TAKEN_MOST:

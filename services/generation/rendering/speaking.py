@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 
 from opentelemetry import trace
@@ -38,11 +37,10 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
     form = parse_output_format(spec.output)
     joiner = Joiner(form, rendered.samples)
     audio = b"".join((joiner.head(), joiner.add(rendered.segment), joiner.finish()))
-    sha256 = hashlib.sha256(audio).hexdigest()
-    key = object_key(work.org_id, work.rendition_id, sha256, work.tries, form.extension)
+    key = object_key(work.org_id, work.rendition_id, new_id(), form.extension)
     uploading = time.perf_counter()
     with _tracer.start_as_current_span("upload audio"):
-        await deps.objects.put(key, audio, form.content_type)
+        digests = await deps.objects.put_checked(key, audio, form.content_type)
     timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - uploading}
     starts, ends = source_times(len(text), reading.origins, rendered.starts, rendered.ends)
     event = AudioRendered(
@@ -52,7 +50,8 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
         content_type=form.content_type,
         format=form.extension,
         size_bytes=len(audio),
-        sha256=sha256,
+        sha256=digests.sha256,
+        md5=digests.md5,
         duration_seconds=rendered.duration_seconds,
         sample_rate=form.sample_rate,
         text=text,

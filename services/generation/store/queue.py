@@ -249,19 +249,23 @@ _PACE = text(
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits or is being spoken: characters by organisation and priority; and how many a second are spoken."""
+    """What waits or is being spoken: characters by organisation and priority, pieces by priority; and the pace."""
 
     characters: dict[tuple[UUID, int], int]
+    pieces: dict[int, int]
     pace: float
     workers: int
 
 
 async def get_backlog(session: AsyncSession) -> Backlog:
     """Return how much there is to do, and how fast that goes."""
-    rows = await session.execute(_BACKLOG)
-    characters = {(row.org_id, row.priority): row.characters for row in rows}
+    characters: dict[tuple[UUID, int], int] = {}
+    pieces: dict[int, int] = {}
+    for row in await session.execute(_BACKLOG):
+        characters[row.org_id, row.priority] = row.characters
+        pieces[row.priority] = pieces.get(row.priority, 0) + row.pieces
     pace = (await session.execute(_PACE)).one()
-    return Backlog(characters, pace.pace, pace.workers)
+    return Backlog(characters, pieces, pace.pace, pace.workers)
 
 
 _SEEN = text(

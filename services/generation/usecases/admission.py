@@ -6,6 +6,8 @@ import asyncio
 import logging
 from uuid import UUID
 
+from opentelemetry import metrics
+
 from libs.database import Database, is_database_away
 from services.generation.domain import load
 from services.generation.domain.requests import Request
@@ -14,6 +16,14 @@ from services.generation.store import queue
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
+
+_meter = metrics.get_meter("antiphon.generation")
+_waiting = _meter.create_gauge("antiphon.speech.queue.characters", description="Characters that wait or are spoken")
+_pieces = _meter.create_gauge("antiphon.speech.queue.pieces", description="Pieces of work that wait or are being done")
+_pace = _meter.create_gauge(
+    "antiphon.speech.pace", unit="1/s", description="Characters that all workers speak a second"
+)
+_workers = _meter.create_gauge("antiphon.speech.workers", description="Speech workers that were seen lately")
 
 
 class Admission:
@@ -31,6 +41,7 @@ class Admission:
             try:
                 async with self._database.transaction() as session:
                     backlog = await queue.get_backlog(session)
+                _report(backlog)
                 # While no worker is there, nobody knows how long it takes: the pace of the last ones holds.
                 self._load = load.Load(backlog.characters, pace=backlog.pace or self._load.pace)
             except Exception as error:
@@ -42,3 +53,13 @@ class Admission:
     def require_room(self, org_id: UUID, request: Request) -> None:
         """Count the request in; raises Overloaded when it would wait for too long."""
         self._load = load.admit(self._load, self._limits, org_id, request.mode, request.characters)
+
+
+def _report(backlog: queue.Backlog) -> None:
+    """Say how much there is to do, for those who scale the workers by it."""
+    for priority, mode in enumerate(("interactive", "job")):
+        of_mode = {"antiphon.mode": mode}
+        _waiting.set(sum(count for (_, rank), count in backlog.characters.items() if rank == priority), of_mode)
+        _pieces.set(backlog.pieces.get(priority, 0), of_mode)
+    _pace.set(backlog.pace)
+    _workers.set(backlog.workers)

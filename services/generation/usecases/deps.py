@@ -9,7 +9,7 @@ from datetime import datetime
 from libs.database import Database
 from libs.messaging import Bus
 from libs.objectstore import ObjectStore
-from services.generation.adapters import Finishes, Progress, Quota
+from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
 
@@ -26,4 +26,5 @@ class Deps:
     progress: Progress
     admission: Admission
     models: Models
+    system_voices: SystemVoices
     clock: Callable[[], datetime]

@@ -122,11 +122,15 @@ async def _asked_before(
 
 
 async def _find_voice(deps: Deps, caller: Caller, voice_id: UUID) -> requests.Voice:
+    known = deps.system_voices.get(voice_id)
+    if known is not None:
+        return known
     deadline = asyncio.get_running_loop().time() + VOICE_GRACE_SECONDS
     while True:
         async with deps.database.transaction(caller.org_id) as session:
             voice = await voices.get_voice(session, voice_id)
         if voice is not None:
+            deps.system_voices.keep(voice)
             return voice
         new = requests.may_be_on_its_way(voice_id, deps.clock())
         if not new or asyncio.get_running_loop().time() > deadline:

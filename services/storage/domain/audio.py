@@ -57,6 +57,7 @@ class RenderedAudio:
     input_type: str = "text"
     alignment_key: str | None = None
     normalized: Timeline | None = None
+    md5: str = ""
 
 
 @dataclass(frozen=True, slots=True)
