@@ -125,7 +125,7 @@ def _telephone(hertz: Floats) -> Floats:
 
 
 REFERENCES: dict[str, Callable[[], Floats]] = {
-    "longer tract": lambda: _other_tract(_variant("m1", rate=200), 0.85),
+    "longer tract": lambda: _other_tract(_variant("m8", rate=200, pitch=65), 0.85),
     "shorter tract": lambda: _other_tract(_variant("f2", pitch=60, rate=150), 1.2),
     "child at 400 Hz": lambda: _other_tract(_variant("Annie", pitch=95, rate=150), 1.2),
     "telephone": lambda: _filtered(_variant("Mike", pitch=60), _telephone),
