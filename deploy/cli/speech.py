@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -20,11 +19,9 @@ HELLO = "Hello. This is Antiphon, and everything that you hear was made on this 
 
 _POLL_SECONDS = 0.1
 _DEADLINE_SECONDS = 300.0
-
-
-class AudioFormat(StrEnum):
-    MP3 = "mp3"
-    WAV = "wav"
+"""Without any progress."""
+_INTERACTIVE_CHARACTERS = 5000
+_BY_SUFFIX = {f".{name}": name for name in ("mp3", "wav", "opus", "ogg", "flac", "pcm", "ulaw", "alaw")}
 
 
 def speak(
@@ -34,19 +31,22 @@ def speak(
         str | None, typer.Option(help="Name or id of a voice; the first of the library if absent.")
     ] = None,
     audio_format: Annotated[
-        AudioFormat | None, typer.Option("--format", help="What to write; by the file's name if absent.")
+        str | None,
+        typer.Option("--format", help="mp3, wav, opus, flac, mp3_44100_128 …; by the file's name if absent."),
     ] = None,
 ) -> None:
-    """Speak a text into an audio file."""
+    """Speak a text into an audio file; of a long one the progress is shown."""
     client = connect(find_home())
     words = sys.stdin.read() if text == "-" else text
-    chosen = audio_format or (AudioFormat.WAV if output.suffix.lower() == ".wav" else AudioFormat.MP3)
+    chosen = audio_format or _BY_SUFFIX.get(output.suffix.lower(), "mp3")
     if not output.absolute().parent.is_dir():
         raise StackError(f"There is no directory {output.absolute().parent} to write {output.name} into.")
     with _Progress() as progress:
         progress.show("choosing a voice")
         voice_id = find_voice(client, voice)
-        request = {"text": words, "voice_id": voice_id, "format": str(chosen)}
+        request = {"text": words, "voice_id": voice_id, "format": chosen}
+        if len(words) > _INTERACTIVE_CHARACTERS:
+            request["mode"] = "job"
         generation = client.post("/v1/generations", request)
         generation = _wait_until_completed(client, generation, progress.show)
         progress.show("downloading")
@@ -93,14 +93,18 @@ def _wait_until_completed(
     client: GatewayClient, generation: dict[str, Any], show: Callable[[str], None]
 ) -> dict[str, Any]:
     """Ask until the generation has its audio. Raises StackError when it failed or does not come to an end."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
+    deadline, done = time.monotonic() + _DEADLINE_SECONDS, -1
     while generation["status"] in ("pending", "processing"):
+        progress = generation.get("progress") or {"chunks_done": 0, "chunks_total": 0}
+        if progress["chunks_done"] > done:
+            deadline, done = time.monotonic() + _DEADLINE_SECONDS, progress["chunks_done"]
         if time.monotonic() > deadline:
             raise StackError(
                 f"Generation {generation['id']} is still {generation['status']} after {_DEADLINE_SECONDS:g} s.\n"
                 "Are the workers up? Look at: antiphon status and antiphon logs worker"
             )
-        show(f"speaking ({generation['status']})")
+        share = f", {done} of {progress['chunks_total']} pieces" if progress["chunks_total"] else ""
+        show(f"speaking ({generation['status']}{share})")
         time.sleep(_POLL_SECONDS)
         generation = client.get(f"/v1/generations/{generation['id']}")
     if generation["status"] != "completed":

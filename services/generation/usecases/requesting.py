@@ -224,6 +224,9 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
         outbox.add(session, requested)
         if is_new:
             await planning.begin(session, rendition, asked.spec, script, most_at_once, asked.previous)
+        elif await planning.is_unplanned(session, rendition):
+            # Whoever asked for it first is still waiting for the quota, and may be refused or give up.
+            await planning.order_plan(session, rendition, most_at_once)
     return generation
 
 
