@@ -23,8 +23,10 @@ from libs.speech.languages import VOICE_OF_LANGUAGE, profile_for_language
 
 LONGEST_TEXT = 20_000
 """Code points of one job, markup included; longer texts are split at sentences before they get here."""
-_PITCHES_PER_SEMITONE = 50 / 12
-"""eSpeak NG's scale of pitch has 50 steps to the octave around its usual 50."""
+_PITCHES_PER_SEMITONE = 5.1
+"""Steps on eSpeak NG's scale of pitch, with the range scaled alongside: measured on three of its voices, to a
+semitone between -9 and 9 of them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +154,8 @@ def _request(job: RenderJob) -> Request:
         language=voice.language,
         rate=voice.rate,
         pitch=_shifted(voice.pitch, job.pitch),
-        pitch_range=voice.pitch_range,
-        volume=voice.volume
-        if job.volume == 1.0
-        else round((100 if voice.volume is None else voice.volume) * job.volume),
+        pitch_range=_widened(voice, job.pitch),
+        volume=_scaled(voice.volume, job.volume),
         word_gap=voice.word_gap,
         form=job.form.name,
         speed=job.speed,
@@ -179,6 +179,21 @@ def _shifted(pitch: int | None, semitones: float) -> int | None:
     return min(max(round((50 if pitch is None else pitch) + semitones * _PITCHES_PER_SEMITONE), 0), 99)
 
 
+def _widened(voice: VoiceProfile, semitones: float) -> int | None:
+    """The range of pitch, which the engine adds in hertz: it has to grow with the pitch to sound as wide."""
+    if not semitones:
+        return voice.pitch_range
+    usual = 50 if voice.pitch_range is None else voice.pitch_range
+    return min(round(usual * 2 ** (_reached(voice, semitones) / 12)), 99)
+
+
+def _reached(voice: VoiceProfile, semitones: float) -> float:
+    """How far the engine's scale lets the pitch be shifted."""
+    usual = 50 if voice.pitch is None else voice.pitch
+    shifted = _shifted(voice.pitch, semitones)
+    return 0.0 if shifted is None else (shifted - usual) / _PITCHES_PER_SEMITONE
+
+
 def _accepted(reply: Reply) -> Spoken:
     if reply["kind"] == "refused":
         error = TextNotSpeakable if reply["reason"] == "text" else UnknownEngineVoice
@@ -199,12 +214,7 @@ def _rendered(job: RenderJob, spoken: Spoken, body: memoryview, waited: float) -
     starts, ends, segment = _parts(spoken, body)
     applied = dict(spoken["applied"])
     # As the engine took it: what lies beyond its scale is not reached.
-    reached = _shifted(VoiceProfile.from_settings(job.voice).pitch, job.pitch)
-    if job.pitch and reached is not None:
-        own = VoiceProfile.from_settings(job.voice).pitch
-        applied["pitch"] = round((reached - (50 if own is None else own)) / _PITCHES_PER_SEMITONE, 2)
-    else:
-        applied["pitch"] = 0.0
+    applied["pitch"] = round(_reached(VoiceProfile.from_settings(job.voice), job.pitch), 2) if job.pitch else 0.0
     applied["volume"] = job.volume
     if job.seed is not None:
         applied["seed"] = job.seed

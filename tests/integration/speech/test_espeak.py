@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import math
 import os
 import signal
-import wave
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from libs.speech.catalogue import SYSTEM_VOICES
+from libs.speech.encoding import Codec, Joiner, parse_output_format
+from libs.speech.encoding.resampling import Resampler
 from libs.speech.engine import (
-    AudioFormat,
     EngineCrashed,
     EngineTimeout,
     EngineUnavailable,
@@ -26,7 +28,10 @@ from libs.speech.engine import (
     VoiceProfile,
 )
 from libs.speech.espeak import LONGEST_TEXT, EspeakEngine
+from libs.speech.timbre.frames import ANALYSIS_RATE
+from libs.speech.timbre.pitch import track
 from tests.support.polling import eventually
+from tests.unit.speech.joined_audio import decode
 
 ENGLISH = VoiceProfile("gmw/en-US", "en-US")
 TEXTS = {
@@ -59,28 +64,145 @@ async def engine() -> AsyncIterator[EspeakEngine]:
     await started.close()
 
 
-def job(text: str, voice: VoiceProfile = ENGLISH, audio_format: AudioFormat = AudioFormat.WAV) -> RenderJob:
-    return RenderJob(text, voice, audio_format)
+def job(text: str, voice: VoiceProfile = ENGLISH, form: str = "pcm_22050", **parameters: Any) -> RenderJob:
+    # Any: of RenderJob, by name.
+    return RenderJob(text, voice.to_settings(), parse_output_format(form), **parameters)
 
 
 def check(text: str, rendered: Rendered) -> None:
-    alignment = rendered.alignment
-    assert alignment.characters == tuple(text)
-    assert len(alignment.start_times) == len(alignment.end_times) == len(text)
-    assert all(start <= end for start, end in zip(alignment.start_times, alignment.end_times, strict=True))
-    assert all(before <= after for before, after in pairwise(alignment.start_times))
-    assert alignment.end_times[-1] <= rendered.duration_seconds
-    assert rendered.duration_seconds > 0
+    starts, ends = rendered.starts, rendered.ends
+    assert len(starts) == len(ends) == len(text)
+    assert all(start <= end for start, end in zip(starts, ends, strict=True))
+    for times in (starts, ends):
+        assert all(before <= after for before, after in pairwise(times))
+    assert starts[0] >= 0
+    assert ends[-1] <= rendered.duration_seconds
+    assert rendered.samples > 0
+    if rendered.form.codec is Codec.PCM:
+        assert len(rendered.segment) == 2 * rendered.samples
+
+
+def loudness(rendered: Rendered) -> float:
+    """The root mean square, for peaks are cut off at the top of 16 bits."""
+    return float(np.sqrt(np.mean(np.frombuffer(rendered.segment, "<i2").astype(float) ** 2)))
+
+
+def tone_hz(rendered: Rendered) -> float:
+    """The usual fundamental frequency."""
+    samples = Resampler(rendered.form.sample_rate, ANALYSIS_RATE)
+    pcm = samples.feed(rendered.segment) + samples.finish()
+    hertz = track(np.frombuffer(pcm, "<i2") / 32_768)
+    return float(np.median(hertz[hertz > 0]))
 
 
 @pytest.mark.parametrize("name", TEXTS)
 async def test_any_text_is_spoken_and_aligned(engine: EspeakEngine, name: str) -> None:
     text = TEXTS[name]
     language = name if "-" in name or len(name) == 2 else "en-US"
-    rendered = await engine.render(job(text, VoiceProfile(language.partition("-")[0], language)))
-    check(text, rendered)
-    with wave.open(io.BytesIO(rendered.audio)) as reader:
-        assert reader.getnframes() / reader.getframerate() == pytest.approx(rendered.duration_seconds)
+    check(text, await engine.render(job(text, VoiceProfile(language.partition("-")[0], language))))
+
+
+@pytest.mark.parametrize("form", ["mp3", "mp3_44100_128", "opus", "ogg", "flac", "wav", "pcm", "ulaw", "alaw"])
+async def test_a_segment_is_what_joins_into_its_format(engine: EspeakEngine, form: str) -> None:
+    rendered = await engine.render(job("As a part of something longer.", form=form))
+    check("As a part of something longer.", rendered)
+    joiner = Joiner(rendered.form, rendered.samples)
+    audio = joiner.head() + joiner.add(rendered.segment) + joiner.finish()
+    assert decode(rendered.form, audio).samples.max() > 0.05
+    assert rendered.duration_seconds == rendered.samples / rendered.form.sample_rate
+
+
+PANGRAM = "The quick brown fox jumps over the lazy dog, and nobody knew why."
+
+
+@pytest.mark.parametrize("variant", [None, "f2", "m3"])
+async def test_pitch_is_a_shift_in_semitones_and_keeps_the_time(engine: EspeakEngine, variant: str | None) -> None:
+    voice = VoiceProfile("gmw/en-US", "en-US", variant=variant)
+    usual = await engine.render(job(PANGRAM, voice, seed=1))
+    for semitones in (-9, -6.0, -3.0, 3.0, 6.0, 9.0):
+        shifted = await engine.render(job(PANGRAM, voice, seed=1, pitch=semitones))
+        assert 12 * math.log2(tone_hz(shifted) / tone_hz(usual)) == pytest.approx(semitones, abs=1.1)
+        assert shifted.duration_seconds == pytest.approx(usual.duration_seconds, rel=0.05)
+        assert shifted.applied["pitch"] == pytest.approx(semitones, abs=0.1)
+        check(PANGRAM, shifted)
+
+
+@pytest.mark.parametrize(("own", "asked", "most"), [(90, 12.0, 2.0), (None, 12.0, 10.0), (10, -12.0, 2.0)])
+async def test_pitch_beyond_the_engine_is_reported_as_far_as_it_went(
+    engine: EspeakEngine, own: int | None, asked: float, most: float
+) -> None:
+    rendered = await engine.render(job("Hello.", VoiceProfile("gmw/en-US", "en-US", pitch=own), pitch=asked))
+    assert 1 < abs(rendered.applied["pitch"]) <= most
+
+
+async def test_volume_is_a_factor_and_none_is_silence(engine: EspeakEngine) -> None:
+    silent, half, usual, double = [
+        await engine.render(job(PANGRAM, seed=1, volume=volume)) for volume in (0.0, 0.5, 1.0, 2.0)
+    ]
+    assert loudness(silent) == 0
+    assert loudness(half) / loudness(usual) == pytest.approx(0.5, abs=0.1)
+    assert loudness(double) > 1.3 * loudness(usual)
+    for rendered in (silent, half, double):
+        check(PANGRAM, rendered)
+        assert rendered.samples == usual.samples
+    assert (usual.applied["volume"], half.applied["volume"]) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 2.0, 4.0])
+async def test_speed_is_a_factor(engine: EspeakEngine, speed: float) -> None:
+    text = "The quick brown fox jumps over the lazy dog. " * 3
+    usual, other = [await engine.render(job(text, speed=factor)) for factor in (1.0, speed)]
+    check(text, other)
+    assert usual.ends[-2] / other.ends[-2] == pytest.approx(speed, rel=0.25)
+    assert other.applied["speed"] == pytest.approx(speed, rel=0.02)
+
+
+@pytest.mark.parametrize("form", ["pcm_22050", "mp3", "opus"])
+async def test_a_seed_gives_the_same_bytes_whatever_was_spoken_before_and_in_any_process(form: str) -> None:
+    seeded = job("Hush, she says: six sharp shivers.", form=form, seed=7)
+    spoken: list[Rendered] = []
+    for before in ([], ["Some other words."], ["One.", "Zwei.", "Shh."]):
+        engine = EspeakEngine(1)
+        await engine.start()
+        for text in before:
+            await engine.render(job(text))
+        spoken += [await engine.render(seeded) for _ in range(2)]
+        await engine.close()
+    assert len({rendered.segment for rendered in spoken}) == 1
+    assert len({(tuple(rendered.starts), tuple(rendered.ends)) for rendered in spoken}) == 1
+    assert spoken[0].applied["seed"] == 7
+
+
+async def test_seeds_and_jobs_without_one_do_not_disturb_each_other(engine: EspeakEngine) -> None:
+    text = "She sells sea shells."
+    # Where there is noise in a voice it is another noise; other voices have nothing that is drawn by lot.
+    whisper = VoiceProfile("gmw/en-US", "en-US", variant="whisper")
+    first, other = [await engine.render(job(text, whisper, seed=seed)) for seed in (1, 2)]
+    assert first.segment != other.segment
+    check(text, await engine.render(job(text, whisper)))
+    assert (await engine.render(job(text, whisper, seed=1))).segment == first.segment
+
+
+async def test_double_brackets_are_phonemes_only_where_they_are_asked_for(engine: EspeakEngine) -> None:
+    text = "[[h@l'oU]]"
+    phonemes, letters = [await engine.render(job(text, seed=1, has_phonemes=asked)) for asked in (True, False)]
+    check(text, phonemes)
+    check(text, letters)
+    word = await engine.render(job("hello", seed=1))
+    assert phonemes.samples == pytest.approx(word.samples, rel=0.1)
+    assert letters.segment != phonemes.segment
+
+
+async def test_markup_is_read_as_markup_only_where_it_is_asked_for(engine: EspeakEngine) -> None:
+    text = 'one <break time="1s"/> two'
+    markup, letters = [await engine.render(job(text, seed=1, is_markup=asked)) for asked in (True, False)]
+    plain = await engine.render(job("one two", seed=1))
+    check(text, markup)
+    check(text, letters)
+    assert markup.duration_seconds == pytest.approx(plain.duration_seconds + 1, abs=0.4)
+    # The pause is where the element is, and the words are where they are heard.
+    assert markup.starts[text.index("two")] - markup.ends[text.index("one")] > 0.9
+    assert letters.segment != markup.segment
 
 
 @pytest.mark.parametrize("text", ["", "a\0b", "\ud800", "x" * (LONGEST_TEXT + 1)])
@@ -98,13 +220,13 @@ async def test_an_unknown_voice_is_refused_for_good(engine: EspeakEngine) -> Non
 
 async def test_every_system_voice_speaks_its_preview_and_sounds_different(engine: EspeakEngine) -> None:
     previews = await asyncio.gather(
-        *(engine.render(job(voice.preview_text, voice.profile, AudioFormat.MP3)) for voice in SYSTEM_VOICES)
+        *(engine.render(job(voice.preview_text, voice.profile, "mp3")) for voice in SYSTEM_VOICES)
     )
     for voice, preview in zip(SYSTEM_VOICES, previews, strict=True):
         check(voice.preview_text, preview)
         assert preview.duration_seconds > 1
     same = await asyncio.gather(*(engine.render(job("One two three.", voice.profile)) for voice in SYSTEM_VOICES))
-    assert len({rendered.audio for rendered in same}) == len(SYSTEM_VOICES)
+    assert len({rendered.segment for rendered in same}) == len(SYSTEM_VOICES)
 
 
 async def test_two_hundred_jobs_at_once_are_all_spoken(engine: EspeakEngine) -> None:
@@ -117,7 +239,7 @@ LONG = ("The quick brown fox jumps over the lazy dog. " * 120)[:LONGEST_TEXT]
 
 
 async def test_the_death_of_a_process_fails_only_its_job(engine: EspeakEngine) -> None:
-    running = [asyncio.create_task(engine.render(job(LONG, audio_format=AudioFormat.MP3))) for _ in range(2)]
+    running = [asyncio.create_task(engine.render(job(LONG, form="mp3"))) for _ in range(2)]
     await asyncio.wait(running, timeout=0.02)
     os.kill(next(iter(engine.process_ids)), signal.SIGKILL)
     results = await asyncio.gather(*running, return_exceptions=True)
@@ -129,13 +251,13 @@ async def test_a_job_that_takes_too_long_is_ended_and_the_next_one_works() -> No
     engine = EspeakEngine(1, timeout_seconds=0.05)
     await engine.start()
     with pytest.raises(EngineTimeout):
-        await engine.render(job(LONG, audio_format=AudioFormat.MP3))
+        await engine.render(job(LONG, form="mp3"))
     check("Hi.", await engine.render(job("Hi.")))
     await engine.close()
 
 
 async def test_a_cancelled_job_leaves_a_pool_that_works(engine: EspeakEngine) -> None:
-    task = asyncio.create_task(engine.render(job(LONG, audio_format=AudioFormat.MP3)))
+    task = asyncio.create_task(engine.render(job(LONG, form="mp3")))
     await asyncio.wait({task}, timeout=0.02)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
