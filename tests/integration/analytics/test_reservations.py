@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+import pytest
 from sqlalchemy import event, text
 
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
@@ -26,9 +27,11 @@ def on_the_free_plan(books: Books) -> Books:
     return replace(books, deps=replace(books.deps, default_plan=Plan.FREE))
 
 
-async def reserve(books: Books, characters: int, reservation_id: UUID | None = None) -> ReserveReply:
+async def reserve(
+    books: Books, characters: int, reservation_id: UUID | None = None, *, again: bool = False
+) -> ReserveReply:
     request = ReserveRequest(
-        reservation_id=str(reservation_id or new_id()), org_id=str(books.org_id), characters=characters
+        reservation_id=str(reservation_id or new_id()), org_id=str(books.org_id), characters=characters, again=again
     )
     return await usecases.reserve(books.deps, request)
 
@@ -113,6 +116,49 @@ async def test_what_is_decided_already_is_not_granted_again(books: Books) -> Non
     assert not (await reserve(moved, 4_000, expired)).granted
     assert (await reserve(moved, 3_000, new_id())).granted
     assert not (await reserve(moved, 1, new_id())).granted
+
+
+async def test_what_was_released_is_granted_again_to_who_tries_again(books: Books) -> None:
+    free = on_the_free_plan(books)
+    retried = new_id()
+    assert (await reserve(free, 6_000, retried)).granted
+    ended = GenerationFailed(generation_id=str(retried), org_id=str(free.org_id), code="x", failed_at=datetime.now(UTC))
+    await free.apply(release_failed, ended)
+    assert not (await reserve(free, 6_000, retried)).granted
+    for _ in range(2):
+        assert (await reserve(free, 6_000, retried, again=True)).granted
+    # It counts as before, once.
+    assert (await reserve(free, 4_000)).granted
+    assert not (await reserve(free, 1)).granted
+
+
+async def test_trying_again_takes_no_more_than_the_plan_has(books: Books) -> None:
+    free = on_the_free_plan(books)
+    retried = new_id()
+    assert (await reserve(free, 6_000, retried)).granted
+    ended = GenerationFailed(generation_id=str(retried), org_id=str(free.org_id), code="x", failed_at=datetime.now(UTC))
+    await free.apply(release_failed, ended)
+    assert (await reserve(free, 5_000)).granted
+    assert not (await reserve(free, 6_000, retried, again=True)).granted
+
+
+@pytest.mark.parametrize("plan", list(Plan))
+async def test_the_answer_says_how_much_the_plan_does_at_once(books: Books, plan: Plan) -> None:
+    asking = replace(books, deps=replace(books.deps, default_plan=plan))
+    reservation_id = new_id()
+    for characters in (10, 10, 10**9):
+        assert (await reserve(asking, characters, reservation_id)).concurrency == plan.concurrency
+    refused = await reserve(asking, 10**9)
+    assert refused.granted is (plan is Plan.ENTERPRISE)
+    assert refused.concurrency == plan.concurrency
+
+
+async def test_what_was_there_already_counts_against_no_plan(books: Books) -> None:
+    free = on_the_free_plan(books)
+    shared = free.completed(characters=9_000)
+    shared.characters_spoken = 0
+    await free.apply(record_usage, shared)
+    assert (await reserve(free, 10_000)).granted
 
 
 async def test_what_expired_and_still_fits_is_held_again(books: Books) -> None:

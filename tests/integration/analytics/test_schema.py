@@ -71,6 +71,23 @@ async def test_the_ledger_refuses_the_same_use_twice(books: Books) -> None:
             )
 
 
+async def test_days_of_before_sharing_say_that_nothing_was_there_already(servers: Servers, books: Books) -> None:
+    wanted = servers.service_database("analytics")
+    url = servers.url("owner", "analytics")
+    await asyncio.to_thread(migrate.downgrade, "analytics", url, wanted.owner_password, "0003")
+    async with books.database.transaction(books.org_id) as session:
+        await session.execute(
+            text("insert into usage_daily values (:org, :day, 70, 5.5, 2)"), {"org": books.org_id, "day": NOW.date()}
+        )
+    await asyncio.to_thread(migrate.upgrade, "analytics", url, wanted.owner_password)
+    shared = books.completed(characters=30)
+    shared.characters_spoken = 0
+    await books.apply(record_usage, shared)
+    async with books.database.transaction(books.org_id) as session:
+        (day,) = await store.list_days(session, books.org_id, NOW.date(), NOW.date())
+    assert [int(day.characters), int(day.characters_cached), day.generations] == [70, 30, 3]
+
+
 async def test_migrations_go_up_down_and_up(servers: Servers, migrated: Callable[[str], None]) -> None:
     await asyncio.to_thread(migrated, "analytics")
     wanted = servers.service_database("analytics")

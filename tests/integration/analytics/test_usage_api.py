@@ -46,12 +46,15 @@ async def ask(url: str, caller: Caller | None, **params: str) -> tuple[int, dict
 
 
 async def test_usage_is_told_to_its_organisation_alone(books: Books, url: str) -> None:
-    await books.apply(record_usage, books.completed(characters=11, seconds=2.5), books.completed(characters=9))
+    shared = books.completed(characters=30, seconds=1.5)
+    shared.characters_spoken = 0
+    await books.apply(record_usage, books.completed(characters=11, seconds=2.5), books.completed(characters=9), shared)
     status, answer = await ask(url, Caller(books.org_id, new_id()))
     assert status == 200
-    day = {"date": NOW.date().isoformat(), "characters": 20, "audio_seconds": 4.0, "generations": 2}
-    assert answer["items"] == [day]
-    assert answer["totals"] == {"characters": 20, "audio_seconds": 4.0, "generations": 2}
+    day = {"date": NOW.date().isoformat(), "characters": 20, "audio_seconds": 5.5, "generations": 3}
+    cached = {"characters_cached": 30}
+    assert answer["items"] == [day | cached]
+    assert answer["totals"] == {"characters": 20, "audio_seconds": 5.5, "generations": 3} | cached
     _, other = await ask(url, Caller(new_id(), new_id()))
     assert other["items"] == []
     assert (await ask(url, None))[0] == 401

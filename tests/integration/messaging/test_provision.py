@@ -39,7 +39,7 @@ def antiphon(servers: Servers, *arguments: str) -> subprocess.CompletedProcess[s
 async def test_a_plan_is_shown_and_carried_out_once(scratch: Scratch) -> None:
     jetstream = scratch.bus.jetstream
     await provision(jetstream, all_consumers())
-    await jetstream.delete_consumer("EVT_GENERATION", "worker-speak")
+    await jetstream.delete_consumer("EVT_GENERATION", "generation-admit_generation")
     (info,) = [one for one in await jetstream.streams_info() if one.config.name == "EVT_GATEWAY"]
     await jetstream.update_stream(info.config.evolve(duplicate_window=60.0))
     await jetstream.add_consumer("EVT_VOICE", ConsumerConfig(durable_name="nobodys"))
@@ -47,7 +47,7 @@ async def test_a_plan_is_shown_and_carried_out_once(scratch: Scratch) -> None:
     changes = await plan(jetstream, all_consumers())
     told = {(one.action, one.name) for one in changes}
     assert {
-        ("create", "EVT_GENERATION/worker-speak"),
+        ("create", "EVT_GENERATION/generation-admit_generation"),
         ("update", "EVT_GATEWAY"),
         ("undeclared", "EVT_VOICE/nobodys"),
     } <= told

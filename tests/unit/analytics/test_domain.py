@@ -58,8 +58,10 @@ def test_the_range_defaults_to_thirty_days_and_is_bounded() -> None:
 
 
 def test_days_add_up() -> None:
-    days = [DayOfUse(date(2026, 1, day), Decimal(day), Decimal("0.001"), 1) for day in (1, 2, 3)]
-    assert domain.total(days) == (Decimal(6), Decimal("0.003"), 3)
+    days = [DayOfUse(date(2026, 1, day), Decimal(day), Decimal("0.001"), 1, Decimal(10 * day)) for day in (1, 2, 3)]
+    month = date(2026, 1, 1)
+    assert domain.total(days, month) == DayOfUse(month, Decimal(6), Decimal("0.003"), 3, Decimal(60))
+    assert domain.total([], month) == DayOfUse(month, Decimal(0), Decimal(0), 0, Decimal(0))
 
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
@@ -100,6 +102,8 @@ def test_who_never_subscribed_has_the_default_plan() -> None:
 )
 def test_a_reservation_is_decided_until_it_expires(status: str, expires: datetime, answer: bool | None) -> None:
     assert Reservation(status, expires).answer(NOW) is answer
+    asked_again = None if status == "released" else answer
+    assert Reservation(status, expires).answer(NOW, again=True) is asked_again
 
 
 def test_the_calendar_has_a_first_and_a_last_day() -> None:

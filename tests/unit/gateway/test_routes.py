@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.domain.routes import JSON_BYTES, MIB, ROUTES, MethodNotAllowed, Route, RouteTable
+from services.gateway.domain.routes import BOOK_BYTES, JSON_BYTES, MIB, ROUTES, MethodNotAllowed, Route, RouteTable
 
 TABLE = RouteTable(ROUTES)
 ID = "0190a0c0-0000-7000-8000-000000000000"
@@ -82,7 +84,13 @@ def test_limits() -> None:
     upload = TABLE.find("POST", "/v1/voices")
     assert upload is not None
     assert upload.body_bytes == 21 * MIB
-    assert {route.body_bytes for route in ROUTES if route is not upload} == {JSON_BYTES}
+    books = [TABLE.find("POST", "/v1/generations"), TABLE.find("POST", f"/v1/generations/{ID}/revise")]
+    assert {book.body_bytes for book in books if book} == {BOOK_BYTES}
+    assert {route.body_bytes for route in ROUTES if route is not upload and route not in books} == {JSON_BYTES}
+
+
+def test_the_longest_text_fits_however_it_is_escaped() -> None:
+    assert len(json.dumps("\N{SPEAKING HEAD IN SILHOUETTE}" * 1_000_000)) < BOOK_BYTES
 
 
 def test_a_generation_can_be_waited_for_for_a_minute() -> None:

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from libs.speech.catalogue import SYSTEM_VOICES, Category, profile_for_language
-from libs.speech.engine import AudioFormat, RenderJob, VoiceProfile
+from libs.speech.engine import RenderJob, VoiceProfile
 
 
 def test_there_are_voices_of_every_category_and_all_differ() -> None:
@@ -34,6 +34,9 @@ def test_a_profile_out_of_range_is_refused(field: str) -> None:
         VoiceProfile.from_settings({"engine_voice": "en", "language": "en-US", field: 100_000})
 
 
-def test_a_speed_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match="speed"):
-        RenderJob("Hello", VoiceProfile("en", "en-US"), AudioFormat.MP3, speed=9)
+@pytest.mark.parametrize(
+    ("field", "value"), [("speed", 9), ("speed", 0.2), ("pitch", 13), ("pitch", -13), ("volume", 2.1), ("volume", -1)]
+)
+def test_a_job_out_of_range_is_refused(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=field):
+        RenderJob("Hello", {}, **{field: value})  # type: ignore[arg-type]  # mypy takes it for any parameter
