@@ -179,4 +179,6 @@ async def start_process(
 def _environment() -> dict[str, str]:
     """Only what a Python process needs: the worker's own environment leads to secrets."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed_on | {"PYTHONPATH": str(_IMPORT_ROOT), "PYTHONUTF8": "1"}
+    # One process is one core: threads of its own would only get into the others' way.
+    single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return passed_on | single | {"PYTHONPATH": str(_IMPORT_ROOT), "PYTHONUTF8": "1"}
