@@ -108,10 +108,8 @@ def _lone_marks(dice: random.Random) -> str:
 
 
 def _run(dice: random.Random) -> str:
-    unit = dice.choice(_RUNS)
-    return (
-        dice.choice(("", "a ", "Hello")) + unit * dice.randint(1, 4_000 // len(unit)) + dice.choice(("", " end", "z"))
-    )
+    start, unit, end = dice.choice(("", "a ", "Hello")), dice.choice(_RUNS), dice.choice(("", " end", "z"))
+    return f"{start}{unit * dice.randint(1, 4_000 // len(unit))}{end}"
 
 
 def _nested(dice: random.Random) -> str:

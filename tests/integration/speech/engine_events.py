@@ -15,13 +15,17 @@ from libs.speech.espeak_native import Espeak
 from libs.speech.espeak_process import DEFAULT_RATE, LONGEST_SECONDS
 
 
+def _unheard(_pcm: bytes) -> None:
+    pass
+
+
 def main() -> None:
     for line in sys.stdin:
         voice, text, seed, goes_on = json.loads(line)
         espeak = Espeak(seed)
         espeak.set_voice(voice, None, "en-US")
         espeak.set_parameters(rate=DEFAULT_RATE, pitch=None, pitch_range=None, volume=None, word_gap=None)
-        words, _, _ = espeak.speak(text, len, most_samples=espeak.sample_rate * LONGEST_SECONDS, goes_on=goes_on)
+        words, _, _ = espeak.speak(text, _unheard, most_samples=espeak.sample_rate * LONGEST_SECONDS, goes_on=goes_on)
         espeak.close()
         sys.stdout.write(json.dumps(words) + "\n")
         sys.stdout.flush()
