@@ -34,6 +34,8 @@ UPKEEP_SECONDS = queue.LEASE_SECONDS / 4
 SECOND_LOOK_SECONDS = 0.2
 RETRIES = RetryPolicy(delays=(0.2, 1.0, 5.0, 20.0))
 OUTAGE_SECONDS = 2.0
+RESERVED_SECONDS = 3.0
+"""How long after work that somebody waited for half of the engines are kept from jobs."""
 DEADLY = 3
 """Engines that a piece of work may kill before it is given up."""
 TAKEN_MOST = 8
@@ -60,6 +62,7 @@ class Bench:
         self._running: dict[UUID, tuple[queue.Work, asyncio.Task[None]]] = {}
         self._lost: set[UUID] = set()
         self._may_have_more = False
+        self._interactive_at = float("-inf")
         self._woken = asyncio.Event()
         self._stopped = asyncio.Event()
         self._stopping = False
@@ -93,9 +96,16 @@ class Bench:
     async def _take(self) -> None:
         """Take as much as there is room for; a database that is away is asked again at the next poll."""
         while not self._stopping and (free := self._slots - len(self._running)) > 0:
+            room = self._room_for_jobs()
             try:
                 async with self._deps.database.transaction() as session:
-                    work = await queue.take(session, self._deps.worker_id, free, self._deps.ready_engines())
+                    work = await queue.take(
+                        session,
+                        self._deps.worker_id,
+                        free,
+                        self._deps.ready_engines(),
+                        most_jobs=room,
+                    )
             except Exception as error:
                 if not is_database_away(error):
                     raise
@@ -103,9 +113,21 @@ class Bench:
                 return
             for one in work:
                 self._running[one.id] = (one, asyncio.create_task(self._do(one)))
-            self._may_have_more = len(work) == free
-            if not self._may_have_more:
+            if any(one.priority == queue.INTERACTIVE for one in work):
+                self._interactive_at = asyncio.get_running_loop().time()
+            taken_jobs = sum(one.priority == queue.JOB for one in work)
+            self._may_have_more = len(work) == free or taken_jobs >= room
+            if len(work) < free:
                 return
+
+    def _room_for_jobs(self) -> int:
+        """Return how much work of jobs may be taken: all that there is room for, but while others wait only half.
+
+        What waits then finds an engine and a core, however many jobs there are.
+        """
+        recently = asyncio.get_running_loop().time() - self._interactive_at < RESERVED_SECONDS
+        most = max(1, self._processes // 2) if recently else self._slots
+        return most - sum(work.priority == queue.JOB for work, _ in self._running.values())
 
     async def _do(self, work: queue.Work) -> None:
         try:

@@ -12,7 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Integer, MetaData, SmallInteger, Table, Text, bindparam, delete, exists, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -98,16 +111,21 @@ _ENQUEUE = text(
     """
 ).bindparams(bindparam("work", type_=JSONB), bindparam("trace", type_=JSONB))
 
+_FREE = """
+    select id from speech_queue
+    where priority = {priority} and available_at <= clock_timestamp() and (engine is null or engine = any(:engines))
+        and org_id <> all (array(select org_id from busy))
+    order by tag, id limit {most} for update skip locked
+"""
 _TAKE = text(
     f"""
     with busy as (
         select org_id from speech_queue where worker is not null and available_at > clock_timestamp()
         group by org_id having count(*) >= min(most_at_once)
+    ), interactive as ({_FREE.format(priority=INTERACTIVE, most=":most")}
+    ), jobs as ({_FREE.format(priority=JOB, most="least(:most_jobs, :most - (select count(*) from interactive))")}
     ), next as (
-        select id from speech_queue
-        where available_at <= clock_timestamp() and (engine is null or engine = any(:engines))
-            and org_id <> all (array(select org_id from busy))
-        order by priority, tag, id limit :most for update skip locked
+        select id from interactive union all select id from jobs
     )
     update speech_queue q
     set worker = :worker, tries = q.tries + 1, available_at = clock_timestamp() + interval '{LEASE_SECONDS} seconds'
@@ -115,8 +133,13 @@ _TAKE = text(
     returning q.id, q.org_id, q.kind, q.rendition_id, q.cache_key, q.priority, q.characters, q.most_at_once, q.tries,
         q.deaths, q.payload, q.trace,
         extract(epoch from clock_timestamp() - q.created_at)::double precision as waited_seconds
-    """  # noqa: S608 - a number of ours
-).bindparams(bindparam("worker", type_=_uuid), bindparam("engines", type_=ARRAY(Text)))
+    """  # noqa: S608 - numbers of ours
+).bindparams(
+    bindparam("worker", type_=_uuid),
+    bindparam("engines", type_=ARRAY(Text)),
+    bindparam("most", type_=BigInteger),
+    bindparam("most_jobs", type_=BigInteger),
+)
 
 _FINISH = text("delete from speech_queue where id = :id and worker = :worker returning id").bindparams(
     bindparam("id", type_=_uuid), bindparam("worker", type_=_uuid)
@@ -169,9 +192,16 @@ async def enqueue(session: AsyncSession, work: Sequence[NewWork]) -> None:
     await session.execute(_ENQUEUE, {"work": rows, "trace": current_trace_headers()})
 
 
-async def take(session: AsyncSession, worker: UUID, most: int, engines: Sequence[str]) -> list[Work]:
-    """Take up to `most` pieces of work that one of these engines can do, the fairest first."""
-    rows = await session.execute(_TAKE, {"worker": worker, "most": most, "engines": list(engines)})
+async def take(
+    session: AsyncSession, worker: UUID, most: int, engines: Sequence[str], *, most_jobs: int | None = None
+) -> list[Work]:
+    """Take up to `most` pieces of work that one of these engines can do, up to `most_jobs` of them of jobs.
+
+    What somebody waits for comes first, and in both kinds what is fairest.
+    """
+    jobs = most if most_jobs is None else max(0, most_jobs)
+    row = {"worker": worker, "most": most, "most_jobs": jobs, "engines": list(engines)}
+    rows = await session.execute(_TAKE, row)
     work = [Work(**row._asdict()) for row in rows]
     return sorted(work, key=lambda one: (one.priority, one.id))
 
