@@ -218,7 +218,7 @@ async def test_bad_input_names_the_field_and_the_limit(api: Api) -> None:
     unknown = await api.get(f"/v1/generations/{uuid4()}")
     assert (unknown.status, unknown.json["code"]) == (404, "generation_not_found")
     assert (await api.get("/v1/generations/nonsense")).status == 404
-    huge = await api.post("/v1/generations", data=io.BytesIO(b"{" + b" " * 2_000_000 + b"}"))
+    huge = await api.post("/v1/generations", data=io.BytesIO(b"{" + b" " * 14_000_000 + b"}"))
     assert huge.status == 413
 
 
