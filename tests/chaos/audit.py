@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 import asyncpg
 from minio import Minio
 
-from libs.objectstore import ObjectStore, ObjectStoreAddress
+from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreAddress
+from libs.speech.kept import NotKept, unpack
 from tests.chaos.books import (
     SERVICES,
     all_sent,
     database,
     newest_events,
+    nothing_is_queued,
     once_each,
     streams_hold_what_was_sent,
     sums_agree,
@@ -36,6 +38,28 @@ select aggregate, seq from (
 where stream_seq <= before
 """
 _UNPLACED = "select count(*) from outbox_sent where stream_seq is null or stream_created is null"
+
+
+_PIECES = {
+    "renditions without an end": "select count(*) from renditions where status in ('pending', 'rendered')",
+    "renditions that no generation has": """
+        select count(*) from renditions r
+        where not exists (select from generations g where g.rendition_id = r.id)
+    """,
+    "completed renditions with pieces missing": """
+        select count(*) from renditions where status = 'completed' and chunks_done <> chunks_total
+    """,
+    "pieces of speech that no text has": """
+        select count(*) from speech_cache s
+        where not exists (select from generation_chunks c where (c.org_id, c.cache_key) = (s.org_id, s.cache_key))
+    """,
+    "pieces of completed texts that nobody has spoken": """
+        select count(*) from generation_chunks c join renditions r on r.id = c.rendition_id
+            join speech_cache s on (s.org_id, s.cache_key) = (c.org_id, c.cache_key)
+        where r.status = 'completed' and s.object_key is null
+    """,
+}
+_KEPT_PIECES = "select object_key from speech_cache where object_key is not null"
 
 
 @dataclass
@@ -63,6 +87,7 @@ async def audit(stack: Stack, accepted: set[str], deleted: set[str], *, within: 
 
         await eventually(all_ended, within=within, what="the end of every generation")
         rows = await connection.fetch("select id::text, status, error_code from generations")
+    await nothing_is_queued(stack, within=within)
     status = {row["id"]: row["status"] for row in rows}
     for generation_id in kept:
         if generation_id not in status:
@@ -84,8 +109,27 @@ async def audit(stack: Stack, accepted: set[str], deleted: set[str], *, within: 
     await once_each(stack, completed, within=within)
     await sums_agree(stack)
     await _events(stack, found)
+    await _pieces(stack, found)
     await _objects(stack, found, deleted, within=within)
     return found
+
+
+async def _pieces(stack: Stack, found: Findings) -> None:
+    """Look at what texts are spoken in: all of it is there, and none of it is kept for nobody."""
+    async with database(stack, "generation") as connection:
+        for problem, query in _PIECES.items():
+            if count := await connection.fetchval(query):
+                found.problems.append(f"{count} {problem}")
+        keys = [row["object_key"] for row in await connection.fetch(_KEPT_PIECES)]
+    objects = ObjectStore(_address(stack))
+    try:
+        for key in keys:
+            try:
+                unpack(await objects.get(key))
+            except (ObjectMissing, NotKept):
+                found.problems.append(f"a piece of speech is not there, or is none: {key}")
+    finally:
+        await objects.close()
 
 
 async def _events(stack: Stack, found: Findings) -> None:
@@ -102,23 +146,28 @@ async def _events(stack: Stack, found: Findings) -> None:
 
 
 async def _objects(stack: Stack, found: Findings, deleted: Iterable[str], *, within: float) -> None:
+    async with database(stack, "generation") as connection:
+        # Audio that others share stays, under the id of the first who asked for it.
+        shared = {row["id"] for row in await connection.fetch("select id::text from renditions")}
+        pieces = {row["object_key"] for row in await connection.fetch(_KEPT_PIECES)}
+    gone = [generation_id for generation_id in deleted if generation_id not in shared]
     async with database(stack, "storage") as connection:
         if bad := await connection.fetch(_BAD_ALIGNMENTS):
             found.problems.append(f"{len(bad)} tracks without an alignment that fits them")
 
         async def none_left(connection: asyncpg.Connection[asyncpg.Record] = connection) -> bool:
             return not await connection.fetchval(
-                "select exists (select from audio_tracks where generation_id = any($1::uuid[]))", list(deleted)
+                "select exists (select from audio_tracks where generation_id = any($1::uuid[]))", gone
             )
 
         await eventually(none_left, within=within, what="no track of what was deleted")
-        tracks = await connection.fetch("select object_key, sha256, size_bytes from audio_tracks")
+        tracks = await connection.fetch("select object_key, alignment_key, sha256, size_bytes from audio_tracks")
     objects = ObjectStore(_address(stack))
     try:
         for track in tracks:
             if await objects.digest(track["object_key"]) != (track["sha256"], track["size_bytes"]):
                 found.problems.append(f"an object is not what its row says: {track['object_key']}")
-        keys = {track["object_key"] for track in tracks}
+        keys = {track[name] for track in tracks for name in ("object_key", "alignment_key")} | pieces
         found.stray_objects = len(await asyncio.to_thread(_keys, stack) - keys)
     finally:
         await objects.close()

@@ -20,9 +20,12 @@ from tests.support.stack import Stack
 
 SERVICES = ("gateway", "voice", "generation", "storage", "embedding", "analytics")
 _ONCE_EACH = {
-    "one track": (
-        "storage",
-        "select generation_id::text as id from audio_tracks where generation_id = any($1::uuid[])",
+    "one rendition that can be heard": (
+        "generation",
+        """
+        select g.id::text as id from generations g join renditions r on r.id = g.rendition_id
+        where g.id = any($1::uuid[]) and r.status = 'completed' and r.object_key = g.object_key
+        """,
     ),
     "one search document": (
         "embedding",
@@ -47,6 +50,12 @@ _ONCE_EACH = {
         """,
     ),
 }
+_TRACKS = "select generation_id::text as id from audio_tracks where generation_id = any($1::uuid[])"
+_NOT_PAID_ONCE = """
+select rendition_id from generations join renditions on renditions.id = rendition_id
+where rendition_id = any($1::uuid[]) group by rendition_id, renditions.characters_spoken
+having sum(generations.characters_spoken) > renditions.characters_spoken
+"""
 _DIFFERING_SUMS = """
 with ledger as (
     select org_id, date_trunc('month', created_at at time zone 'UTC')::date as period, unit, sum(quantity) as quantity
@@ -84,6 +93,7 @@ async def completed_once_each(stack: Stack, api: Api, ids: Sequence[str], *, wit
             "select id, error_code, error from generations where id = any($1::uuid[]) and status <> 'completed'", ids
         )
         assert failed == []
+    await nothing_is_queued(stack, within=within)
     await once_each(stack, ids, within=within)
     await sums_agree(stack)
     async with database(stack, "analytics") as connection:
@@ -103,6 +113,35 @@ async def once_each(stack: Stack, ids: Sequence[str], *, within: float) -> None:
 
             await eventually(all_there, within=within, what=f"{what} for each of {len(ids)} generations")
             assert len(await connection.fetch(query, ids)) == len(ids), f"more than {what} for a generation"
+
+    await _one_track_each(stack, ids, within=within)
+
+
+async def _one_track_each(stack: Stack, ids: Sequence[str], *, within: float) -> None:
+    """Wait for the audio of these generations: equal requests share it, and one of them has paid for it."""
+    async with database(stack, "generation") as connection:
+        found = await connection.fetch(
+            "select distinct rendition_id::text as id from generations where id = any($1::uuid[])", ids
+        )
+        audio = {row["id"] for row in found}
+        assert await connection.fetch(_NOT_PAID_ONCE, list(audio)) == []
+    async with database(stack, "storage") as connection:
+
+        async def all_there() -> bool:
+            return {row["id"] for row in await connection.fetch(_TRACKS, list(audio))} == audio
+
+        await eventually(all_there, within=within, what=f"a track for each of {len(audio)} renditions")
+        assert len(await connection.fetch(_TRACKS, list(audio))) == len(audio), "more than one track for a rendition"
+
+
+async def nothing_is_queued(stack: Stack, *, within: float) -> None:
+    """Wait until the speech workers have nothing to do: no work is left for a rendition that has ended."""
+    async with database(stack, "generation") as connection:
+
+        async def is_empty() -> bool:
+            return not await connection.fetchval("select exists (select from speech_queue)")
+
+        await eventually(is_empty, within=within, what="an empty speech queue")
 
 
 async def sums_agree(stack: Stack) -> None:

@@ -16,6 +16,7 @@ CLIENTS = 6
 PATIENCE = 180.0
 """Seconds for which a client repeats a request; no outage of a run is nearly as long."""
 _PAUSE = 0.3
+_SAID_BEFORE = 0.1
 _ACTS = {"speak": 70, "speak and delete": 10, "delete": 6, "speak with a voice and delete it": 4, "read": 10}
 
 
@@ -55,7 +56,11 @@ class Load:
 
     async def _speak(self, source: random.Random, voice_id: str, *, is_new: bool = False) -> str:
         key = UUID(int=source.getrandbits(128)).hex
-        text = " ".join(f"Sentence {source.randrange(10**6)}." for _ in range(source.choice((1, 1, 2, 12))))
+        # Of sixty sentences a text is spoken in pieces; now and then somebody says what was said before.
+        count = source.choice((1, 1, 2, 12, 60))
+        text = " ".join(f"Sentence {source.randrange(10**6)}." for _ in range(count))
+        if source.random() < _SAID_BEFORE:
+            text = f"This is number {source.randrange(5)} of what everybody says."
         wait = source.choice((0, 2))
         answer = await self._ask(
             "POST",

@@ -27,9 +27,11 @@ async def ask_steadily(traffic: Traffic, seconds: float) -> None:
     """Ask for speech at a constant rate for so long, however long the answers take."""
     loop = asyncio.get_running_loop()
     began = loop.time()
+    # No text twice: what was spoken before the outage needs nobody.
+    before = traffic.sent
     async with asyncio.TaskGroup() as group:
         for number in range(int(seconds * REQUESTS_PER_SECOND)):
-            group.create_task(traffic.speak(f"Sentence {number} in the silence."))
+            group.create_task(traffic.speak(f"Sentence {before + number} in the silence."))
             await asyncio.sleep(max(0.0, began + (number + 1) / REQUESTS_PER_SECOND - loop.time()))
 
 

@@ -33,6 +33,8 @@ class Traffic:
 
     api: Api
     voice_id: str
+    mark: str = field(default_factory=lambda: uuid4().hex[:8])
+    """What no other traffic says: equal texts share their audio, and then nothing is to be spoken."""
     accepted: list[str] = field(default_factory=list)
     sent: int = 0
     repeated: list[str] = field(default_factory=list)
@@ -43,7 +45,7 @@ class Traffic:
         """Send the request of this number: every second one is for speech, the others read."""
         kinds: list[Callable[[], Any]] = [self._list, self._read, self._listen, self._search, self._usage, self._voices]
         if number % 2 == 0:
-            await self.speak(f"Sentence number {number}.", wait=2 if number % 4 == 0 else 0)
+            await self.speak(f"Sentence number {number} of {self.mark}.", wait=2 if number % 4 == 0 else 0)
         else:
             await kinds[number // 2 % len(kinds)]()
 
@@ -120,7 +122,7 @@ class Traffic:
 @asynccontextmanager
 async def steady_traffic(api: Api, *, per_second: float) -> AsyncIterator[Traffic]:
     """Send traffic while the block runs; at its end, all that was sent has been answered."""
-    first = await api.speak("The first sentence, spoken in peace.", (await api.voices())[0]["id"])
+    first = await api.speak(f"The first sentence, spoken in peace: {uuid4().hex[:8]}.", (await api.voices())[0]["id"])
     traffic = Traffic(api, str(first["voice_id"]), accepted=[str(first["id"])])
     stopping = asyncio.Event()
     task = asyncio.create_task(traffic.run(per_second, stopping))
