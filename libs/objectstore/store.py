@@ -34,6 +34,12 @@ LARGE_BYTES = 256 * 1024
 PART_BYTES = 8 * 2**20
 """Of uploads in parts; S3 wants at least 5 MiB, and at most 10,000 of them."""
 
+_STORED_TYPES = {"audio/wav": "audio/vnd.wave"}
+"""Under which names types are stored: SeaweedFS compresses what is `audio/wav` as it comes in, takes it apart again to
+check it, and once more whenever it is read, which costs four times what storing it does. `audio/vnd.wave` is the name
+by which IANA knows the same."""
+_TYPES = {stored: known for known, stored in _STORED_TYPES.items()}
+
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 logger = logging.getLogger(__name__)
@@ -62,7 +68,8 @@ class ObjectStoreAddress:
 class ObjectReader:
     """An object, or the asked part of it, while it is read.
 
-    `status` is 200 or 206 (or 304, 412, 416 without content); `headers` are the store's, lower-case names.
+    `status` is 200 or 206 (or 304, 412, 416 without content); `headers` are the store's, lower-case names, with the
+    type that the object was written with.
     """
 
     status: int
@@ -132,7 +139,10 @@ class ObjectStore:
         """As `put`; returns the MD5, too, by which `is_unchanged` knows the content again."""
         large = len(content) > LARGE_BYTES
         digests = await asyncio.to_thread(_digests, content) if large else _digests(content)
-        headers = {"Content-Type": content_type, "Content-MD5": b64encode(bytes.fromhex(digests.md5)).decode()}
+        headers = {
+            "Content-Type": _STORED_TYPES.get(content_type, content_type),
+            "Content-MD5": b64encode(bytes.fromhex(digests.md5)).decode(),
+        }
         async with self._request("PUT", key, data=io.BytesIO(content), headers=headers) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing an object was answered {response.status}")
@@ -170,7 +180,7 @@ class ObjectStore:
         return digest.hexdigest(), size
 
     async def _begin_upload(self, key: str, content_type: str) -> _Upload:
-        headers = {"Content-Type": content_type}
+        headers = {"Content-Type": _STORED_TYPES.get(content_type, content_type)}
         async with self._request("POST", key, headers=headers, query={"uploads": ""}) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"beginning an upload was answered {response.status}")
@@ -221,6 +231,8 @@ class ObjectStore:
         async with self._request("HEAD" if head else "GET", key, headers=dict(conditions)) as response:
             self._expect(response, 200, 206, 304, 412, 416)
             headers = {name.lower(): value for name, value in response.headers.items()}
+            if (stored := headers.get("content-type")) is not None:
+                headers["content-type"] = _TYPES.get(stored, stored)
             yield ObjectReader(response.status, headers, response.content.iter_chunked(CHUNK_BYTES))
 
     async def is_unchanged(self, key: str, md5: str, size: int) -> bool | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import replace
 
 import pytest
+from minio import Minio
 
 from libs.ids import new_id
 from libs.objectstore import ObjectStore
 from services.storage.usecases import Deps
 from tests.integration.storage.conftest import Client, Studio, kept, serving
+from tests.support.servers import Servers
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -149,6 +152,19 @@ async def test_objects_of_a_custom_voice_are_its_organisations(
         assert (answer.status, json.loads(answer.body)["code"]) == (404, "object_not_found")
     assert (await client.get(f"/internal/objects/voices/system/{new_id()}")).status == 404
     assert (await client.get(f"/internal/objects/generations/orgs/{client.org_id}/x/y.mp3")).status == 404
+
+
+async def test_waves_are_stored_under_a_name_that_is_not_compressed_and_are_sent_under_the_usual_one(
+    servers: Servers, objects: ObjectStore, client: Client
+) -> None:
+    key = f"voices/orgs/{client.org_id}/{new_id()}"
+    await objects.put(key, CONTENT, "audio/wav")
+    address = servers.object_store_address
+    store = Minio(address.endpoint.partition("://")[2], address.access_key, address.secret_key, secure=False)
+    stored = await asyncio.to_thread(store.stat_object, address.bucket, key)
+    assert stored.content_type == "audio/vnd.wave"
+    sent = await client.get(f"/internal/objects/{key}")
+    assert (sent.headers["content-type"], sent.body) == ("audio/wav", CONTENT)
 
 
 async def test_an_object_store_that_is_away_is_said_to_be(deps: Deps, studio: Studio, unreachable: ObjectStore) -> None:
