@@ -1,0 +1,40 @@
+"""Where the processor's time goes: milliseconds of each process for a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import psutil
+
+from tests.support.stack import Stack
+
+
+class Processor:
+    """The processor time of all processes of a stack, by their names."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._processes = {name: psutil.Process(one["pid"]) for name, one in stack.record["processes"].items()}
+        self._before = self._read()
+
+    def _read(self) -> dict[str, float]:
+        """Seconds since each began, with what its ended children took; engine processes are counted apart."""
+        spent: dict[str, float] = {}
+        for name, process in self._processes.items():
+            own = process.cpu_times()
+            spent[name] = own.user + own.system
+            below = 0.0
+            for child in process.children(recursive=True):
+                times = child.cpu_times()
+                below += times.user + times.system
+            if name == "worker":
+                spent["engines"] = below
+            else:
+                spent[name] += below
+        return spent
+
+    def spent_since(self) -> Mapping[str, float]:
+        """Return the seconds of each process since the last call, the most costly first."""
+        now = self._read()
+        spent = {name: now[name] - self._before.get(name, 0.0) for name in now}
+        self._before = now
+        return dict(sorted(spent.items(), key=lambda one: -one[1]))
