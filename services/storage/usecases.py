@@ -182,7 +182,8 @@ async def remove_audio(deps: Deps, delivery: Delivery[GenerationDeleted]) -> Non
             outbox.add(
                 session,
                 AudioDeleted(
-                    generation_id=event.generation_id,
+                    # As AudioStored told of it, whoever had it last.
+                    generation_id=str(generation_id),
                     org_id=event.org_id,
                     size_bytes=tombstone.size_bytes,
                     deleted_at=deps.clock(),

@@ -116,6 +116,16 @@ _GET = _VISIBLE.where(
     generations.c.org_id == bindparam("org_id", type_=_uuid),
 )
 _INSERT = insert(generations).returning(*_RETURNED)
+_waiting = generations.alias("waiting")
+# The first of those who wait for it pays for what had to be spoken: who asked before them has given up or failed.
+_PAYS = (
+    select(_waiting.c.id)
+    .where(_waiting.c.rendition_id == renditions.c.id, _waiting.c.status.in_(_UNFINISHED))
+    .order_by(_waiting.c.created_at, _waiting.c.id)
+    .limit(1)
+    .correlate(renditions)
+    .scalar_subquery()
+)
 _COMPLETE = (
     update(generations)
     .where(
@@ -128,8 +138,9 @@ _COMPLETE = (
         duration_seconds=renditions.c.duration_seconds,
         object_key=renditions.c.object_key,
         applied=renditions.c.applied,
-        # The first who asked for it pays for what had to be spoken.
-        characters_spoken=case((renditions.c.id == generations.c.id, renditions.c.characters_spoken), else_=0),
+        characters_spoken=case(
+            (generations.c.id == _PAYS, bindparam("unpaid", type_=Integer) * renditions.c.characters_spoken), else_=0
+        ),
         updated_at=sql.now(),
     )
     .returning(*_RETURNED, renditions.c.size_bytes)
@@ -294,9 +305,14 @@ async def delete_generation(session: AsyncSession, org_id: UUID, generation_id: 
     return (await session.execute(statement)).first() is not None
 
 
-async def complete_generations(session: AsyncSession, rendition_ids: Sequence[UUID]) -> list[tuple[Generation, int]]:
-    """Complete the unfinished generations of these renditions; return them with the bytes of their audio."""
-    rows = await session.execute(_COMPLETE, {"ids": list(rendition_ids)})
+async def complete_generations(
+    session: AsyncSession, rendition_ids: Sequence[UUID], *, is_paid: bool = False
+) -> list[tuple[Generation, int]]:
+    """Complete the unfinished generations of these renditions; return them with the bytes of their audio.
+
+    `is_paid`: others, who were completed before, have paid for what had to be spoken.
+    """
+    rows = await session.execute(_COMPLETE, {"ids": list(rendition_ids), "unpaid": 0 if is_paid else 1})
     return [(_generation(row), row.size_bytes or 0) for row in rows]
 
 

@@ -187,7 +187,7 @@ async def _revive(
 
 
 async def _complete_revived(session: AsyncSession, rendition_id: UUID) -> None:
-    for generation, size_bytes in await generations.complete_generations(session, [rendition_id]):
+    for generation, size_bytes in await generations.complete_generations(session, [rendition_id], is_paid=True):
         outbox.add(session, completed_event(generation, size_bytes))
         note_finished(session, generation)
 

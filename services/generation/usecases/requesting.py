@@ -313,9 +313,11 @@ async def admit_generation(deps: Deps, delivery: Delivery[GenerationDeferred]) -
             )
             return
         rendition = await renditions.get_rendition(session, generation.rendition_id, lock=True)
-        if rendition is not None and await planning.is_unplanned(session, rendition):
+        if rendition is not None and rendition.status == "pending":
             outbox.add(session, requested)
-            await planning.order_plan(session, rendition, most_at_once)
+            # Somebody who asked for the same may have been admitted first.
+            if await planning.is_unplanned(session, rendition):
+                await planning.order_plan(session, rendition, most_at_once)
     await signal(deps.bus, signals.WORK)
 
 

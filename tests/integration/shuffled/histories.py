@@ -10,8 +10,9 @@ import hashlib
 import itertools
 import json
 import random
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -26,6 +27,7 @@ from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, Organiz
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
     Alignment,
     AudioRendered,
+    GenerationCanceled,
     GenerationCompleted,
     GenerationDeferred,
     GenerationDeleted,
@@ -33,7 +35,15 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationRequested,
 )
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
-from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceDeleted, VoiceReady, VoiceSnapshot
+from libs.contracts.antiphon.voice.v1.events_pb2 import (
+    VoiceCreated,
+    VoiceDeleted,
+    VoiceReady,
+    VoiceRejected,
+    VoiceSnapshot,
+    VoiceSubmitted,
+    VoiceUpdated,
+)
 
 BEGINNING = datetime(2026, 1, 31, 23, 58, tzinfo=UTC)
 SPEAKABLE = '{"engine_voice": "en-us", "language": "en-US"}'
@@ -53,11 +63,12 @@ class Outcome(StrEnum):
     UNSPEAKABLE = "unspeakable"
     REFUSED = "refused"
     """Put off, and then not covered by the plan."""
+    CANCELED = "canceled"
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice with so many revisions; without an organisation it is everybody's and stays."""
+    """A voice with so many revisions, rejected if with none; without an organisation it is everybody's and stays."""
 
     id: UUID
     org_id: UUID | None
@@ -75,6 +86,8 @@ class Generation:
 
     id: UUID
     org_id: UUID
+    # Of the first who asked for the same; its own if that is itself.
+    audio_id: UUID
     voice: Voice
     text: str
     outcome: Outcome
@@ -91,11 +104,11 @@ class Generation:
 
     @property
     def audio(self) -> bytes:
-        return f"audio of {self.id}: {self.text}".encode()
+        return f"audio of {self.audio_id}: {self.text}".encode()
 
     @property
     def object_key(self) -> str:
-        return f"generations/orgs/{self.org_id}/{self.id}/{hashlib.sha256(self.audio).hexdigest()[:16]}.mp3"
+        return f"generations/orgs/{self.org_id}/{self.audio_id}/{hashlib.sha256(self.audio).hexdigest()[:16]}.mp3"
 
     @property
     def requested(self) -> GenerationRequested:
@@ -105,7 +118,7 @@ class Generation:
             voice_id=str(self.voice.id),
             text=self.text,
             characters=TOO_MUCH if self.outcome is Outcome.REFUSED else len(self.text),
-            format="mp3",
+            format="mp3_22050_64",
             engine="espeak-ng",
             engine_settings=UNSPEAKABLE if self.outcome is Outcome.UNSPEAKABLE else SPEAKABLE,
             speed=1.0,
@@ -129,6 +142,14 @@ class History:
     voices: tuple[Voice, ...]
     generations: tuple[Generation, ...]
     told: tuple[Told, ...]
+
+    @property
+    def sharing(self) -> list[list[Generation]]:
+        """The generations by the audio that they have in common, the first who asked for it first."""
+        groups: dict[UUID, list[Generation]] = defaultdict(list)
+        for made in self.generations:
+            groups[made.audio_id].append(made)
+        return list(groups.values())
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # Any: Hypothesis's own printer
         """What Hypothesis prints when a test fails."""
@@ -173,6 +194,10 @@ def _voice_events(voice: Voice, ids: _Ids, now: _Clock) -> Iterator[Message]:
     variant = "CUSTOM" if voice.org_id else "SYSTEM"
     source = {"document_id": str(ids()), "org_id": org_id, "source_type": "voice", "source_id": voice_id}
     yield VoiceCreated(voice_id=voice_id, org_id=org_id, variant=variant, created_at=now())
+    if voice.org_id:
+        yield VoiceSubmitted(voice_id=voice_id, org_id=org_id, submitted_at=now())
+    if not voice.revisions:
+        yield VoiceRejected(voice_id=voice_id, org_id=org_id, reasons=["too quiet"], rejected_at=now())
     for revision in range(1, voice.revisions + 1):
         snapshot = VoiceSnapshot(
             voice_id=voice_id,
@@ -186,7 +211,10 @@ def _voice_events(voice: Voice, ids: _Ids, now: _Clock) -> Iterator[Message]:
             engine_settings=json.dumps({"engine_voice": "en-us", "language": "en-US", "rate": 150 + revision}),
             revision=revision,
         )
-        yield VoiceReady(voice_id=voice_id, org_id=org_id, voice=snapshot, ready_at=now())
+        if revision == 1:
+            yield VoiceReady(voice_id=voice_id, org_id=org_id, voice=snapshot, ready_at=now())
+        else:
+            yield VoiceUpdated(voice_id=voice_id, org_id=org_id, voice=snapshot, updated_at=now())
         yield DocumentIndexed(**source, chunks=1, indexed_at=now())
     if voice.deleted:
         yield VoiceDeleted(voice_id=voice_id, org_id=org_id, object_keys=voice.object_keys, deleted_at=now())
@@ -194,34 +222,64 @@ def _voice_events(voice: Voice, ids: _Ids, now: _Clock) -> Iterator[Message]:
         yield DocumentRemoved(**source, removed_at=now())
 
 
-def _generation_events(made: Generation, ids: _Ids, now: _Clock) -> Iterator[Message]:
-    about = {"generation_id": str(made.id), "org_id": str(made.org_id)}
+def _about(made: Generation) -> dict[str, Any]:  # Any: fields of many events
+    return {"generation_id": str(made.id), "org_id": str(made.org_id)}
+
+
+def _generation_events(sharing: Sequence[Generation], ids: _Ids, now: _Clock) -> Iterator[Message]:
+    """What is told of generations that have their audio in common."""
+    for made in sharing:
+        yield from _asked(made, now)
+    heard = [made for made in sharing if made.is_rendered]
+    if heard:
+        yield _rendered(heard[0], now)
+    stored = [made for made in sharing if made.outcome is Outcome.STORED]
+    if stored:
+        yield from _stored(stored, ids, now)
+    rejected = [made for made in sharing if made.outcome is Outcome.REJECTED]
+    if rejected:
+        audio = _about(rejected[0]) | {"generation_id": str(rejected[0].audio_id)}
+        yield AudioRejected(**audio, reason="not what was announced", rejected_at=now())
+    for made in rejected:
+        yield GenerationFailed(**_about(made), code="audio_rejected", reason="not what was announced", failed_at=now())
+    yield from _deletions(sharing, now)
+
+
+def _asked(made: Generation, now: _Clock) -> Iterator[Message]:
     if made.is_deferred:
-        yield GenerationDeferred(**about, request=made.requested, deferred_at=now())
+        yield GenerationDeferred(**_about(made), request=made.requested, deferred_at=now())
     if made.outcome is Outcome.REFUSED:
-        yield GenerationFailed(**about, code="quota_exceeded", reason="too much", failed_at=now())
+        yield GenerationFailed(**_about(made), code="quota_exceeded", reason="too much", failed_at=now())
     else:
         yield made.requested
     if made.outcome is Outcome.UNSPEAKABLE:
-        yield GenerationFailed(**about, code="text_not_speakable", reason="no such voice", failed_at=now())
-    if made.is_rendered:
-        yield _rendered(made, now)
-    if made.outcome is Outcome.STORED:
-        yield from _stored(made, about, ids, now)
-    if made.outcome is Outcome.REJECTED:
-        yield AudioRejected(**about, reason="not what was announced", rejected_at=now())
-        yield GenerationFailed(**about, code="audio_rejected", reason="not what was announced", failed_at=now())
-    if made.deleted:
-        keys = [made.object_key] if made.is_rendered else []
-        yield GenerationDeleted(**about, object_keys=keys, deleted_at=now())
-        yield AudioDeleted(**about, size_bytes=len(made.audio), deleted_at=now())
+        yield GenerationFailed(**_about(made), code="text_not_speakable", reason="no such voice", failed_at=now())
+    if made.outcome is Outcome.CANCELED:
+        yield GenerationCanceled(**_about(made), canceled_at=now())
+
+
+def _deletions(sharing: Sequence[Generation], now: _Clock) -> Iterator[Message]:
+    """The audio goes with the last who had it."""
+    deleted = [made for made in sharing if made.deleted]
+    heard = any(made.is_rendered for made in sharing)
+    for made in deleted:
+        is_last = made is deleted[-1] and len(deleted) == len(sharing)
+        keys = [made.object_key] if heard and is_last else []
+        event = GenerationDeleted(**_about(made), object_keys=keys, deleted_at=now())
+        # Before audio was shared, events did not say whose it was.
+        if len(sharing) > 1 or made.id.int % 2:
+            event.audio_id = str(made.audio_id) if is_last else ""
+        yield event
+        if is_last:
+            audio = _about(made) | {"generation_id": str(made.audio_id)}
+            yield AudioDeleted(**audio, size_bytes=len(made.audio), deleted_at=now())
 
 
 def _rendered(made: Generation, now: _Clock) -> AudioRendered:
     length = len(made.text)
     wrong = made.outcome is Outcome.REJECTED
     return AudioRendered(
-        generation_id=str(made.id),
+        generation_id=str(made.audio_id),
         org_id=str(made.org_id),
         object_key=made.object_key,
         content_type="audio/mpeg",
@@ -239,67 +297,83 @@ def _rendered(made: Generation, now: _Clock) -> AudioRendered:
     )
 
 
-def _stored(made: Generation, about: dict[str, str], ids: _Ids, now: _Clock) -> Iterator[Message]:
-    seconds = len(made.text) / 16
+def _stored(sharing: Sequence[Generation], ids: _Ids, now: _Clock) -> Iterator[Message]:
+    first = sharing[0]
+    seconds = len(first.text) / 16
     yield AudioStored(
-        **about,
+        **_about(first) | {"generation_id": str(first.audio_id)},
         track_id=str(ids()),
-        object_key=made.object_key,
-        sha256=hashlib.sha256(made.audio).hexdigest(),
-        size_bytes=len(made.audio),
+        object_key=first.object_key,
+        sha256=hashlib.sha256(first.audio).hexdigest(),
+        size_bytes=len(first.audio),
         duration_seconds=seconds,
         stored_at=now(),
     )
-    yield GenerationCompleted(
-        **about,
-        voice_id=str(made.voice.id),
-        voice_name="Aaron 1",
-        text=made.text,
-        characters=len(made.text),
-        duration_seconds=seconds,
-        format="mp3",
-        size_bytes=len(made.audio),
-        model_id="espeak-ng",
-        completed_at=now(),
-    )
-    for unit, quantity in (("characters", len(made.text)), ("audio_seconds", seconds)):
-        yield UsageRecorded(
-            usage_id=str(ids()),
-            org_id=str(made.org_id),
-            unit=unit,
-            quantity=quantity,
-            resource_id=str(made.id),
-            recorded_at=now(),
+    for made in sharing:
+        spoken = len(made.text) if made is first else 0
+        yield GenerationCompleted(
+            **_about(made),
+            voice_id=str(made.voice.id),
+            voice_name="Aaron 1",
+            text=made.text,
+            characters=len(made.text),
+            characters_spoken=spoken,
+            duration_seconds=seconds,
+            format="mp3_22050_64",
+            size_bytes=len(made.audio),
+            model_id="espeak-ng",
+            completed_at=now(),
         )
+        used = {"characters": spoken, "characters_cached": len(made.text) - spoken, "audio_seconds": seconds}
+        for unit, quantity in used.items():
+            yield UsageRecorded(
+                usage_id=str(ids()),
+                org_id=str(made.org_id),
+                unit=unit,
+                quantity=quantity,
+                resource_id=str(made.id),
+                recorded_at=now(),
+            )
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """How one organisation fares: (revisions, deleted) of its voices; generations by (voice, text, outcome, …)."""
+    """How one organisation fares: (revisions, deleted) of its voices; generations by (voice, text, outcome, …).
+
+    At the end stands what is deleted: of an audio that two have in common the one, the other, or both.
+    """
 
     plan: str
     voices: tuple[tuple[int, bool], ...]
-    generations: tuple[tuple[int, str, Outcome, bool, bool], ...]
+    generations: tuple[tuple[int, str, Outcome, bool, tuple[bool, ...]], ...]
 
 
 def _history(plans: Iterable[_Plan], system_revisions: int, seed: int) -> History:
     ids, now = _Ids(), _Clock()
     system = Voice(ids(), None, system_revisions, deleted=False)
     orgs: list[UUID] = []
-    voices, generations = [system], []
+    voices = [system]
+    generations: list[Generation] = []
+    sharing: list[list[Generation]] = []
     lives: list[list[Message]] = []
     for plan in plans:
         org_id = ids()
         orgs.append(org_id)
         own = [Voice(ids(), org_id, revisions, deleted) for revisions, deleted in plan.voices]
         voices += own
-        choices = [system, *own]
+        choices = [system, *(voice for voice in own if voice.revisions)]
         for voice, text, outcome, deferred, deleted in plan.generations:
             spoken_with = choices[voice % len(choices)]
-            generations.append(Generation(ids(), org_id, spoken_with, text, outcome, deferred, deleted))
+            first = ids()
+            made = Generation(first, org_id, first, spoken_with, text, outcome, deferred, deleted[0])
+            # Who cancels does not cancel it for the other one.
+            goes_on = Outcome.STORED if outcome is Outcome.CANCELED else outcome
+            others = [replace(made, id=ids(), outcome=goes_on, deleted=gone) for gone in deleted[1:]]
+            generations += [made, *others]
+            sharing.append([made, *others])
         lives.append(list(_org_events(org_id, plan.plan, ids, now)))
     lives += [list(_voice_events(voice, ids, now)) for voice in voices]
-    lives += [list(_generation_events(made, ids, now)) for made in generations]
+    lives += [list(_generation_events(together, ids, now)) for together in sharing]
     events = _interleaved(lives, random.Random(seed))
     return History(tuple(orgs), tuple(voices), tuple(generations), tuple(Told(ids(), event) for event in events))
 
@@ -314,16 +388,17 @@ def _interleaved(lives: list[list[Message]], order: random.Random) -> Iterator[M
             remaining.remove(life)
 
 
-_EVERY_WAY = itertools.product(Outcome, (False, True), (False, True))
+_DELETED = tuple(gone for count in (1, 2) for gone in itertools.product((False, True), repeat=count))
+"""Of one generation, or of two that share their audio."""
 EVERYTHING = _history(
     [
         _Plan(
             "pro",
-            ((3, True), (2, False)),
+            ((3, True), (2, False), (0, True), (0, False)),
             tuple(
                 (number, TEXTS[number % len(TEXTS)], outcome, deferred, deleted)
                 for number, (outcome, deferred, deleted) in enumerate(
-                    itertools.product(Outcome, (False, True), (False, True))
+                    itertools.product(Outcome, (False, True), _DELETED)
                 )
             ),
         )
@@ -335,9 +410,9 @@ EVERYTHING = _history(
 
 
 def _plans() -> st.SearchStrategy[_Plan]:
-    voices = st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=3).map(tuple)
+    voices = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=3).map(tuple)
     generation: st.SearchStrategy[Any] = st.tuples(  # Any: Hypothesis types tuples of up to five only as a whole
-        st.integers(0, 3), st.sampled_from(TEXTS), st.sampled_from(Outcome), st.booleans(), st.booleans()
+        st.integers(0, 3), st.sampled_from(TEXTS), st.sampled_from(Outcome), st.booleans(), st.sampled_from(_DELETED)
     )
     return st.builds(
         _Plan,

@@ -16,17 +16,17 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
 from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
-from libs.speech.espeak import EspeakEngine
 from services.analytics.consumers import CONSUMERS as ANALYTICS
 from services.embedding.adapters import Vectors
 from services.embedding.consumers import CONSUMERS as EMBEDDING
 from services.embedding.domain import DIMENSIONS
 from services.embedding.usecases import Deps as EmbeddingDeps
-from services.generation.adapters import Finishes, Quota
+from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.consumers import CONSUMERS as GENERATION
-from services.generation.jobs import CONSUMERS as WORKER
-from services.generation.rendering import WorkerDeps
+from services.generation.domain.load import Limits
 from services.generation.usecases import Deps as GenerationDeps
+from services.generation.usecases.admission import Admission
+from services.generation.usecases.models import Models
 from services.storage.consumers import CONSUMERS as STORAGE
 from services.storage.usecases import Deps as StorageDeps
 from tests.integration.shuffled.histories import BEGINNING, TOO_MUCH, Generation, History, Outcome
@@ -40,13 +40,23 @@ def _now() -> datetime:
 # --- generation ---
 
 
-async def _insert_generations(stage: Stage, rows: Sequence[tuple[Generation, str]]) -> None:
-    """Write what requests wrote, each in a status."""
+_STATUS = {Outcome.UNSPEAKABLE: "failed", Outcome.CANCELED: "canceled"}
+"""As what requests stand that have ended by themselves; the others wait."""
+
+
+async def _requests(stage: Stage, history: History) -> None:
+    """What was deleted is gone; what a worker has rendered awaits its storing; the rest awaits a worker."""
+    sharing = [alive for group in history.sharing if (alive := [made for made in group if not made.deleted])]
     async with stage.admin() as connection:
         await connection.executemany(
+            "insert into renditions (id, org_id, text, spec, mode, status, characters_spoken, samples, object_key,"
+            " duration_seconds, size_bytes) values ($1, $2, $3, '{}', 'interactive', $4, $5, $6, $7, $8, $9)",
+            [_rendition(group) for group in sharing],
+        )
+        await connection.executemany(
             "insert into generations (id, org_id, voice_id, voice_name, text, characters, temperature, top_p, top_k,"
-            " repetition_penalty, speed, format, model_id, status, object_key, duration_seconds, created_at)"
-            " values ($1, $2, $3, 'Aaron 1', $4, $5, 1, 1, 1, 1, 1, 'mp3', 'espeak-ng', $6, $7, $8, $9)",
+            " repetition_penalty, speed, format, model_id, status, rendition_id, created_at)"
+            " values ($1, $2, $3, 'Aaron 1', $4, $5, 1, 1, 1, 1, 1, 'mp3_22050_64', 'espeak-ng', $6, $7, $8)",
             [
                 (
                     made.id,
@@ -54,26 +64,23 @@ async def _insert_generations(stage: Stage, rows: Sequence[tuple[Generation, str
                     made.voice.id,
                     made.text,
                     len(made.text),
-                    status,
-                    made.object_key if status == "processing" else None,
-                    len(made.text) / 16 if status == "processing" else None,
+                    _STATUS.get(made.outcome, "pending"),
+                    made.audio_id,
                     BEGINNING,
                 )
-                for made, status in rows
+                for group in sharing
+                for made in group
             ],
         )
 
 
-async def _requests(stage: Stage, history: History) -> None:
-    """What was deleted is gone; what a worker has rendered awaits its storing; the rest awaits a worker."""
-    await _insert_generations(
-        stage,
-        [
-            (made, "processing" if made.is_rendered else "failed" if made.outcome is Outcome.UNSPEAKABLE else "pending")
-            for made in history.generations
-            if not made.deleted
-        ],
-    )
+def _rendition(sharing: Sequence[Generation]) -> tuple[object, ...]:
+    last = sharing[-1]
+    about = (last.audio_id, last.org_id, last.text)
+    if not last.is_rendered:
+        return (*about, _STATUS.get(last.outcome, "pending"), *[None] * 5)
+    length = len(last.text)
+    return (*about, "rendered", length, length, last.object_key, length / 16, len(last.audio))
 
 
 async def _generation_deps(stage: Stage) -> GenerationDeps:
@@ -83,7 +90,18 @@ async def _generation_deps(stage: Stage) -> GenerationDeps:
     await server.start()
     stage.closing.push_async_callback(server.stop)
     await analytics.client.flush()
-    return GenerationDeps(stage.database, Quota(stage.bus, patience_seconds=5), Finishes(stage.bus), _now)
+    return GenerationDeps(
+        database=stage.database,
+        objects=stage.objects,
+        bus=stage.bus,
+        quota=Quota(stage.bus, patience_seconds=5),
+        finishes=Finishes(stage.bus),
+        progress=Progress(stage.bus),
+        admission=Admission(stage.database, Limits(60, 3600)),
+        models=Models(stage.database),
+        system_voices=SystemVoices(),
+        clock=_now,
+    )
 
 
 async def _reserve(request: ReserveRequest) -> ReserveReply:
@@ -100,26 +118,6 @@ def _generation_meaning(history: History, emitted: Sequence[Emitted]) -> list[st
         else one.fields()
         for one in emitted
     ]
-
-
-# --- worker ---
-
-
-async def _pending(stage: Stage, history: History) -> None:
-    alive = [made for made in history.generations if not made.deleted]
-    await _insert_generations(stage, [(made, "pending") for made in alive])
-
-
-async def _worker_deps(stage: Stage) -> WorkerDeps:
-    engine = EspeakEngine(1)
-    await engine.start()
-    stage.closing.push_async_callback(engine.close)
-    return WorkerDeps(database=stage.database, objects=stage.objects, engine=engine, clock=_now)
-
-
-def _spoken(_history: History, emitted: Sequence[Emitted]) -> list[str]:
-    """That it was spoken, once; not how it sounded."""
-    return [one.fields("object_key", "sha256", "size_bytes", "duration_seconds", "alignment") for one in emitted]
 
 
 # --- analytics ---
@@ -198,8 +196,8 @@ async def _storage_deps(stage: Stage) -> StorageDeps:
 
 
 def _stored(history: History, emitted: Sequence[Emitted]) -> list[str]:
-    """What listeners believe in the end: of a deleted generation only that it is gone, and no byte is left over."""
-    deleted = {str(made.id) for made in history.generations if made.deleted}
+    """What listeners believe in the end: of deleted audio only that it is gone, and no byte is left over."""
+    deleted = {str(group[0].audio_id) for group in history.sharing if all(made.deleted for made in group)}
     kept: list[str] = []
     bytes_left: dict[str, int] = defaultdict(int)
     for one in emitted:
@@ -216,21 +214,15 @@ def _stored(history: History, emitted: Sequence[Emitted]) -> list[str]:
 
 
 PARTIES = (
-    Party(GENERATION, "generation", "generation", _requests, _generation_deps, _generation_meaning),
     Party(
-        WORKER,
+        GENERATION,
         "generation",
-        "worker",
-        _pending,
-        _worker_deps,
-        _spoken,
-        hidden={"generations": frozenset({"object_key", "duration_seconds"})},
-        audio_varies=True,
-        instead={
-            # Who is told three times may try three times; how it ended is the same, and no try is left open.
-            "generation_attempts": "select generation_id, org_id, voice_id, bool_or(status = 'rendered') as rendered,"
-            " bool_or(status = 'processing') as open from generation_attempts group by 1, 2, 3"
-        },
+        "generation",
+        _requests,
+        _generation_deps,
+        _generation_meaning,
+        # Its place in the queue, and the trace that it belongs to.
+        instead={"speech_queue": "select org_id, kind, rendition_id, priority, characters, payload from speech_queue"},
     ),
     Party(
         ANALYTICS,

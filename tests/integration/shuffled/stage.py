@@ -66,8 +66,7 @@ class Party:
     """A consumer group as this test sees it.
 
     `hidden` are columns beyond MADE_WHEN_APPLIED, by table, that may differ, and `instead` what to compare in the
-    place of a whole table. `meaning` is what a history's emitted events come to. Where `audio_varies`, the same text
-    sounds a little different each time, so that the name of its object does not count.
+    place of a whole table. `meaning` is what a history's emitted events come to.
     """
 
     consumers: Consumers
@@ -78,7 +77,6 @@ class Party:
     meaning: Callable[[History, Sequence[Emitted]], list[str]]
     hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
-    audio_varies: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,10 +216,7 @@ class Stage:
     async def _objects(self, history: History, tables: Mapping[str, Sequence[str]]) -> list[str]:
         """The objects of the history's organisations, and whether a row names them."""
         rows = "\n".join(row for table in tables.values() for row in table)
-        return [
-            f"{key.rpartition('/')[0] if self.party.audio_varies else key} {'with' if key in rows else 'without'} a row"
-            for key in await self._keys(history)
-        ]
+        return [f"{key} {'with' if key in rows else 'without'} a row" for key in await self._keys(history)]
 
     async def _keys(self, history: History) -> list[str]:
         """Every object under the organisations' prefixes."""
