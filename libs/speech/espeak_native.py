@@ -20,6 +20,12 @@ from libs.speech.alignment import Phoneme, Word
 NATIVE_RATES = (80, 450)
 """Words a minute that eSpeak NG speaks by itself; outside, it clamps or gives wrong event times."""
 
+DEFAULT_RATE = 175
+"""Words a minute that eSpeak NG speaks unless told otherwise."""
+
+LONGEST_SECONDS = 7200
+"""Bounds the memory of a job. 5,000 characters of Chinese at a quarter of the speed take 80 minutes."""
+
 _SYNCHRONOUS, _PHONEME_EVENTS, _DONT_EXIT = 2, 1, 0x8000
 _UTF8, _SSML, _PHONEMES, _END_PAUSE = 1, 0x10, 0x100, 0x1000
 _TERMINATED, _WORD, _PHONEME = 0, 1, 7

@@ -11,31 +11,31 @@ from __future__ import annotations
 import _thread
 import array
 import faulthandler
-import json
-import os
-import select
-import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import Queue
 from time import perf_counter
 from typing import BinaryIO, cast
 
-from libs.speech.alignment import Word, align
+from libs.speech.alignment import align
+from libs.speech.child_pipes import claim_stdout, die_with_worker, leave_signals_to_the_worker, receive, send
 from libs.speech.encoding import Segment, SegmentEncoder, parse_output_format, segment_encoder
-from libs.speech.espeak_native import NATIVE_RATES, Espeak, Stretcher, TooLong, UnknownVoice
-from libs.speech.espeak_wire import PREFIX, Fitting, Ready, Refused, Request, Spoken, is_fitting, pack_prefix
+from libs.speech.espeak_fitting import fit
+from libs.speech.espeak_native import (
+    DEFAULT_RATE,
+    LONGEST_SECONDS,
+    NATIVE_RATES,
+    Espeak,
+    Stretcher,
+    TooLong,
+    UnknownVoice,
+)
+from libs.speech.espeak_wire import Fitting, Ready, Refused, Request, Spoken, is_fitting
 from libs.speech.spoken_text import readable
-
-DEFAULT_RATE = 175
-"""Words a minute that eSpeak NG speaks unless told otherwise."""
 
 SHORTEST_SECONDS = 0.2
 """What has no sound (punctuation, spaces) becomes this much silence: players and tracks need a duration above zero."""
-
-LONGEST_SECONDS = 7200
-"""Bounds the memory of a job. 5,000 characters of Chinese at a quarter of the speed take 80 minutes."""
 
 _PIECES_AHEAD = 64
 """Pieces of half a second or less that may wait to be encoded."""
@@ -121,31 +121,15 @@ class _Output:
 
 def main() -> None:
     """Serve requests until stdin closes."""
-    replies = _claim_stdout()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a signal to the whole group is for the worker, which
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # finishes its jobs and then closes stdin
+    replies = claim_stdout()
+    leave_signals_to_the_worker()
     faulthandler.enable()
-    _thread.start_new_thread(_die_with_worker, ())
+    _thread.start_new_thread(die_with_worker, ())
     espeak = Espeak()
     _warm_up(espeak)
-    _send(replies, Ready(kind="ready", version=espeak.version))
-    while frame := _receive(sys.stdin.buffer):
+    send(replies, Ready(kind="ready", version=espeak.version))
+    while frame := receive(sys.stdin.buffer):
         _answer(espeak, replies, *frame)
-
-
-def _claim_stdout() -> BinaryIO:
-    """Stdout for replies alone: what a library prints goes to stderr instead."""
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return replies
-
-
-def _die_with_worker() -> None:
-    """End at once when the worker is gone, even in the middle of a job that would take long."""
-    hang_up = select.poll()
-    hang_up.register(0, 0)
-    hang_up.poll()
-    os._exit(0)
 
 
 def _warm_up(espeak: Espeak) -> None:
@@ -157,88 +141,21 @@ def _warm_up(espeak: Espeak) -> None:
     output.finish()
 
 
-def _receive(requests: BinaryIO) -> tuple[Request | Fitting, bytes] | None:
-    """The next request and its body; None when the worker has closed the pipe, also in the middle of a frame."""
-    prefix = requests.read(PREFIX.size)
-    if len(prefix) < PREFIX.size:
-        return None
-    header_bytes, body_bytes = PREFIX.unpack(prefix)
-    header, body = requests.read(header_bytes), requests.read(body_bytes)
-    if len(header) < header_bytes or len(body) < body_bytes:
-        return None
-    return cast("Request | Fitting", json.loads(header)), body
-
-
-def _send(replies: BinaryIO, header: Ready | Spoken | Refused, *body: bytes | memoryview) -> None:
-    replies.write(pack_prefix(header, sum(map(len, body))))
-    replies.writelines(body)
-    replies.flush()
-
-
 def _answer(espeak: Espeak, replies: BinaryIO, request: Request | Fitting, body: bytes) -> None:
     """Do one job and send what came of it."""
     try:
         header, times, segment = (
-            _fit(espeak, request, body)
+            fit(espeak, request, body)
             if is_fitting(request)
             else _render_with(espeak, cast("Request", request), body.decode())
         )
     except UnknownVoice as unknown:
-        _send(replies, Refused(kind="refused", reason="voice", message=str(unknown)))
+        send(replies, Refused(kind="refused", reason="voice", message=str(unknown)))
     except TooLong:
         limit = f"the speech would take more than {LONGEST_SECONDS // 60} minutes: split the text"
-        _send(replies, Refused(kind="refused", reason="text", message=limit))
+        send(replies, Refused(kind="refused", reason="text", message=limit))
     else:
-        _send(replies, header, times, segment)
-
-
-def _fit(espeak: Espeak, request: Fitting, body: bytes) -> tuple[Spoken, bytes, bytes]:
-    """As `_render`, for speech that is there already."""
-    began = perf_counter()
-    text, pcm = body[: request["text_bytes"]].decode(), body[request["text_bytes"] :]
-    rate = request["sample_rate"]
-    form = parse_output_format(request["form"])
-    encoder = segment_encoder(form, rate)
-    encoder.feed(pcm)
-    segment = encoder.finish()
-    encoded = perf_counter()
-    duration = len(pcm) / 2 / rate
-    if request["words"] is None:
-        starts, ends, agreement = _carried_over(espeak, request, text, pcm)
-    else:
-        words = [Word(position, length, round(seconds * rate)) for position, length, seconds in request["words"]]
-        starts, ends = align(text, words, (), total_samples=len(pcm) // 2, duration_seconds=duration)
-        agreement = 1.0
-    longest = segment.samples / form.sample_rate
-    header = Spoken(
-        kind="spoken",
-        characters=len(text),
-        samples=segment.samples,
-        synthesis_seconds=perf_counter() - encoded,
-        encoding_seconds=encoded - began,
-        applied={"agreement": agreement},
-    )
-    times = array.array("d", [min(time, longest) for time in (*starts, *ends)])
-    return header, times.tobytes(), segment.data
-
-
-def _carried_over(
-    espeak: Espeak, request: Fitting, text: str, pcm: bytes
-) -> tuple[Sequence[float], Sequence[float], float]:
-    """When the characters are spoken in `pcm`, by this engine's own speech of the text."""
-    import numpy
-
-    from libs.speech.forced.aligner import carry_over
-
-    espeak.set_voice(request["voice"], None, request["language"])
-    espeak.set_parameters(rate=DEFAULT_RATE, pitch=None, pitch_range=None, volume=None, word_gap=None)
-    own = bytearray()
-    most_samples = espeak.sample_rate * LONGEST_SECONDS
-    words, phonemes, samples = espeak.speak(readable(text), own.extend, most_samples=most_samples)
-    starts, ends = align(text, words, phonemes, total_samples=samples, duration_seconds=samples / espeak.sample_rate)
-    reference = numpy.frombuffer(bytes(own), dtype="<i2")
-    spoken = numpy.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
-    return carry_over(reference, espeak.sample_rate, starts, ends, spoken, request["sample_rate"])
+        send(replies, header, times, segment)
 
 
 def _render_with(espeak: Espeak, request: Request, text: str) -> tuple[Spoken, bytes, bytes]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -17,6 +17,7 @@ from libs.ids import parse_id
 from libs.messaging import Unavailable
 from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreUnavailable
 from libs.speech.captions.levels import Level
+from libs.speech.captions.subtitles import SubtitleFormat
 from libs.web import CallerOf, Problem, ProblemOf
 from libs.web.problems import UNAVAILABLE
 from services.storage import store
@@ -79,7 +80,7 @@ async def get_alignment(
     caller: CallerOf,
     deps: DepsOf,
     level: Level = Level.CHARACTER,
-    form: Annotated[timing.Form, Query(alias="format")] = timing.Form.JSON,
+    form: Annotated[SubtitleFormat | Literal["json"], Query(alias="format")] = timing.JSON,
     normalized: bool = False,
 ) -> Response:
     """Send when each character, word or sentence of a generation is heard, in seconds, or subtitles."""
@@ -89,8 +90,8 @@ async def get_alignment(
         raise AudioNotFound
     if isinstance(alignment, str):
         alignment = await read_alignment(deps, alignment)
-    content = await asyncio.to_thread(timing.document, alignment, level, form, normalized=normalized)
-    return Response(content, headers={"cache-control": _PRIVATE}, media_type=form.media_type)
+    content, content_type = await asyncio.to_thread(timing.document, alignment, level, form, normalized=normalized)
+    return Response(content, headers={"cache-control": _PRIVATE, "content-type": content_type})
 
 
 @router.head("/internal/objects/{key:path}", include_in_schema=False)

@@ -11,19 +11,16 @@ from __future__ import annotations
 import _thread
 import argparse
 import faulthandler
-import json
 import logging
 import os
 import resource
-import select
-import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from libs.speech.adapters.hosted_model import (
     EXIT_GROWN,
@@ -36,7 +33,7 @@ from libs.speech.adapters.hosted_model import (
     Unusable,
     Voiced,
 )
-from libs.speech.espeak_wire import PREFIX, pack_prefix
+from libs.speech.child_pipes import claim_stdout, die_with_worker, leave_signals_to_the_worker, receive, send
 
 ENGINES = ("chatterbox", "kokoro", "piper")
 """Modules of this package with a function `load(options) -> HostedModel`."""
@@ -48,22 +45,22 @@ _STATM = Path("/proc/self/statm")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Load the model and serve orders until stdin closes."""
     asked = _parser().parse_args(arguments)
-    replies = _claim_stdout()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a signal to the whole group is for the worker, which
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # finishes its jobs and then closes stdin
+    replies = claim_stdout()
+    leave_signals_to_the_worker()
     faulthandler.enable()
     logging.disable(logging.CRITICAL)  # what engines log is made of texts
-    _thread.start_new_thread(_die_with_worker, ())
+    _thread.start_new_thread(die_with_worker, ())
     _thread.start_new_thread(_die_when_grown, (asked.memory_mb << 20,))
     try:
         model: HostedModel = import_module(f"libs.speech.adapters.{asked.engine}").load(dict(asked.option))
     except Unusable as unusable:
-        _send(replies, Failed(kind="failed", message=str(unusable)))
+        send(replies, Failed(kind="failed", message=str(unusable)))
         return
-    _send(replies, _greeting(model))
-    while frame := _receive(sys.stdin.buffer):
+    send(replies, _greeting(model))
+    while frame := receive(sys.stdin.buffer):
         try:
-            _answer(model, replies, *frame)
+            order, body = frame
+            _answer(model, replies, order, body.decode())
         except Exception as failure:  # noqa: BLE001, its message may quote the text, so only its place is told
             sys.stderr.write(place_of(failure))
             sys.exit(1)
@@ -94,21 +91,6 @@ def _named(option: str) -> tuple[str, str]:
     return name, value
 
 
-def _claim_stdout() -> BinaryIO:
-    """Stdout for replies alone: what a library prints goes to stderr instead."""
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return replies
-
-
-def _die_with_worker() -> None:
-    """End at once when the worker is gone, even in the middle of a job that would take long."""
-    hang_up = select.poll()
-    hang_up.register(0, 0)
-    hang_up.poll()
-    os._exit(0)
-
-
 def _die_when_grown(limit: int) -> None:
     """End at once when memory grows beyond the limit, before the system ends something else for it."""
     while resident_bytes() <= limit:
@@ -120,30 +102,12 @@ def _greeting(model: HostedModel) -> Greeting:
     return Greeting(kind="ready", version=model.version, voices=model.voices, languages=model.languages)
 
 
-def _receive(orders: BinaryIO) -> tuple[Order, str] | None:
-    """The next order and its text; None when the worker has closed the pipe, also in the middle of a frame."""
-    prefix = orders.read(PREFIX.size)
-    if len(prefix) < PREFIX.size:
-        return None
-    header_bytes, body_bytes = PREFIX.unpack(prefix)
-    header, body = orders.read(header_bytes), orders.read(body_bytes)
-    if len(header) < header_bytes or len(body) < body_bytes:
-        return None
-    return cast("Order", json.loads(header)), body.decode()
-
-
-def _send(replies: BinaryIO, header: Mapping[str, object], body: bytes = b"") -> None:
-    replies.write(pack_prefix(header, len(body)))
-    replies.write(body)
-    replies.flush()
-
-
 def _answer(model: HostedModel, replies: BinaryIO, order: Order, text: str) -> None:
     """Do one job and send what came of it."""
     try:
         speech = model.speak(text, order)
     except Refusal as refusal:
-        _send(replies, Declined(kind="refused", reason=refusal.reason, message=refusal.message))
+        send(replies, Declined(kind="refused", reason=refusal.reason, message=refusal.message))
         return
     header = Voiced(
         kind="spoken",
@@ -152,7 +116,7 @@ def _answer(model: HostedModel, replies: BinaryIO, order: Order, text: str) -> N
         applied=speech.applied,
         resident_bytes=resident_bytes(),
     )
-    _send(replies, header, speech.pcm)
+    send(replies, header, speech.pcm)
 
 
 if __name__ == "__main__":

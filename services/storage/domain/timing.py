@@ -2,65 +2,33 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import Literal
 
 import orjson
 
-from libs.speech.captions.ass import to_ass
-from libs.speech.captions.cues import cues
-from libs.speech.captions.levels import Level, alignment_document, word_times
-from libs.speech.captions.srt import to_srt
-from libs.speech.captions.webvtt import to_webvtt
-from libs.speech.captions.words import words
+from libs.speech.captions.levels import Level, alignment_document
+from libs.speech.captions.subtitles import SubtitleFormat, iter_subtitles
 from libs.speech.text.sentences import split_sentences
-from services.storage.domain.audio import Alignment, Timeline
+from services.storage.domain.audio import Alignment
+
+JSON: Literal["json"] = "json"
 
 
-class Form(StrEnum):
-    """As what an alignment is sent."""
-
-    JSON = "json"
-    SRT = "srt"
-    VTT = "vtt"
-    ASS = "ass"
-
-    @property
-    def media_type(self) -> str:
-        """The MIME type."""
-        return _MEDIA_TYPES[self]
-
-
-_MEDIA_TYPES = {
-    Form.JSON: "application/json",
-    Form.SRT: "application/x-subrip; charset=utf-8",
-    Form.VTT: "text/vtt; charset=utf-8",
-    Form.ASS: "text/x-ssa; charset=utf-8",
-}
-
-
-def document(alignment: Alignment, level: Level, form: Form, *, normalized: bool) -> bytes:
-    """Return an alignment as it is sent.
+def document(
+    alignment: Alignment, level: Level, form: SubtitleFormat | Literal["json"], *, normalized: bool
+) -> tuple[bytes, str]:
+    """Return an alignment as it is sent, and its content type.
 
     Characters are those of the text as it was sent, or of what was read in its place if `normalized`; words, sentences
     and subtitles never show markup.
     """
-    if form is Form.JSON and level is Level.CHARACTER:
-        return orjson.dumps(_characters(alignment.timeline(normalized=normalized)))
-    timeline = alignment.timeline(normalized=True) if normalized else alignment.spoken()
-    starts, ends = timeline.start_times, timeline.end_times
-    sentences = split_sentences(timeline.text, alignment.language)
-    if form is Form.JSON:
-        return orjson.dumps(alignment_document(timeline.text, starts, ends, sentences, level))
-    timed = word_times(timeline.text, starts, ends, words(timeline.text))
-    shown = cues(timeline.text, timed, sentences, duration_seconds=max(ends, default=0.0))
-    if form is Form.SRT:
-        return to_srt(shown).encode()
-    return to_webvtt(shown).encode() if form is Form.VTT else to_ass(shown).encode()
-
-
-def _characters(timeline: Timeline) -> dict[str, object]:
-    return {
-        "characters": list(timeline.text),
-        "start_times": list(timeline.start_times),
-        "end_times": list(timeline.end_times),
-    }
+    as_sent = form == JSON and level is Level.CHARACTER
+    timeline = alignment.timeline(normalized=normalized) if as_sent or normalized else alignment.spoken()
+    text, starts, ends = timeline.text, timeline.start_times, timeline.end_times
+    sentences = split_sentences(text, alignment.language)
+    if form == JSON:
+        return orjson.dumps(alignment_document(text, starts, ends, sentences, level)), "application/json"
+    written = iter_subtitles(
+        text, starts, ends, sentences, duration_seconds=max(ends, default=0.0), written_as=SubtitleFormat(form)
+    )
+    return "".join(written).encode(), SubtitleFormat(form).content_type
