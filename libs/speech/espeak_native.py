@@ -235,17 +235,27 @@ class Stretcher:
         return buffer.raw[: count * 2]
 
 
+def _load_copy(path: Path) -> ctypes.CDLL:
+    """A copy in memory where there is such a thing: a container may forbid to run what lies in its /tmp."""
+    if hasattr(os, "memfd_create"):
+        copy = os.memfd_create("espeak-ng")
+        try:
+            with open(copy, "wb", closefd=False) as file:
+                file.write(path.read_bytes())
+            return ctypes.CDLL(f"/proc/self/fd/{copy}")
+        finally:
+            os.close(copy)
+    with tempfile.TemporaryDirectory(prefix="antiphon-espeak-") as temporary:
+        return ctypes.CDLL(shutil.copy(path, temporary))
+
+
 def _load(folder: Path, *, copied: bool) -> ctypes.CDLL:
     """The library with the types of the calls whose arguments or results are not plain ints.
 
     A copy under another name is a library of its own to the loader, with a state of its own.
     """
     (path, *_) = [path for path in folder.iterdir() if path.suffix in (".so", ".dylib", ".dll")]
-    if copied:
-        with tempfile.TemporaryDirectory(prefix="antiphon-espeak-") as temporary:
-            library = ctypes.CDLL(shutil.copy(path, temporary))
-    else:
-        library = ctypes.CDLL(str(path))
+    library = _load_copy(path) if copied else ctypes.CDLL(str(path))
     pointer, text = ctypes.c_void_p, ctypes.c_char_p
     library.espeak_Initialize.argtypes = (ctypes.c_int, ctypes.c_int, text, ctypes.c_int)
     library.espeak_Info.argtypes, library.espeak_Info.restype = (pointer,), text

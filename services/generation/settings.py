@@ -7,6 +7,7 @@ import os
 from pydantic import Field
 
 from libs.service import ResourceSettings, ServiceSettings
+from libs.speech.adapters.settings import EngineSettings
 
 
 class Settings(ResourceSettings):
@@ -19,8 +20,8 @@ class Settings(ResourceSettings):
     """The same for its jobs."""
 
 
-class WorkerSettings(ServiceSettings):
-    """Settings of a speech worker."""
+class WorkerSettings(ServiceSettings, EngineSettings):
+    """Settings of a speech worker: its own, and which engines it has beside the embedded one."""
 
     engine_processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
 

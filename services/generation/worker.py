@@ -7,7 +7,7 @@ from functools import partial
 from libs.ids import new_id
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
-from libs.speech.adapters.settings import EngineSettings, configured_engines
+from libs.speech.adapters.settings import configured_engines
 from libs.speech.composed import ComposedEngine
 from libs.speech.espeak import EspeakEngine
 from libs.web import create_app
@@ -25,7 +25,7 @@ def main() -> None:
     async def compose(runtime: Runtime) -> Composition:
         objects = ObjectStore(settings.object_store, runtime.clock)
         espeak = EspeakEngine(settings.engine_processes)
-        others = {engine.name: ComposedEngine(engine, espeak) for engine in configured_engines(EngineSettings())}
+        others = {engine.name: ComposedEngine(engine, espeak) for engine in configured_engines(settings)}
         deps = WorkerDeps(
             worker_id=new_id(),
             database=runtime.database,
