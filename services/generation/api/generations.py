@@ -83,7 +83,7 @@ def _answer(generation: requests.Generation, response: Response, seconds: int) -
 async def list_generations(
     caller: CallerOf, deps: DepsOf, wanted: Annotated[GenerationQuery, Query()]
 ) -> GenerationList:
-    """List the organisation's generations, newest first."""
+    """List the organisation's generations, newest first; of a text the first 5,000 characters are shown."""
     after = Cursor.decode(wanted.cursor) if wanted.cursor else None
     voice_id = parse_id(wanted.voice_id) if wanted.voice_id else None
     if wanted.voice_id and voice_id is None:

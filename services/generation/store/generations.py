@@ -40,7 +40,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Cursor
-from services.generation.domain.requests import Generation, Mode, Request, Status, Voice
+from services.generation.domain.requests import TEXT_MAX_LENGTH, Generation, Mode, Request, Status, Voice
 from services.generation.store.queue import queue
 from services.generation.store.renditions import renditions
 
@@ -100,9 +100,14 @@ _IS_BEING_SPOKEN = or_(
 _STATUS: ColumnElement[str] = case(
     ((generations.c.status == "pending") & _IS_BEING_SPOKEN, "processing"), else_=generations.c.status
 )
-_VISIBLE: Select[Any] = select(
-    *_STORED, _STATUS.label("status"), renditions.c.chunks_total, renditions.c.chunks_done
-).select_from(generations.outerjoin(renditions, renditions.c.id == generations.c.rendition_id))
+_WITH_RENDITION = generations.outerjoin(renditions, renditions.c.id == generations.c.rendition_id)
+_PROGRESS = (_STATUS.label("status"), renditions.c.chunks_total, renditions.c.chunks_done)
+_VISIBLE: Select[Any] = select(*_STORED, *_PROGRESS).select_from(_WITH_RENDITION)
+# A hundred books are too much for a page.
+_BEGINNING = sql.substr(generations.c.text, 1, TEXT_MAX_LENGTH).label("text")
+_LISTED: Select[Any] = select(
+    *(column for column in _STORED if column.name != "text"), _BEGINNING, *_PROGRESS
+).select_from(_WITH_RENDITION)
 
 # What a statement that changes generations returns of them.
 _RETURNED = [
@@ -281,9 +286,9 @@ class GenerationFilter:
 async def list_generations(
     session: AsyncSession, org_id: UUID, which: GenerationFilter, *, after: Cursor | None, limit: int
 ) -> list[Generation]:
-    """Return generations, newest first, one more than `limit` when there are more."""
+    """Return generations, newest first, one more than `limit` when there are more; of long texts the beginning."""
     position = tuple_(generations.c.created_at, generations.c.id)
-    statement = _VISIBLE.where(generations.c.org_id == org_id, *which.conditions())
+    statement = _LISTED.where(generations.c.org_id == org_id, *which.conditions())
     if after is not None:
         statement = statement.where(position < tuple_(literal(after.at), literal(after.id)))
     statement = statement.order_by(generations.c.created_at.desc(), generations.c.id.desc()).limit(limit + 1)
