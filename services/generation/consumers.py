@@ -76,10 +76,10 @@ async def complete_generations(session: AsyncSession, events: Sequence[AudioStor
 async def fail_generations(session: AsyncSession, events: Sequence[AudioRejected]) -> None:
     """What was uploaded cannot be used."""
     for event in events:
-        await ending.fail_rendition(
+        await ending.fail_renditions(
             session,
             UUID(event.org_id),
-            UUID(event.generation_id),
+            [UUID(event.generation_id)],
             code="audio_rejected",
             reason=event.reason,
             now=event.rejected_at.ToDatetime(),

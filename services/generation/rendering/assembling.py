@@ -12,7 +12,6 @@ from uuid import UUID
 import orjson
 from opentelemetry import trace
 
-from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, Normalized
 from libs.ids import new_id
 from libs.messaging import Permanent, signal
@@ -22,7 +21,8 @@ from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import errors, requests, signals
 from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
-from services.generation.store import attempts, dictionaries, queue, renditions
+from services.generation.rendering.recording import record_audio
+from services.generation.store import dictionaries, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
@@ -48,13 +48,17 @@ async def plan_rendition(deps: WorkerDeps, work: queue.Work) -> None:
     script = await asyncio.to_thread(
         Script, rendition.text, spec.input_type, planning.lexicon_of(rules, spec), spec.language
     )
-    prepared = await asyncio.to_thread(planning.prepare, rendition, script, work.payload.get("previous") or ())
+    previous = work.payload.get("previous") or ()
+    plan = await asyncio.to_thread(planning.take_apart, rendition, spec, script, previous)
+    assert plan.pieces is not None
     async with deps.database.transaction(work.org_id) as session:
+        held = await renditions.hold_renditions(session, work.org_id, [work.rendition_id], plan.keys)
         if not await queue.finish(session, work, deps.worker_id):
             return
-        current = await renditions.get_rendition(session, work.rendition_id, lock=True)
-        if current is not None and current.status == "pending":
-            await planning.order(session, current, spec, prepared, work.most_at_once)
+        current = held.get(work.rendition_id)
+        # Two who asked for it at once may both have had it planned.
+        if current is not None and current.status == "pending" and current.chunks_total is None:
+            await planning.order(session, current, spec, plan.pieces, work.most_at_once)
     await signal(deps.bus, signals.WORK)
     await signal(deps.bus, signals.PROGRESS, str(work.rendition_id))
 
@@ -158,7 +162,8 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
             alignment = Alignment(start_times=times.read_starts, end_times=times.read_ends)
             event.normalized.CopyFrom(Normalized(text="".join(times.read), alignment=alignment))
     made = renditions.Audio(key, alignment_key, samples / form.sample_rate, samples, size)
-    if not await _record(deps, work, spec, made, event, time.perf_counter() - began):
+    timings = {"assembling_seconds": time.perf_counter() - began}
+    if not await record_audio(deps, work, made, event, timings=timings, settings={}):
         for one in keys:
             await deps.objects.delete(one)
 
@@ -196,26 +201,3 @@ def _event(
         language=spec.language,
         input_type=spec.input_type,
     )
-
-
-async def _record(
-    deps: WorkerDeps,
-    work: queue.Work,
-    spec: Spec,
-    made: renditions.Audio,
-    event: AudioRendered,
-    seconds: float,
-) -> bool:
-    async with deps.database.transaction(work.org_id) as session:
-        wanted = await queue.finish(session, work, deps.worker_id) and await renditions.save_audio(
-            session, work.rendition_id, made
-        )
-        if wanted:
-            await attempts.insert_attempt(
-                session, new_id(), work.rendition_id, model_id=spec.engine, timings={"assembling_seconds": seconds}
-            )
-            event.rendered_at.FromDatetime(deps.clock())
-            outbox.add(session, event)
-    if wanted:
-        await signal(deps.bus, signals.PROGRESS, str(work.rendition_id))
-    return wanted

@@ -173,21 +173,21 @@ class Bench:
         outage = (not deadly and judge(error) is Verdict.UNAVAILABLE) or isinstance(error, EngineUnavailable)
         delay = OUTAGE_SECONDS if outage else RETRIES.delay(min(work.tries, len(RETRIES.delays)))
         async with self._deps.database.transaction(work.org_id) as session:
-            await queue.give_back(
-                session, self._deps.worker_id, [work.id], after_seconds=delay, untried=outage, died=deadly
-            )
+            # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
             await attempts.insert_attempt(
                 session, new_id(), work.rendition_id, model_id=_engine_of(work), error=reason[:500]
+            )
+            await queue.give_back(
+                session, self._deps.worker_id, [work.id], after_seconds=delay, untried=outage, died=deadly
             )
 
     async def _give_up(self, work: queue.Work, code: str, reason: str) -> None:
         async with self._deps.database.transaction(work.org_id) as session:
+            now = self._deps.clock()
+            ended = await ending.fail_work(session, work, self._deps.worker_id, code=code, reason=reason, now=now)
             await attempts.insert_attempt(
                 session, new_id(), work.rendition_id, model_id=_engine_of(work), error=reason[:500]
             )
-            now = self._deps.clock()
-            ended = await ending.fail_work(session, work, code=code, reason=reason, now=now)
-            await queue.finish(session, work, self._deps.worker_id)
         for rendition_id in ended:
             await signal(self._deps.bus, signals.PROGRESS, str(rendition_id))
 

@@ -7,7 +7,6 @@ import time
 from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, Normalized
 from libs.ids import new_id
 from libs.messaging import signal
@@ -18,6 +17,7 @@ from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import signals
 from services.generation.domain.speech import Spec, chunk_key, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
+from services.generation.rendering.recording import record_audio
 from services.generation.store import attempts, queue, renditions
 from services.generation.usecases import planning
 
@@ -71,32 +71,8 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
         characters_spoken=len(text),
         times=pack_times(starts, ends),
     )
-    if not await _record_whole(deps, work, spec, made, event, timings):
+    if not await record_audio(deps, work, made, event, timings=timings, settings=rendered.applied):
         await deps.objects.delete(key)
-
-
-async def _record_whole(
-    deps: WorkerDeps,
-    work: queue.Work,
-    spec: Spec,
-    made: renditions.Audio,
-    event: AudioRendered,
-    timings: dict[str, float],
-) -> bool:
-    """Write the audio down and tell of it, in one transaction; False when nobody wants it any more."""
-    async with deps.database.transaction(work.org_id) as session:
-        wanted = await queue.finish(session, work, deps.worker_id) and await renditions.save_audio(
-            session, work.rendition_id, made
-        )
-        if wanted:
-            await attempts.insert_attempt(
-                session, new_id(), work.rendition_id, model_id=spec.engine, timings=timings, settings=made.applied
-            )
-            event.rendered_at.FromDatetime(deps.clock())
-            outbox.add(session, event)
-    if wanted:
-        await signal(deps.bus, signals.PROGRESS, str(work.rendition_id))
-    return wanted
 
 
 async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:

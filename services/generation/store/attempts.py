@@ -43,12 +43,12 @@ class Attempt:
     created_at: datetime
 
 
-# A rendition that is gone has no history to write.
+# A rendition that is gone has no history to write; one that is just going is waited for.
 _INSERT = text(
     """
     insert into generation_attempts (id, rendition_id, org_id, model_id, status, error, timings, settings)
     select :id, r.id, r.org_id, :model_id, :status, :error, :timings, :settings
-    from renditions r where r.id = :rendition_id
+    from renditions r where r.id = :rendition_id for key share
     """
 ).bindparams(
     bindparam("id", type_=_uuid),

@@ -136,6 +136,7 @@ _COMPLETE = (
     .where(
         generations.c.rendition_id == any_(bindparam("ids", type_=ARRAY(_uuid))),
         generations.c.rendition_id == renditions.c.id,
+        renditions.c.status == "completed",
         generations.c.status.in_(_UNFINISHED),
     )
     .values(

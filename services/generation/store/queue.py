@@ -211,6 +211,12 @@ async def finish(session: AsyncSession, work: Work, worker: UUID) -> bool:
     return (await session.execute(_FINISH, {"id": work.id, "worker": worker})).first() is not None
 
 
+async def is_held(session: AsyncSession, work: Work, worker: UUID) -> bool:
+    """Say whether work is still the worker's."""
+    statement = select(exists().where(queue.c.id == work.id, queue.c.worker == worker))
+    return bool((await session.execute(statement)).scalar_one())
+
+
 async def renew(session: AsyncSession, worker: UUID, ids: Sequence[UUID]) -> set[UUID]:
     """Keep work for another LEASE_SECONDS; return what the worker still has."""
     rows = await session.execute(_RENEW, {"worker": worker, "ids": list(ids)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -139,11 +139,16 @@ async def get_rendition(session: AsyncSession, rendition_id: UUID, *, lock: bool
     return Rendition(**row._asdict()) if row else None
 
 
-async def end_rendition(session: AsyncSession, rendition_id: UUID, status: str) -> bool:
-    """Fail or cancel a rendition that is not completed, so that equal requests begin anew; False when there is none."""
+async def end_rendition(session: AsyncSession, rendition_id: UUID, status: Literal["failed", "canceled"]) -> bool:
+    """Fail or cancel a rendition, so that equal requests begin anew; False when there is none that can be.
+
+    Audio that was made can fail, when storage refuses it, but not be canceled: storage has it under the rendition's id,
+    and would take no other.
+    """
+    unended = ("pending", "rendered") if status == "failed" else ("pending",)
     statement = (
         update(renditions)
-        .where(renditions.c.id == rendition_id, renditions.c.status.in_(("pending", "rendered")))
+        .where(renditions.c.id == rendition_id, renditions.c.status.in_(unended))
         .values(status=status, fingerprint=None)
         .returning(renditions.c.id)
     )
@@ -176,21 +181,45 @@ async def complete_renditions(session: AsyncSession, rendition_ids: Sequence[UUI
     await session.execute(done.values(status="completed"))
 
 
-_LOCK_CHUNKS = text(
+_LOCK_PIECES = text(
     """
-    select from speech_cache s where (s.org_id, s.cache_key) in (
-        select c.org_id, c.cache_key from generation_chunks c where c.rendition_id = :id)
+    select s.cache_key from speech_cache s where s.org_id = :org_id and s.cache_key = any(array(
+        select c.cache_key from generation_chunks c where c.rendition_id = any(:ids)
+        union select unnest(cast(:keys as text[]))))
     order by s.cache_key for update
     """
-).bindparams(bindparam("id", type_=_uuid))
-
-
-async def lock_chunks(session: AsyncSession, rendition_id: UUID) -> None:
-    """Keep the pieces of a rendition as they are until the transaction ends.
-
-    Whoever ends a rendition does this first: whoever finishes a piece locks the piece, and then its renditions.
+).bindparams(
+    bindparam("org_id", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)), bindparam("keys", type_=ARRAY(Text))
+)
+_ARE_OTHERS = text(
     """
-    await session.execute(_LOCK_CHUNKS, {"id": rendition_id})
+    select exists (select from generation_chunks where rendition_id = any(:ids) and cache_key <> all(:keys))
+    """
+).bindparams(bindparam("ids", type_=ARRAY(_uuid)), bindparam("keys", type_=ARRAY(Text)))
+
+
+async def hold_renditions(
+    session: AsyncSession, org_id: UUID, rendition_ids: Sequence[UUID], cache_keys: Sequence[str] = ()
+) -> dict[UUID, Rendition]:
+    """Keep renditions of an organisation as they are until the transaction ends, with their pieces and `cache_keys`.
+
+    Locks are taken in one order everywhere, so that nobody waits for somebody who waits for him: pieces by their keys,
+    renditions by their ids, then their generations and what is queued for them. Whoever ends a rendition, plans it, or
+    changes a generation that waits for it, begins with this; so nothing may be locked before. Those that are not there
+    are left out.
+    """
+    which = {"org_id": org_id, "ids": list(rendition_ids)}
+    held = _RENDITION.where(renditions.c.id.in_(rendition_ids)).order_by(renditions.c.id).with_for_update()
+    while True:
+        savepoint = await session.begin_nested()
+        locked = [row.cache_key for row in await session.execute(_LOCK_PIECES, which | {"keys": list(cache_keys)})]
+        found = {row.id: Rendition(**row._asdict()) for row in await session.execute(held)}
+        others = await session.execute(_ARE_OTHERS, {"ids": which["ids"], "keys": locked})
+        if not others.scalar_one():
+            await savepoint.commit()
+            return found
+        # It was planned between the two: the locks are given up, and taken again with the new pieces' among them.
+        await savepoint.rollback()
 
 
 _LOCK_CHUNK = text("select from speech_cache where org_id = :org_id and cache_key = :cache_key for update").bindparams(
@@ -353,16 +382,20 @@ _ADVANCE = text(
 ).bindparams(bindparam("org_id", type_=_uuid), bindparam("applied", type_=JSONB))
 
 
-_DROP_UNSPOKEN = text("delete from generation_chunks where rendition_id = :id and cache_key = any(:keys)").bindparams(
-    bindparam("id", type_=_uuid), bindparam("keys", type_=ARRAY(Text))
+_DROP_UNSPOKEN = text("delete from generation_chunks where org_id = :org_id and cache_key = any(:keys)").bindparams(
+    bindparam("org_id", type_=_uuid), bindparam("keys", type_=ARRAY(Text))
 )
 
 
-async def drop_unspoken(session: AsyncSession, org_id: UUID, rendition_id: UUID, cache_keys: Sequence[str]) -> None:
-    """Forget pieces of a rendition that nobody will speak any more, so that the next who wants one has it spoken."""
+async def drop_unspoken(session: AsyncSession, org_id: UUID, cache_keys: Sequence[str]) -> None:
+    """Forget pieces that nobody will speak any more, so that the next who wants one has it spoken.
+
+    Whatever else has such a piece ended before: were it left there, the piece would look as if somebody spoke it.
+    """
     if cache_keys:
-        await session.execute(_DROP_UNSPOKEN, {"id": rendition_id, "keys": list(cache_keys)})
-        await session.execute(_DELETE_UNWANTED, {"org_id": org_id, "keys": list(cache_keys)})
+        which = {"org_id": org_id, "keys": list(cache_keys)}
+        await session.execute(_DROP_UNSPOKEN, which)
+        await session.execute(_DELETE_UNWANTED, which)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,42 +30,53 @@ async def complete(session: AsyncSession, causes: dict[UUID, Message]) -> None:
         note_finished(session, generation)
 
 
-async def fail_rendition(
+async def fail_renditions(
     session: AsyncSession,
     org_id: UUID,
-    rendition_id: UUID,
+    rendition_ids: Sequence[UUID],
     *,
     code: str,
     reason: str,
     now: datetime,
     cause: Message | None = None,
-) -> bool:
-    """Fail a rendition, with everything that waited for it; False when it had ended before."""
-    await renditions.lock_chunks(session, rendition_id)
-    if not await renditions.end_rendition(session, rendition_id, "failed"):
-        return False
-    await planning.withdraw(session, org_id, rendition_id)
-    for generation_id, owner in await generations.fail_generations(session, rendition_id, code=code, reason=reason):
-        outbox.add(session, failed_event(generation_id, owner, code, reason, now), cause=cause)
-    return True
+) -> list[UUID]:
+    """Fail renditions of an organisation, with everything that waited for them; return those that had not ended."""
+    failed = []
+    for rendition_id in await renditions.hold_renditions(session, org_id, rendition_ids):
+        if not await renditions.end_rendition(session, rendition_id, "failed"):
+            continue
+        await planning.withdraw(session, org_id, rendition_id)
+        for generation_id, owner in await generations.fail_generations(session, rendition_id, code=code, reason=reason):
+            outbox.add(session, failed_event(generation_id, owner, code, reason, now), cause=cause)
+        failed.append(rendition_id)
+    return failed
 
 
-async def fail_work(session: AsyncSession, work: queue.Work, *, code: str, reason: str, now: datetime) -> list[UUID]:
-    """Fail every rendition that waits for a piece of work which cannot be done; return them."""
+async def fail_work(
+    session: AsyncSession, work: queue.Work, worker: UUID, *, code: str, reason: str, now: datetime
+) -> list[UUID]:
+    """Fail every rendition that waits for a piece of work which `worker` cannot do; return them.
+
+    None when the work is not the worker's any more: it was withdrawn, or somebody else does it.
+    """
     waiting = [work.rendition_id]
     if work.cache_key is not None:
         waiting = await renditions.list_wanting(session, work.org_id, work.cache_key)
-    return [
-        rendition_id
-        for rendition_id in waiting
-        if await fail_rendition(session, work.org_id, rendition_id, code=code, reason=reason, now=now)
-    ]
+    await renditions.hold_renditions(session, work.org_id, waiting, [work.cache_key] if work.cache_key else [])
+    if not await queue.is_held(session, work, worker):
+        return []
+    if work.cache_key is not None:
+        # Whoever came to want the piece before it was locked waits for it in vain, too.
+        waiting = await renditions.list_wanting(session, work.org_id, work.cache_key)
+    ended = await fail_renditions(session, work.org_id, waiting, code=code, reason=reason, now=now)
+    await queue.finish(session, work, worker)
+    return ended
 
 
 async def fail_generation(
     session: AsyncSession, generation: requests.Generation, *, code: str, reason: str, now: datetime
 ) -> None:
-    """Fail one generation alone, which is locked; others that wait for the same audio go on."""
+    """Fail one generation alone, which is held; others that wait for the same audio go on."""
     await generations.fail_one(session, generation.id, code=code, reason=reason)
     outbox.add(session, failed_event(generation.id, generation.org_id, code, reason, now))
     if generation.rendition_id is not None:
@@ -78,8 +89,10 @@ async def cancel_generation(deps: Deps, caller: Caller, generation_id: UUID) -> 
     Raises GenerationNotFound, WrongState.
     """
     async with deps.database.transaction(caller.org_id) as session:
-        generation = await _locked(session, caller, generation_id)
+        generation = await _held(session, caller, generation_id)
         requests.require_cancelable(generation.status)
+        if generation.rendition_id is not None:
+            await _require_unmade(session, generation.rendition_id)
         await generations.cancel_generation(session, generation.id)
         outbox.add(session, canceled_event(generation, deps.clock()))
         rendition_id = generation.rendition_id
@@ -92,10 +105,14 @@ async def cancel_generation(deps: Deps, caller: Caller, generation_id: UUID) -> 
     return canceled
 
 
+async def _require_unmade(session: AsyncSession, rendition_id: UUID) -> None:
+    rendition = await renditions.get_rendition(session, rendition_id)
+    if rendition is not None and rendition.status == "rendered":
+        raise errors.WrongState("all of it is spoken, and about to be completed; delete it if it is not wanted")
+
+
 async def _abandon(session: AsyncSession, org_id: UUID, rendition_id: UUID) -> bool:
-    """End a rendition if nobody waits for it any more; say whether it was ended."""
-    await renditions.lock_chunks(session, rendition_id)
-    await renditions.get_rendition(session, rendition_id, lock=True)
+    """End a rendition, which is held, if nobody waits for it any more; say whether it was ended."""
     if await generations.is_wanted(session, rendition_id):
         return False
     if not await renditions.end_rendition(session, rendition_id, "canceled"):
@@ -104,8 +121,20 @@ async def _abandon(session: AsyncSession, org_id: UUID, rendition_id: UUID) -> b
     return True
 
 
-async def _locked(session: AsyncSession, caller: Caller, generation_id: UUID) -> requests.Generation:
-    generation = await generations.lock_generation(session, caller.org_id, generation_id)
+async def hold_generation(
+    session: AsyncSession, org_id: UUID, generation_id: UUID, cache_keys: Sequence[str] = ()
+) -> requests.Generation | None:
+    """Keep a generation as it is until the transaction ends, with its rendition and its pieces; None without one."""
+    generation = await generations.get_generation(session, org_id, generation_id)
+    if generation is not None and generation.rendition_id is not None:
+        await renditions.hold_renditions(session, org_id, [generation.rendition_id], cache_keys)
+    return await generations.lock_generation(session, org_id, generation_id)
+
+
+async def _held(
+    session: AsyncSession, caller: Caller, generation_id: UUID, cache_keys: Sequence[str] = ()
+) -> requests.Generation:
+    generation = await hold_generation(session, caller.org_id, generation_id, cache_keys)
     if generation is None:
         raise errors.GenerationNotFound
     return generation
@@ -118,7 +147,7 @@ async def delete_generation(deps: Deps, caller: Caller, generation_id: UUID) -> 
     GenerationNotFound.
     """
     async with deps.database.transaction(caller.org_id) as session:
-        generation = await _locked(session, caller, generation_id)
+        generation = await _held(session, caller, generation_id)
         deleted = GenerationDeleted(
             generation_id=str(generation_id), org_id=str(caller.org_id), deleted_at=deps.clock(), audio_id=""
         )
@@ -151,24 +180,25 @@ async def retry_generation(deps: Deps, caller: Caller, generation_id: UUID) -> r
     if former is None or generation.voice_id is None:
         raise errors.UnknownVoice
     spec = speech.Spec.from_json(former.spec)
+    previous = await list_previous(deps, caller, generation)
     script = speech.Script(generation.text, generation.input_type, planning.lexicon_of(rules, spec), spec.language)
     deps.admission.require_room(caller.org_id, generation.wanted_again())
     most_at_once = await deps.quota.reserve(caller.org_id, generation_id, generation.characters, again=True)
-    revived = await _revive(deps, caller, generation_id, spec, script, most_at_once)
+    plan = await planning.draw_up(former, spec, script, previous)
+    revived = await _revive(deps, caller, generation_id, plan, most_at_once)
     await signal(deps.bus, signals.WORK)
     return revived
 
 
 async def _revive(
-    deps: Deps, caller: Caller, generation_id: UUID, spec: speech.Spec, script: speech.Script, most_at_once: int
+    deps: Deps, caller: Caller, generation_id: UUID, plan: planning.Plan, most_at_once: int
 ) -> requests.Generation:
-    now = deps.clock()
+    spec, now = plan.spec, deps.clock()
     async with deps.database.transaction(caller.org_id) as session:
-        generation = await _locked(session, caller, generation_id)
+        generation = await _held(session, caller, generation_id, plan.keys)
         requests.require_repeatable(generation.status)
         assert generation.rendition_id is not None
-        await renditions.lock_chunks(session, generation.rendition_id)
-        rendition = await renditions.get_rendition(session, generation.rendition_id, lock=True)
+        rendition = await renditions.get_rendition(session, generation.rendition_id)
         assert rendition is not None
         await generations.revive_generation(session, generation_id)
         voice = requests.Voice(
@@ -180,7 +210,10 @@ async def _revive(
             await _complete_revived(session, rendition.id)
         elif rendition.status in ("failed", "canceled"):
             await renditions.reopen_rendition(session, rendition.id)
-            await planning.begin(session, rendition, spec, script, most_at_once)
+            await planning.begin(session, rendition, plan, most_at_once)
+        elif await planning.is_unplanned(session, rendition):
+            # Whoever else waits for it is still waiting for the quota, and may be refused or give up.
+            await planning.order_plan(session, rendition, most_at_once, plan.previous)
         revived = await generations.get_generation(session, caller.org_id, generation_id)
         assert revived is not None
     return revived

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,19 +31,39 @@ def priority_of(rendition: renditions.Rendition) -> int:
     return queue.JOB if rendition.mode == "job" else queue.INTERACTIVE
 
 
-async def begin(
-    session: AsyncSession,
-    rendition: renditions.Rendition,
-    spec: Spec,
-    script: Script,
-    most_at_once: int,
-    previous: Sequence[str] = (),
-) -> None:
-    """Queue the work for a new rendition; a long text is left to a worker to take apart."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be spoken of a text; `pieces` is None of one that is so long that a worker takes it apart."""
+
+    spec: Spec
+    pieces: Sequence[Piece] | None
+    keys: Sequence[str]
+    previous: Sequence[str]
+
+
+async def draw_up(rendition: renditions.Rendition, spec: Spec, script: Script, previous: Sequence[str]) -> Plan:
+    """Return what is to be spoken of a rendition; `previous` are the pieces of the text that it is an edit of."""
     if len(rendition.text) > TEXT_MAX_LENGTH:
-        await order_plan(session, rendition, most_at_once, previous)
-        return
-    await order(session, rendition, spec, prepare(rendition, script, previous), most_at_once)
+        return Plan(spec, None, (), previous)
+    if len(rendition.text) <= WHOLE_MAX_LENGTH:
+        return take_apart(rendition, spec, script, previous)
+    return await asyncio.to_thread(take_apart, rendition, spec, script, previous)
+
+
+def take_apart(rendition: renditions.Rendition, spec: Spec, script: Script, previous: Sequence[str]) -> Plan:
+    """Return what is to be spoken of a rendition, however long it is."""
+    if len(rendition.text) <= WHOLE_MAX_LENGTH:
+        return Plan(spec, [script.whole()], (), previous)
+    pieces = script.pieces(previous)
+    return Plan(spec, pieces, [spec.cache_key(piece.reading.text) for piece in pieces], previous)
+
+
+async def begin(session: AsyncSession, rendition: renditions.Rendition, plan: Plan, most_at_once: int) -> None:
+    """Queue the work for a rendition that is new, or is held with the plan's keys."""
+    if plan.pieces is None:
+        await order_plan(session, rendition, most_at_once, plan.previous)
+    else:
+        await order(session, rendition, plan.spec, plan.pieces, most_at_once)
 
 
 async def order_plan(
@@ -69,15 +91,10 @@ async def is_unplanned(session: AsyncSession, rendition: renditions.Rendition) -
     )
 
 
-def prepare(rendition: renditions.Rendition, script: Script, previous: Sequence[str] = ()) -> list[Piece]:
-    """Return what is spoken of a rendition on its own: pieces, or one for all of a short text."""
-    return [script.whole()] if len(rendition.text) <= WHOLE_MAX_LENGTH else script.pieces(previous)
-
-
 async def order(
     session: AsyncSession, rendition: renditions.Rendition, spec: Spec, pieces: Sequence[Piece], most_at_once: int
 ) -> None:
-    """Queue what has to be spoken of a rendition whose pieces are these."""
+    """Queue what has to be spoken of a rendition whose pieces are these; it is new, or held with their keys."""
     if len(rendition.text) <= WHOLE_MAX_LENGTH:
         await queue.enqueue(session, [_whole(rendition, spec, pieces[0], most_at_once)])
         return
@@ -134,7 +151,7 @@ def assembly(rendition: renditions.Rendition | renditions.Advanced, most_at_once
 
 
 async def withdraw(session: AsyncSession, org_id: UUID, rendition_id: UUID) -> None:
-    """Take back what is queued for a rendition that ended; pieces that others wait for stay."""
+    """Take back what is queued for a rendition that ended and is held; pieces that others wait for stay."""
     await queue.withdraw(session, rendition_id)
     unspoken = await queue.withdraw_chunks(session, org_id, rendition_id)
-    await renditions.drop_unspoken(session, org_id, rendition_id, unspoken)
+    await renditions.drop_unspoken(session, org_id, unspoken)

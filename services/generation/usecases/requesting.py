@@ -208,10 +208,12 @@ async def _lexicon(deps: Deps, asked: _Asked) -> Lexicon | None:
 async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once: int | None) -> requests.Generation:
     """Write the request down: beside an equal one whose audio is being made, or with work of its own."""
     now = deps.clock()
+    new = renditions.new_rendition(asked.id, asked.caller.org_id, asked.request.text, asked.spec, asked.request.mode)
+    plan = await planning.draw_up(new, asked.spec, script, asked.previous)
     async with deps.database.transaction(asked.caller.org_id) as session:
         if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
             raise errors.UnknownVoice
-        rendition = await _join(session, asked)
+        rendition = await _join(session, asked, new)
         is_new = rendition.id == asked.id
         generation = await _insert(session, deps, asked, rendition)
         if generation.status == "completed":
@@ -223,15 +225,15 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
             return generation
         outbox.add(session, requested)
         if is_new:
-            await planning.begin(session, rendition, asked.spec, script, most_at_once, asked.previous)
+            await planning.begin(session, rendition, plan, most_at_once)
         elif await planning.is_unplanned(session, rendition):
             # Whoever asked for it first is still waiting for the quota, and may be refused or give up.
             await planning.order_plan(session, rendition, most_at_once)
     return generation
 
 
-async def _join(session: AsyncSession, asked: _Asked) -> renditions.Rendition:
-    """Return the rendition of an equal request, or a new one for this."""
+async def _join(session: AsyncSession, asked: _Asked, new: renditions.Rendition) -> renditions.Rendition:
+    """Return the rendition of an equal request, or `new` for this."""
     while True:
         if asked.fingerprint is not None:
             known = await renditions.share_rendition(session, asked.caller.org_id, asked.fingerprint)
@@ -246,9 +248,7 @@ async def _join(session: AsyncSession, asked: _Asked) -> renditions.Rendition:
             spec=asked.spec,
             mode=asked.request.mode,
         ):
-            return renditions.new_rendition(
-                asked.id, asked.caller.org_id, asked.request.text, asked.spec, asked.request.mode
-            )
+            return new
 
 
 async def _insert(
@@ -304,7 +304,7 @@ async def admit_generation(deps: Deps, delivery: Delivery[GenerationDeferred]) -
     async with deps.database.transaction(org_id) as session:
         if not await inbox.is_new(session, ADMIT_GENERATION, delivery.event_id):
             return
-        generation = await generations.lock_generation(session, org_id, generation_id)
+        generation = await ending.hold_generation(session, org_id, generation_id)
         if generation is None or generation.is_finished or generation.rendition_id is None:
             return
         if refusal is not None:
@@ -312,12 +312,11 @@ async def admit_generation(deps: Deps, delivery: Delivery[GenerationDeferred]) -
                 session, generation, code="quota_exceeded", reason=refusal.explanation, now=deps.clock()
             )
             return
-        rendition = await renditions.get_rendition(session, generation.rendition_id, lock=True)
-        if rendition is not None and rendition.status == "pending":
-            outbox.add(session, requested)
-            # Somebody who asked for the same may have been admitted first.
-            if await planning.is_unplanned(session, rendition):
-                await planning.order_plan(session, rendition, most_at_once)
+        outbox.add(session, requested)
+        rendition = await renditions.get_rendition(session, generation.rendition_id)
+        # Somebody else who asked for the same may have had it begun.
+        if rendition is not None and await planning.is_unplanned(session, rendition):
+            await planning.order_plan(session, rendition, most_at_once)
     await signal(deps.bus, signals.WORK)
 
 
