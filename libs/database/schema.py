@@ -33,6 +33,19 @@ def isolate(table: str) -> list[str]:
     ]
 
 
+def see_all(*tables: str) -> list[str]:
+    """Return the statements after which the owner sees every row of isolated `tables`; `confine` belongs behind them.
+
+    A migration that changes or copies rows needs both: confined, it finds none, and says nothing.
+    """
+    return [f"alter table {table} no force row level security" for table in tables]
+
+
+def confine(*tables: str) -> list[str]:
+    """Return the statements that end what `see_all` began."""
+    return [f"alter table {table} force row level security" for table in tables]
+
+
 def isolate_with_shared(table: str) -> list[str]:
     """Like `isolate`, for tables whose rows with a null `org_id` everybody may read.
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import aiohttp
+import orjson
 import pytest
 from google.protobuf.message import Message
 from sqlalchemy import text
@@ -110,8 +111,31 @@ class Studio:
         await self.objects.put(event.object_key, content, event.content_type)
         return event
 
-    def deletion(self, rendered: AudioRendered, keys: list[str] | None = None) -> GenerationDeleted:
+    async def upload_long(self, content: bytes = b"audio", *, spoken: str = "Hi!", **changes: Any) -> AudioRendered:
+        """As of a text that is too long for an event: text and alignment lie beside the audio.
+
+        `changes` are to the object (Any: JSON).
+        """
+        event = await self.upload(content, spoken=spoken)
+        document = {
+            "text": spoken,
+            "start_times": list(event.alignment.start_times),
+            "end_times": list(event.alignment.end_times),
+            "normalized": None,
+            "language": "en-US",
+            "input_type": "text",
+        }
+        event.ClearField("text")
+        event.ClearField("alignment")
+        event.alignment_key = f"generations/orgs/{self.org_id}/{event.generation_id}/{new_id()}.json"
+        await self.objects.put(event.alignment_key, orjson.dumps(document | changes), "application/json")
+        return event
+
+    def deletion(
+        self, rendered: AudioRendered, keys: list[str] | None = None, *, audio_id: str | None = None
+    ) -> GenerationDeleted:
         return GenerationDeleted(
+            audio_id=audio_id,
             generation_id=rendered.generation_id,
             org_id=rendered.org_id,
             object_keys=[rendered.object_key] if keys is None else keys,

@@ -68,6 +68,25 @@ async def test_alignments_go_with_their_track(deps: Deps, studio: Studio, databa
         assert (await session.execute(text("select count(*) from audio_alignments"))).scalar_one() == 0
 
 
+async def test_going_back_takes_along_what_the_schema_before_cannot_hold(
+    servers: Servers, deps: Deps, studio: Studio, database: Database
+) -> None:
+    stays = await kept(deps, studio, b"as before")
+    telephone = await studio.upload(b"telephone")
+    telephone.content_type = "audio/PCMU;rate=16000"
+    for event in (telephone, await studio.upload_long(b"long")):
+        await usecases.keep_audio(deps, delivery(event))
+    wanted = servers.service_database("storage")
+    url = servers.url("owner", "storage")
+    await asyncio.to_thread(migrate.downgrade, "storage", url, wanted.owner_password, "0002")
+    async with database.transaction(studio.org_id) as session:
+        left = (await session.execute(text("select generation_id::text from audio_tracks"))).scalars().all()
+    await asyncio.to_thread(migrate.upgrade, "storage", url, wanted.owner_password)
+    assert left == [stays.generation_id]
+    async with database.transaction(new_id()) as session:
+        assert (await session.execute(text("select count(*) from audio_tracks"))).scalar_one() == 0
+
+
 async def test_migrations_go_up_down_and_up(servers: Servers, migrated: Callable[[str], None]) -> None:
     await asyncio.to_thread(migrated, "storage")
     wanted = servers.service_database("storage")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from libs.database.schema import isolate, touch_trigger
+from libs.database.schema import confine, isolate, see_all, touch_trigger
 
 revision = "0003"
 down_revision = "0002"
@@ -194,15 +194,20 @@ _CHANGES = (
 _ISOLATED = ("renditions", "generation_chunks", "speech_cache", "dictionaries", "dictionary_versions")
 
 
+_READ = ("generations", "generation_attempts", "voices")
+
+
 def upgrade() -> None:
     """Create everything; what was waiting for a worker waits in the queue now."""
-    for statement in (*_CHANGES, *(line for table in _ISOLATED for line in isolate(table))):
+    confined = [line for table in _ISOLATED for line in isolate(table)]
+    for statement in (*see_all(*_READ), *_CHANGES, *confine(*_READ), *confined):
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Remove everything; generations that the schema before cannot hold go, too."""
     for statement in (
+        *see_all(*_READ),
         "drop table dictionary_versions",
         "drop table dictionaries",
         "drop table speech_models",
@@ -233,5 +238,6 @@ def downgrade() -> None:
         "alter table generations add check (status in ('pending', 'processing', 'completed', 'failed'))",
         "drop table renditions",
         "alter table voices drop column settings",
+        *confine(*_READ),
     ):
         op.execute(statement)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from libs.database.schema import confine, see_all
+
 revision = "0003"
 down_revision = "0002"
 
@@ -47,7 +49,13 @@ def downgrade() -> None:
             drop column normalized_text, drop column normalized_starts, drop column normalized_ends
         """,
         "alter table audio_tracks drop column language, drop column alignment_key",
-        "delete from audio_tracks where content_type !~ '^audio/[a-z0-9.+-]{1,60}$'",
+        *see_all("audio_tracks", "audio_alignments"),
+        # Those without an alignment of their own had one that was too long for a row.
+        """
+        delete from audio_tracks track where content_type !~ '^audio/[a-z0-9.+-]{1,60}$'
+            or not exists (select from audio_alignments where track_id = track.id)
+        """,
+        *confine("audio_tracks", "audio_alignments"),
         "alter table audio_tracks drop constraint track_content_type",
         """
         alter table audio_tracks add constraint track_content_type check (content_type ~ '^audio/[a-z0-9.+-]{1,60}$')
