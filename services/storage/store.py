@@ -182,7 +182,8 @@ async def insert_track(session: AsyncSession, audio: RenderedAudio, *, track_id:
         "alignment_key": audio.alignment_key,
         "now": now,
         "alignment_id": new_id(),
-        "characters": list(audio.text),
+        # Of a long text they lie beside the audio.
+        "characters": [] if audio.alignment_key else list(audio.text),
         "start_times": list(audio.start_times),
         "end_times": list(audio.end_times),
         "normalized_text": normalized.text if normalized else None,
@@ -254,10 +255,12 @@ async def bury_generation(
         await session.execute(
             delete(tracks)
             .where(tracks.c.generation_id == generation_id, tracks.c.org_id == org_id)
-            .returning(tracks.c.object_key, tracks.c.size_bytes)
+            .returning(tracks.c.object_key, tracks.c.alignment_key, tracks.c.size_bytes)
         )
     ).one_or_none()
     keys = [*object_keys, *([gone.object_key] if gone else [])]
+    if gone and gone.alignment_key:
+        keys.append(gone.alignment_key)
     statement = upsert(tombstones).values(
         generation_id=generation_id,
         org_id=org_id,

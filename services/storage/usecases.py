@@ -58,7 +58,14 @@ async def keep_audio(deps: Deps, delivery: Delivery[AudioRendered]) -> None:
             return
         raise
     if not is_kept:
-        await deps.objects.delete(audio.object_key)
+        await _discard(deps, audio)
+
+
+async def _discard(deps: Deps, audio: domain.RenderedAudio) -> None:
+    """Delete what nothing will ever refer to."""
+    for key in (audio.object_key, audio.alignment_key):
+        if key is not None:
+            await deps.objects.delete(key)
 
 
 async def _verify(deps: Deps, audio: domain.RenderedAudio) -> None:
