@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from libs.database.clock import DatabaseClock
-from libs.database.engine import Database, Driver, TransactionHook
+from libs.database.engine import Database, Driver, TransactionHook, driver_of
 from libs.database.errors import is_database_away
 from libs.database.pages import Cursor, InvalidCursor, Page, page_of
+from libs.database.prepared import Prepared
 
 __all__ = [
     "Cursor",
@@ -14,7 +15,9 @@ __all__ = [
     "Driver",
     "InvalidCursor",
     "Page",
+    "Prepared",
     "TransactionHook",
+    "driver_of",
     "is_database_away",
     "page_of",
 ]

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, cast
 from uuid import UUID, uuid4
 
 import asyncpg
-from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+WAIT_SECONDS = 30.0
+"""How long a transaction waits for a connection when all are in use."""
+RECYCLE_SECONDS = 1800.0
+"""How old a connection may become."""
+_DRIVER = "database.driver"
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError, OSError)
+"""What is raised on a connection that the server or the network ended."""
 
 
 class TransactionHook(Protocol):
@@ -27,6 +37,24 @@ class TransactionHook(Protocol):
     async def after_commit(self, session: AsyncSession) -> None:
         """Run once the transaction is durable; must not fail."""
         ...
+
+
+def driver_of(session: AsyncSession) -> Driver:
+    """Return the driver's own connection, on which the transaction of `session` runs.
+
+    For the few statements of which there are many: SQLAlchemy takes several times as long over one as PostgreSQL does.
+    Arguments are $1, $2 …; JSON goes as text and comes decoded; errors are the driver's.
+    """
+    return cast("Driver", session.info[_DRIVER])
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    """A session that stays on its connection from one transaction to the next: taking it anew costs more than both."""
+
+    session: AsyncSession
+    driver: Driver
+    expires_at: float
 
 
 class Database:
@@ -54,6 +82,10 @@ class Database:
         self._engine = _engine(url, password, application=application, pool_size=pool_size, pooled=pooled)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         self._pool_size = pool_size
+        self._room = asyncio.Semaphore(pool_size)
+        # The last one that was used comes first, so that few are used when there is little to do.
+        self._idle: list[_Lease] = []
+        self._closed = False
         self._hooks = list(hooks)
 
     def add_hook(self, hook: TransactionHook) -> None:
@@ -63,79 +95,105 @@ class Database:
     @asynccontextmanager
     async def transaction(self, *org_ids: UUID) -> AsyncIterator[AsyncSession]:
         """Open a transaction scoped to `org_ids`; commit at the end, roll back on an exception."""
-        session, driver = await self._begin(org_ids)
+        await self._enter()
         try:
+            lease = await self._begin(org_ids)
+            session, driver = lease.session, lease.driver
             try:
                 yield session
-                await session.flush()
                 for hook in self._hooks:
                     await hook.before_commit(session, driver)
                 await driver.execute("commit")
             except BaseException:
-                await _roll_back(session, driver)
+                await _roll_back(lease)
                 raise
-            for hook in self._hooks:
-                await hook.after_commit(session)
+            try:
+                for hook in self._hooks:
+                    await hook.after_commit(session)
+            finally:
+                await self._put_back(lease)
         finally:
-            await session.close()
+            self._room.release()
 
-    async def _begin(self, org_ids: tuple[UUID, ...]) -> tuple[AsyncSession, Driver]:
-        """Begin on a connection that works: those that a restart of the server left in the pool are given up."""
+    async def _enter(self) -> None:
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._room.acquire()
+        except TimeoutError as error:
+            raise PoolTimeoutError(f"no connection was free for {WAIT_SECONDS:.0f} s") from error
+
+    async def _begin(self, org_ids: tuple[UUID, ...]) -> _Lease:
+        """Begin on a connection that works: those that a restart of the server left behind are given up."""
         # One round trip for both: the values are UUIDs, so nothing needs quoting.
-        scope = f"; set local app.orgs = '{','.join(map(str, org_ids))}'" if org_ids else ""
-        for left in reversed(range(self._pool_size + 1)):
-            session = self._sessions()
+        begin = f"begin; set local app.orgs = '{','.join(map(str, org_ids))}'" if org_ids else "begin"
+        # Each of those that are there may be of no use; then there is room for a new one.
+        for left in reversed(range(2 * self._pool_size + 1)):
+            lease = self._idle.pop() if self._idle else await self._open()
+            if lease.expires_at < time.monotonic():
+                await lease.session.close()
+                continue
             try:
-                driver = await _driver_connection(session)
-            except BaseException:
-                await session.close()
-                raise
-            try:
-                await driver.execute(f"begin{scope}")
-            except (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError, OSError):
-                await session.invalidate()
-                if not left:
+                await lease.driver.execute(begin)
+            except BaseException as error:
+                await lease.session.invalidate()
+                if not left or not isinstance(error, _BROKEN):
                     raise
-            except BaseException:
-                await session.invalidate()
-                raise
             else:
-                return session, driver
+                lease.session.info[_DRIVER] = lease.driver
+                return lease
         raise AssertionError("unreachable")
+
+    async def _open(self) -> _Lease:
+        session = self._sessions()
+        try:
+            connection = await session.connection()
+            raw = await connection.get_raw_connection()
+        except BaseException:
+            await session.close()
+            raise
+        # The pool types this as anything or nothing; with asyncpg it is always its connection.
+        return _Lease(session, cast("Driver", raw.driver_connection), time.monotonic() + RECYCLE_SECONDS)
+
+    async def _put_back(self, lease: _Lease) -> None:
+        """Keep a session whose transaction is committed for the next one."""
+        lease.session.info.clear()
+        if self._closed:
+            await lease.session.close()
+        else:
+            self._idle.append(lease)
 
     async def ping(self) -> None:
         """Raise when the database does not answer."""
-        async with self._engine.connect() as connection:
-            await connection.execute(text("select 1"))
+        async with self.transaction() as session:
+            await driver_of(session).execute("select 1")
 
     async def now(self) -> datetime:
         """Return the server's time."""
-        async with self._engine.connect() as connection:
-            moment: datetime = await connection.scalar(text("select clock_timestamp()"))
+        async with self.transaction() as session:
+            moment: datetime = await driver_of(session).fetchval("select clock_timestamp()")
         return moment
 
     async def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection; one that is in use when its transaction has ended."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().session.close()
         await self._engine.dispose()
 
 
-async def _driver_connection(session: AsyncSession) -> Driver:
-    connection = await session.connection()
-    raw = await connection.get_raw_connection()
-    # The pool types this as anything or nothing; with asyncpg it is always its connection.
-    return cast("Driver", raw.driver_connection)
-
-
-async def _roll_back(session: AsyncSession, driver: Driver) -> None:
+async def _roll_back(lease: _Lease) -> None:
     """End the transaction; a connection on which that cannot be done is given up, and its transaction with it."""
     try:
         # A request that is cancelled must not leave its transaction to the next one.
-        await asyncio.shield(asyncio.ensure_future(driver.execute("rollback")))
+        await asyncio.shield(asyncio.ensure_future(lease.driver.execute("rollback")))
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
-        await session.invalidate()
+        await lease.session.invalidate()
     except BaseException:
-        await session.invalidate()
+        await lease.session.invalidate()
         raise
+    else:
+        # What SQLAlchemy made of the failure goes with its session; the connection returns to its pool.
+        await lease.session.close()
 
 
 def _engine(url: str, password: str, *, application: str, pool_size: int, pooled: bool) -> AsyncEngine:
@@ -154,8 +212,7 @@ def _engine(url: str, password: str, *, application: str, pool_size: int, pooled
         isolation_level="AUTOCOMMIT",
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=30,
-        pool_recycle=1800,
+        pool_recycle=int(RECYCLE_SECONDS),
         pool_use_lifo=True,
         # Parameters are users' data: they stay out of exceptions, and so out of logs.
         hide_parameters=True,
