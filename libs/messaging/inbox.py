@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Prepared
+
 KEEP_DAYS = 14
 """Days that the inbox remembers: longer than any stream keeps its events."""
 
@@ -59,9 +61,12 @@ SCHEMA = [
 
 DROP_SCHEMA = ["drop function inbox_maintain(integer)", "drop table inbox", "drop function uuid_at(timestamptz)"]
 
-_REMEMBER = text(
-    "insert into inbox (consumer, event_id) select :consumer, unnest(:ids) on conflict do nothing returning event_id"
-).bindparams(bindparam("ids", type_=ARRAY(PgUuid(as_uuid=True))))
+_REMEMBER = Prepared(
+    text(
+        "insert into inbox (consumer, event_id) select :consumer, unnest(:ids) "
+        "on conflict do nothing returning event_id"
+    ).bindparams(bindparam("ids", type_=ARRAY(PgUuid(as_uuid=True))))
+)
 
 
 async def remember(session: AsyncSession, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
@@ -69,8 +74,8 @@ async def remember(session: AsyncSession, consumer: str, event_ids: Sequence[UUI
 
     Ids are written in order, so that two transactions never wait for each other in a circle.
     """
-    result = await session.execute(_REMEMBER, {"consumer": consumer, "ids": sorted(event_ids)})
-    return set(result.scalars())
+    rows = await _REMEMBER.fetch(session, consumer=consumer, ids=sorted(event_ids))
+    return {row["event_id"] for row in rows}
 
 
 async def is_new(session: AsyncSession, consumer: str, event_id: UUID | str) -> bool:

@@ -23,13 +23,12 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy import func as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Prepared
 from libs.ids import new_id
 from services.storage.domain.audio import Alignment, AudioRefused, RenderedAudio, Timeline, Track
 
@@ -102,8 +101,8 @@ _REFUSALS = {
 }
 
 
-# As text: compiling the same statement from parts takes longer than the database takes to execute it.
-_INSERT_TRACK = text("""
+_INSERT_TRACK = Prepared(
+    text("""
 with track as (
     insert into audio_tracks (
         id, generation_id, org_id, object_key, text, duration_seconds, format, content_type, size_bytes, sha256,
@@ -126,21 +125,23 @@ with track as (
 )
 select id from track
 """).bindparams(
-    *(bindparam(column.name, type_=column.type) for column in tracks.c if not column.name.endswith("_at")),
-    *(
-        bindparam(name, type_=alignments.c[name].type)
-        for name in (
-            "characters",
-            "start_times",
-            "end_times",
-            "normalized_text",
-            "normalized_starts",
-            "normalized_ends",
-        )
-    ),
-    bindparam("alignment_id", type_=_uuid),
-    bindparam("now", type_=DateTime(timezone=True)),
+        *(bindparam(column.name, type_=column.type) for column in tracks.c if not column.name.endswith("_at")),
+        *(
+            bindparam(name, type_=alignments.c[name].type)
+            for name in (
+                "characters",
+                "start_times",
+                "end_times",
+                "normalized_text",
+                "normalized_starts",
+                "normalized_ends",
+            )
+        ),
+        bindparam("alignment_id", type_=_uuid),
+        bindparam("now", type_=DateTime(timezone=True)),
+    )
 )
+_LOCK = Prepared(text("select pg_advisory_xact_lock(hashtextextended(:generation_id, 0))"))
 
 # Of what a tombstone has and what comes anew, each key once: it must not grow with every time that it is told.
 _UNITED_KEYS = text("array(select distinct unnest(deleted_generations.object_keys || excluded.object_keys) order by 1)")
@@ -156,7 +157,7 @@ class Tombstone:
 
 async def lock_generation(session: AsyncSession, generation_id: UUID) -> None:
     """Let only one transaction at a time decide about a generation, whether it has rows or not."""
-    await session.execute(select(sql.pg_advisory_xact_lock(sql.hashtextextended(str(generation_id), 0))))
+    await _LOCK.fetch(session, generation_id=str(generation_id))
 
 
 async def insert_track(session: AsyncSession, audio: RenderedAudio, *, track_id: UUID, now: datetime) -> bool:
@@ -191,18 +192,13 @@ async def insert_track(session: AsyncSession, audio: RenderedAudio, *, track_id:
         "normalized_ends": list(normalized.end_times) if normalized else None,
     }
     try:
-        return (await session.execute(_INSERT_TRACK, row)).first() is not None
-    except IntegrityError as error:
-        constraint = _constraint_of(error)
+        return await _INSERT_TRACK.fetch_one(session, **row) is not None
+    except asyncpg.IntegrityConstraintViolationError as error:
+        constraint = error.constraint_name or ""
         if constraint not in _REFUSALS:
             raise
         # Without its cause: the database's message repeats the row, text and all.
         raise AudioRefused(_REFUSALS[constraint]) from None
-
-
-def _constraint_of(error: IntegrityError) -> str:
-    cause = error.orig.__cause__ if error.orig else None
-    return cause.constraint_name or "" if isinstance(cause, asyncpg.IntegrityConstraintViolationError) else ""
 
 
 async def get_track(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Track | None:

@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Prepared
+
 _metadata = MetaData()
 _uuid = PgUuid(as_uuid=True)
 
@@ -44,20 +46,22 @@ class Attempt:
 
 
 # A rendition that is gone has no history to write; one that is just going is waited for.
-_INSERT = text(
-    """
+_INSERT = Prepared(
+    text(
+        """
     insert into generation_attempts (id, rendition_id, org_id, model_id, status, error, timings, settings)
     select :id, r.id, r.org_id, :model_id, :status, :error, :timings, :settings
     from renditions r where r.id = :rendition_id for key share
     """
-).bindparams(
-    bindparam("id", type_=_uuid),
-    bindparam("rendition_id", type_=_uuid),
-    bindparam("error", type_=Text),
-    bindparam("timings", type_=JSONB),
-    bindparam("settings", type_=JSONB),
-    bindparam("model_id", type_=Text),
-    bindparam("status", type_=Text),
+    ).bindparams(
+        bindparam("id", type_=_uuid),
+        bindparam("rendition_id", type_=_uuid),
+        bindparam("error", type_=Text),
+        bindparam("timings", type_=JSONB),
+        bindparam("settings", type_=JSONB),
+        bindparam("model_id", type_=Text),
+        bindparam("status", type_=Text),
+    )
 )
 
 
@@ -81,7 +85,7 @@ async def insert_attempt(
         "timings": timings or {},
         "settings": settings or {},
     }
-    await session.execute(_INSERT, row)
+    await _INSERT.fetch(session, **row)
 
 
 async def list_attempts(session: AsyncSession, rendition_id: UUID, limit: int = 100) -> list[Attempt]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Double,
+    FromClause,
     Integer,
     MetaData,
     Row,
@@ -39,7 +41,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.database import Cursor
+from libs.database import Cursor, Prepared
 from services.generation.domain.requests import TEXT_MAX_LENGTH, Generation, Mode, Request, Status, Voice
 from services.generation.store.queue import queue
 from services.generation.store.renditions import renditions
@@ -89,7 +91,8 @@ generations = Table(
 )
 _UNFINISHED = ("pending", "processing")
 _COMPUTED = ("status", "chunks_total", "chunks_done")
-_STORED = [generations.c[name] for name in Generation.__slots__ if name not in _COMPUTED]
+_STORED_NAMES = [name for name in Generation.__slots__ if name not in _COMPUTED]
+_STORED = [generations.c[name] for name in _STORED_NAMES]
 
 # That somebody works on it is written nowhere: it follows from the queue, and from what is done.
 _IS_BEING_SPOKEN = or_(
@@ -116,28 +119,35 @@ _RETURNED = [
     null().cast(Integer).label("chunks_total"),
     null().cast(Integer).label("chunks_done"),
 ]
-_GET = _VISIBLE.where(
-    generations.c.id == bindparam("generation_id", type_=_uuid),
-    generations.c.org_id == bindparam("org_id", type_=_uuid),
+_GET = Prepared(
+    _VISIBLE.where(
+        generations.c.id == bindparam("generation_id", type_=_uuid),
+        generations.c.org_id == bindparam("org_id", type_=_uuid),
+    )
 )
-_INSERT = insert(generations).returning(*_RETURNED)
+
+
+def _is_unfinished(table: FromClause) -> ColumnElement[bool]:
+    return or_(*(table.c.status == status for status in _UNFINISHED))
+
+
 _waiting = generations.alias("waiting")
 # The first of those who wait for it pays for what had to be spoken: who asked before them has given up or failed.
 _PAYS = (
     select(_waiting.c.id)
-    .where(_waiting.c.rendition_id == renditions.c.id, _waiting.c.status.in_(_UNFINISHED))
+    .where(_waiting.c.rendition_id == renditions.c.id, _is_unfinished(_waiting))
     .order_by(_waiting.c.created_at, _waiting.c.id)
     .limit(1)
     .correlate(renditions)
     .scalar_subquery()
 )
-_COMPLETE = (
+_COMPLETE = Prepared(
     update(generations)
     .where(
         generations.c.rendition_id == any_(bindparam("ids", type_=ARRAY(_uuid))),
         generations.c.rendition_id == renditions.c.id,
         renditions.c.status == "completed",
-        generations.c.status.in_(_UNFINISHED),
+        _is_unfinished(generations),
     )
     .values(
         status="completed",
@@ -158,6 +168,10 @@ def _generation(row: Row[Any]) -> Generation:
     return Generation(**{name: fields[name] for name in Generation.__slots__})
 
 
+def _read(row: asyncpg.Record) -> Generation:
+    return Generation(**{name: row[name] for name in Generation.__slots__})
+
+
 @dataclass(frozen=True, slots=True)
 class NewGeneration:
     """What is written down of a request beside the request itself."""
@@ -168,6 +182,10 @@ class NewGeneration:
     idempotency_key: str | None
     revised_from: UUID | None
     now: datetime
+
+
+_GIVEN = (*(name for name in _STORED_NAMES if name not in ("tries", "error_code", "error")), "status", "object_key")
+_INSERT = Prepared(insert(generations), columns=(*_GIVEN, "idempotency_key"))
 
 
 async def insert_generation(
@@ -217,7 +235,10 @@ async def insert_generation(
     }
     if rendition is not None:
         row |= {"status": "completed", "characters_spoken": 0, **rendition}
-    return _generation((await session.execute(_INSERT, row)).one())
+    await _INSERT.fetch(session, **row)
+    # Any: columns are of many types.
+    rest: dict[str, Any] = {"tries": 1, "error_code": None, "error": None, "chunks_total": None, "chunks_done": None}
+    return Generation(**{name: row[name] if name in row else rest[name] for name in Generation.__slots__})
 
 
 def _first(*values: float | None) -> float:
@@ -226,8 +247,8 @@ def _first(*values: float | None) -> float:
 
 async def get_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Generation | None:
     """Return a generation of the organisation, or None."""
-    row = (await session.execute(_GET, {"generation_id": generation_id, "org_id": org_id})).one_or_none()
-    return _generation(row) if row else None
+    row = await _GET.fetch_one(session, generation_id=generation_id, org_id=org_id)
+    return _read(row) if row else None
 
 
 async def lock_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Generation | None:
@@ -318,8 +339,8 @@ async def complete_generations(
 
     `is_paid`: others, who were completed before, have paid for what had to be spoken.
     """
-    rows = await session.execute(_COMPLETE, {"ids": list(rendition_ids), "unpaid": 0 if is_paid else 1})
-    return [(_generation(row), row.size_bytes or 0) for row in rows]
+    rows = await _COMPLETE.fetch(session, ids=list(rendition_ids), unpaid=0 if is_paid else 1)
+    return [(_read(row), row["size_bytes"] or 0) for row in rows]
 
 
 async def fail_generations(

@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Prepared
 from libs.ids import new_id
 from libs.telemetry import current_trace_headers
 
@@ -91,8 +92,9 @@ class Work:
 
 
 # What is there of the organisation's own work, or where the queue stands; then one after the other.
-_ENQUEUE = text(
-    """
+_ENQUEUE = Prepared(
+    text(
+        """
     insert into speech_queue
         (id, org_id, kind, rendition_id, cache_key, engine, priority, tag, characters, most_at_once, payload, trace)
     select (w->>'id')::uuid, (w->>'org_id')::uuid, w->>'kind', (w->>'rendition_id')::uuid, w->>'cache_key',
@@ -109,7 +111,8 @@ _ENQUEUE = text(
     on conflict (org_id, cache_key) where kind = 'chunk'
         do update set priority = least(speech_queue.priority, excluded.priority)
     """
-).bindparams(bindparam("work", type_=JSONB), bindparam("trace", type_=JSONB))
+    ).bindparams(bindparam("work", type_=JSONB), bindparam("trace", type_=JSONB))
+)
 
 _FREE = """
     select id from speech_queue
@@ -117,8 +120,9 @@ _FREE = """
         and org_id <> all (array(select org_id from busy))
     order by tag, id limit {most} for update skip locked
 """
-_TAKE = text(
-    f"""
+_TAKE = Prepared(
+    text(
+        f"""
     with busy as (
         select org_id from speech_queue where worker is not null and available_at > clock_timestamp()
         group by org_id having count(*) >= min(most_at_once)
@@ -134,15 +138,18 @@ _TAKE = text(
         q.deaths, q.payload, q.trace,
         extract(epoch from clock_timestamp() - q.created_at)::double precision as waited_seconds
     """  # noqa: S608 - numbers of ours
-).bindparams(
-    bindparam("worker", type_=_uuid),
-    bindparam("engines", type_=ARRAY(Text)),
-    bindparam("most", type_=BigInteger),
-    bindparam("most_jobs", type_=BigInteger),
+    ).bindparams(
+        bindparam("worker", type_=_uuid),
+        bindparam("engines", type_=ARRAY(Text)),
+        bindparam("most", type_=BigInteger),
+        bindparam("most_jobs", type_=BigInteger),
+    )
 )
 
-_FINISH = text("delete from speech_queue where id = :id and worker = :worker returning id").bindparams(
-    bindparam("id", type_=_uuid), bindparam("worker", type_=_uuid)
+_FINISH = Prepared(
+    text("delete from speech_queue where id = :id and worker = :worker returning id").bindparams(
+        bindparam("id", type_=_uuid), bindparam("worker", type_=_uuid)
+    )
 )
 # What somebody else has locked is being finished or withdrawn right now: waiting for it could only end in a deadlock.
 _RENEW = text(
@@ -189,7 +196,7 @@ async def enqueue(session: AsyncSession, work: Sequence[NewWork]) -> None:
         }
         for one in work
     ]
-    await session.execute(_ENQUEUE, {"work": rows, "trace": current_trace_headers()})
+    await _ENQUEUE.fetch(session, work=rows, trace=current_trace_headers())
 
 
 async def take(
@@ -201,14 +208,14 @@ async def take(
     """
     jobs = most if most_jobs is None else max(0, most_jobs)
     row = {"worker": worker, "most": most, "most_jobs": jobs, "engines": list(engines)}
-    rows = await session.execute(_TAKE, row)
-    work = [Work(**row._asdict()) for row in rows]
+    rows = await _TAKE.fetch(session, **row)
+    work = [Work(**row) for row in rows]
     return sorted(work, key=lambda one: (one.priority, one.id))
 
 
 async def finish(session: AsyncSession, work: Work, worker: UUID) -> bool:
     """Remove work that is done; False when it was withdrawn, or another worker has it now."""
-    return (await session.execute(_FINISH, {"id": work.id, "worker": worker})).first() is not None
+    return await _FINISH.fetch_one(session, id=work.id, worker=worker) is not None
 
 
 async def is_held(session: AsyncSession, work: Work, worker: UUID) -> bool:

@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Prepared
 from services.generation.domain.requests import Mode
 from services.generation.domain.speech import Piece, Spec
 
@@ -91,20 +92,23 @@ def new_rendition(rendition_id: UUID, org_id: UUID, text: str, spec: Spec, mode:
 
 
 _RENDITION = select(*(renditions.c[name] for name in Rendition.__slots__))
-_INSERT = (
+_INSERT = Prepared(
     upsert(renditions)
     .on_conflict_do_nothing(index_elements=[renditions.c.org_id, renditions.c.fingerprint])
-    .returning(renditions.c.id)
+    .returning(renditions.c.id),
+    columns=("id", "org_id", "fingerprint", "text", "spec", "mode", "status", "chunks_done", "applied"),
 )
-_SHARE = _RENDITION.where(
-    renditions.c.org_id == bindparam("org_id", type_=_uuid), renditions.c.fingerprint == bindparam("fingerprint")
-).with_for_update(read=True)
+_SHARE = Prepared(
+    _RENDITION.where(
+        renditions.c.org_id == bindparam("org_id", type_=_uuid), renditions.c.fingerprint == bindparam("fingerprint")
+    ).with_for_update(read=True)
+)
 
 
 async def share_rendition(session: AsyncSession, org_id: UUID, fingerprint: str) -> Rendition | None:
     """Return the rendition of equal requests and keep it as it is until the transaction ends; None without one."""
-    row = (await session.execute(_SHARE, {"org_id": org_id, "fingerprint": fingerprint})).one_or_none()
-    return Rendition(**row._asdict()) if row else None
+    row = await _SHARE.fetch_one(session, org_id=org_id, fingerprint=fingerprint)
+    return Rendition(**row) if row else None
 
 
 async def insert_rendition(
@@ -129,7 +133,7 @@ async def insert_rendition(
         "chunks_done": 0,
         "applied": {},
     }
-    return (await session.execute(_INSERT, row)).first() is not None
+    return await _INSERT.fetch_one(session, **row) is not None
 
 
 async def get_rendition(session: AsyncSession, rendition_id: UUID, *, lock: bool = False) -> Rendition | None:
@@ -173,12 +177,19 @@ async def reopen_rendition(session: AsyncSession, rendition_id: UUID) -> None:
     )
 
 
+_COMPLETE = Prepared(
+    text(
+        """
+        with locked as (select id from renditions where id = any(:ids) order by id for update)
+        update renditions r set status = 'completed' from locked where r.id = locked.id and r.status = 'rendered'
+        """
+    ).bindparams(bindparam("ids", type_=ARRAY(_uuid)))
+)
+
+
 async def complete_renditions(session: AsyncSession, rendition_ids: Sequence[UUID]) -> None:
     """Write down that the audio of rendered ones can be read; whoever joins them meanwhile waits for that."""
-    lock = select(renditions.c.id).where(renditions.c.id.in_(rendition_ids)).order_by(renditions.c.id).with_for_update()
-    await session.execute(lock)
-    done = update(renditions).where(renditions.c.id.in_(rendition_ids), renditions.c.status == "rendered")
-    await session.execute(done.values(status="completed"))
+    await _COMPLETE.fetch(session, ids=list(rendition_ids))
 
 
 _LOCK_PIECES = text(
@@ -496,13 +507,23 @@ async def get_times(session: AsyncSession, rendition_id: UUID) -> bytes | None:
     return times
 
 
+# What is not given stays as it is.
+_SAVE_AUDIO = Prepared(
+    text(
+        f"""
+        update renditions
+        set status = 'rendered', {", ".join(f"{name} = coalesce(:{name}, {name})" for name in Audio.__slots__)}
+        where id = :id and status = 'pending' returning id
+        """  # noqa: S608 - names of ours
+    ).bindparams(
+        bindparam("id", type_=_uuid),
+        *(bindparam(name, type_=renditions.c[name].type) for name in Audio.__slots__ if name != "applied"),
+        bindparam("applied", type_=JSONB(none_as_null=True)),
+    )
+)
+
+
 async def save_audio(session: AsyncSession, rendition_id: UUID, audio: Audio) -> bool:
     """Write down a rendition's audio; False when it is gone, ended, or has some."""
-    values = {name: getattr(audio, name) for name in Audio.__slots__ if getattr(audio, name) is not None}
-    statement = (
-        update(renditions)
-        .where(renditions.c.id == rendition_id, renditions.c.status == "pending")
-        .values(status="rendered", **values)
-        .returning(renditions.c.id)
-    )
-    return (await session.execute(statement)).first() is not None
+    values = {name: getattr(audio, name) for name in Audio.__slots__}
+    return await _SAVE_AUDIO.fetch_one(session, id=rendition_id, **values) is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
@@ -101,7 +101,7 @@ async def _request(
     asked = _Asked(generation_id, caller, request, voice, spec, idempotency_key, revised_from, previous)
     try:
         return await _give(deps, asked) or await _order(deps, asked)
-    except IntegrityError:
+    except asyncpg.UniqueViolationError:
         # Only the idempotency key can collide: the same request arrived twice at once.
         earlier = await _asked_before(deps, caller, request, idempotency_key)
         if earlier is None:
