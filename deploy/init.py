@@ -22,6 +22,7 @@ _CONSUMER_MODULES = (
     "services.generation.consumers",
     "services.generation.jobs",
     "services.storage.consumers",
+    "services.voice.consumers",
     "services.embedding.consumers",
     "services.analytics.consumers",
 )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 
+from libs.audio.intake import Intake
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.speech.catalogue import SYSTEM_VOICES
 from libs.speech.espeak import EspeakEngine
 from libs.web import IdentityVerifier, create_app
+from services.voice.adapters.matching import match_timbre
 from services.voice.api import PROBLEMS, router
+from services.voice.consumers import CONSUMERS
 from services.voice.settings import Settings
-from services.voice.usecases import Deps, seed_system_voices
+from services.voice.usecases import Deps, Workshop, seed_system_voices
 
 MOST_ENGINE_PROCESSES = 4
 """The previews are spoken once, at the first start: more processes would take longer to start than they save."""
@@ -37,7 +40,14 @@ def main() -> None:
             engine = EspeakEngine(min(MOST_ENGINE_PROCESSES, os.cpu_count() or 1))
             await seed_system_voices(deps, engine, SYSTEM_VOICES)
 
-        return Composition(app=app, startup=[seed], closing=[objects.close])
+        intake = Intake()
+        return Composition(
+            app=app,
+            consumers=CONSUMERS,
+            deps=Workshop(runtime.database, objects, runtime.clock, intake.examine, match_timbre),
+            startup=[seed],
+            closing=[intake.close, objects.close],
+        )
 
     run("voice", settings, compose)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -26,15 +27,16 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Cursor
-from services.voice.domain import Category, Recording, Status, Variant, Voice, VoiceNameTaken
+from services.voice.domain import Category, Sample, Status, Variant, Voice, VoiceNameTaken
 
 _metadata = MetaData()
 _uuid = PgUuid(as_uuid=True)
@@ -54,6 +56,15 @@ voices = Table(
     Column("engine_settings", JSONB),
     Column("status", Text),
     Column("revision", BigInteger),
+    Column("settings", JSONB),
+    Column("reasons", JSONB),
+    Column("quality", JSONB(none_as_null=True)),
+    Column("matching", JSONB(none_as_null=True)),
+    Column("sample_count", Integer),
+    Column("preview_key", Text),
+    Column("discarded_keys", ARRAY(Text)),
+    Column("submitted", Integer),
+    Column("examined", Integer),
     Column("catalogue_fingerprint", Text),
     Column("created_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True)),
@@ -66,15 +77,20 @@ samples = Table(
     Column("voice_id", _uuid),
     Column("org_id", _uuid),
     Column("object_key", Text),
+    Column("position", Integer),
     Column("content_type", Text),
     Column("size_bytes", BigInteger),
     Column("sha256", Text),
     Column("duration_seconds", Double),
     Column("sample_rate", Integer),
     Column("channels", Integer),
+    Column("report", JSONB(none_as_null=True)),
+    Column("problem", Text),
 )
 
-_VOICE = [voices.c[name] for name in Voice.__slots__]
+_VOICE = [voices.c[one.name] for one in fields(Voice)]
+_SAMPLE = [samples.c[one.name] for one in fields(Sample)]
+_UNCHANGING = ("id", "org_id", "variant", "created_at", "updated_at")
 _NEWEST_FIRST = (voices.c.created_at.desc(), voices.c.id.desc())
 # Kept when the catalogue's voice changes: who it is and since when.
 _LASTING = ("id", "org_id", "variant", "revision", "created_at", "updated_at")
@@ -88,20 +104,7 @@ class VoiceFilter:
     category: Category | None = None
     language: str | None = None
     variant: Variant | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A recording of a custom voice, as it lies in the object store."""
-
-    id: UUID
-    voice_id: UUID
-    org_id: UUID
-    object_key: str
-    content_type: str
-    size_bytes: int
-    sha256: str
-    recording: Recording
+    status: Status = Status.READY
 
 
 def _voice(row: RowMapping) -> Voice:
@@ -117,8 +120,8 @@ def _visible(org_id: UUID) -> Select[Any]:
 async def list_voices(
     session: AsyncSession, org_id: UUID, wanted: VoiceFilter, *, after: Cursor | None, limit: int
 ) -> list[Voice]:
-    """Return ready voices, newest first, with one more than `limit` if there are more."""
-    conditions = [voices.c.status == Status.READY, *_conditions(wanted)]
+    """Return voices, newest first, with one more than `limit` if there are more."""
+    conditions = [voices.c.status == wanted.status, *_conditions(wanted)]
     if after:
         position = tuple_(literal(after.at, voices.c.created_at.type), literal(after.id, voices.c.id.type))
         conditions.append(tuple_(voices.c.created_at, voices.c.id) < position)
@@ -154,27 +157,71 @@ async def lock_custom_voice(session: AsyncSession, org_id: UUID, voice_id: UUID)
     return _voice(row) if row else None
 
 
+async def count_by_category(session: AsyncSession, org_id: UUID) -> dict[Category, int]:
+    """Return how many ready voices of each category the organisation knows; none of those without any."""
+    ready = _visible(org_id).where(voices.c.status == Status.READY).subquery()
+    statement = select(ready.c.category, func.count()).group_by(ready.c.category)
+    return {Category(category): count for category, count in await session.execute(statement)}
+
+
 async def list_object_keys(session: AsyncSession, voice: Voice) -> list[str]:
-    """Return the keys of all objects of a voice: its recordings and what it is previewed with."""
+    """Return the keys of all objects of a voice: its recordings, its preview, and what was discarded."""
     statement = select(samples.c.object_key).where(samples.c.voice_id == voice.id)
-    keys = set((await session.execute(statement)).scalars())
-    return sorted(keys | ({voice.object_key} if voice.object_key else set()))
+    keys = {*(await session.execute(statement)).scalars(), *voice.discarded_keys, voice.object_key, voice.preview_key}
+    return sorted(key for key in keys if key)
+
+
+@contextmanager
+def _name_given_once(name: str) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if '"voices_name"' in str(error.orig):
+            raise VoiceNameTaken(name) from error
+        raise
 
 
 async def insert_voice(session: AsyncSession, voice: Voice) -> None:
     """Add a voice; raises VoiceNameTaken."""
-    try:
+    with _name_given_once(voice.name):
         await session.execute(insert(voices).values(asdict(voice)))
-    except IntegrityError as error:
-        if '"voices_name"' in str(error.orig):
-            raise VoiceNameTaken(voice.name) from error
-        raise
 
 
-async def insert_sample(session: AsyncSession, sample: Sample) -> None:
-    """Add a recording to a voice."""
-    fields = asdict(sample)
-    await session.execute(insert(samples).values(fields | fields.pop("recording")))
+async def update_voice(session: AsyncSession, voice: Voice) -> Voice:
+    """Write a voice that the transaction has locked, and return it as it is now; raises VoiceNameTaken."""
+    changed = {name: value for name, value in asdict(voice).items() if name not in _UNCHANGING}
+    statement = update(voices).where(voices.c.id == voice.id).values(changed).returning(*_VOICE)
+    with _name_given_once(voice.name):
+        return _voice((await session.execute(statement)).mappings().one())
+
+
+async def forget_discarded(session: AsyncSession, voice_id: UUID, keys: Sequence[str]) -> None:
+    """Note that objects which were not used any more are gone."""
+    kept: ColumnElement[Any] = voices.c.discarded_keys
+    for key in keys:
+        kept = func.array_remove(kept, key)
+    await session.execute(update(voices).where(voices.c.id == voice_id).values(discarded_keys=kept))
+
+
+async def insert_samples(session: AsyncSession, recordings: Sequence[Sample]) -> None:
+    """Add recordings to a voice."""
+    await session.execute(insert(samples), [asdict(sample) for sample in recordings])
+
+
+async def list_samples(session: AsyncSession, voice_id: UUID) -> list[Sample]:
+    """Return the recordings of a voice, in their order."""
+    statement = select(*_SAMPLE).where(samples.c.voice_id == voice_id).order_by(samples.c.position, samples.c.id)
+    return [Sample(**row) for row in (await session.execute(statement)).mappings()]
+
+
+async def update_sample(session: AsyncSession, sample_id: UUID, changed: Mapping[str, Any]) -> None:
+    """Write what was found of a recording; Any: columns by their names."""
+    await session.execute(update(samples).where(samples.c.id == sample_id).values(changed))
+
+
+async def delete_sample(session: AsyncSession, sample_id: UUID) -> None:
+    """Remove a recording's row."""
+    await session.execute(delete(samples).where(samples.c.id == sample_id))
 
 
 async def delete_voice(session: AsyncSession, voice_id: UUID) -> None:

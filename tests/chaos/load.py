@@ -10,7 +10,8 @@ from uuid import UUID
 
 import aiohttp
 
-from tests.support.api import Answer, Api, tone
+from tests.support.api import Answer, Api
+from tests.support.recordings import spoken_wav
 
 CLIENTS = 6
 PATIENCE = 180.0
@@ -83,9 +84,12 @@ class Load:
     async def _use_voice(self, source: random.Random) -> None:
         name = f"Chaos {source.getrandbits(64):x}"
         await self._ask("POST", "/v1/voices", expected=(201, 202, 409), voice=name)
-        listed = await self._ask("GET", "/v1/voices", expected=(200,), params={"limit": "100"})
-        own = [item["id"] for item in listed.json["items"] if item["name"] == name]
-        for voice_id in own:
+        own: list[str] = []
+        for status in ("processing", "ready"):
+            listed = await self._ask("GET", "/v1/voices", expected=(200,), params={"query": name, "status": status})
+            own += [item["id"] for item in listed.json["items"]]
+        for voice_id in set(own):
+            await self.api.until_ready(voice_id, within=PATIENCE)
             await self._speak(source, str(voice_id), is_new=True)
             await self._ask("DELETE", f"/v1/voices/{voice_id}", expected=(204, 404))
 
@@ -117,8 +121,5 @@ class Load:
 def _sample(name: str) -> aiohttp.FormData:
     form = aiohttp.FormData()
     form.add_field("name", name)
-    form.add_field("file", _TONE, filename="sample.wav", content_type="audio/wav")
+    form.add_field("file", spoken_wav(), filename="sample.wav", content_type="audio/wav")
     return form
-
-
-_TONE = tone(11.0)

@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.api import Api, tone
+from tests.support.api import Api
 from tests.support.polling import eventually
+from tests.support.recordings import spoken_wav
 
 TEXT = "The old lighthouse keeper counted 25 ships before the storm."
 
@@ -222,18 +223,20 @@ async def test_bad_input_names_the_field_and_the_limit(api: Api) -> None:
     assert huge.status == 413
 
 
-async def test_a_file_that_is_no_audio_is_refused(api: Api) -> None:
-    import aiohttp
-
-    form = aiohttp.FormData()
-    form.add_field("name", "Nobody")
-    form.add_field("file", b"this is not audio" * 100, filename="sample.wav", content_type="audio/wav")
-    refused = await api.post("/v1/voices", data=form)
-    assert (refused.status, refused.json["code"]) == (422, "not_audio")
-    short = await api.upload_voice("Too short", seconds=4.2)
-    assert (short.status, short.json["code"]) == (422, "audio_too_short")
-    assert "4.2" in short.json["detail"]
-    assert len(tone(1)) > 32_000
+async def test_recordings_that_are_no_use_are_rejected_with_what_was_measured(api: Api) -> None:
+    cases = {
+        "Nobody": (b"this is not audio" * 100, "this is no wav"),
+        "Too short": (spoken_wav(1), "3.1 s of speech; at least 10 s are needed"),
+    }
+    for name, (content, reason) in cases.items():
+        made = await api.add_voice(name, content)
+        assert (made.status, made.json["status"]) == (201, "processing")
+        voice = await api.until_examined(made.json["id"])
+        assert voice["status"] == "rejected"
+        assert reason in voice["reasons"][0]["message"]
+        refused = await api.post("/v1/generations", json={"text": "Hello.", "voice_id": voice["id"]})
+        assert refused.status in (404, 409, 422), refused.content
+        assert (await api.delete(f"/v1/voices/{voice['id']}")).status == 204
 
 
 async def test_without_a_key_nobody_gets_in(api: Api) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import math
-import struct
-import wave
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+
+from tests.support.polling import eventually
+from tests.support.recordings import spoken_wav
+
+EXAMINED_SECONDS = 90.0
+"""A voice is matched in some seconds; several at once on few cores, while all else goes on, take longer."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,40 @@ class Api:
         generation: dict[str, Any] = answer.json
         return generation
 
-    async def upload_voice(self, name: str, *, seconds: float = 11.0) -> Answer:
-        """Add a custom voice from a tone of that length."""
+    async def upload_voice(self, name: str) -> Answer:
+        """Add a custom voice of a spoken recording, and wait until it can be spoken with; the answer to the form."""
+        made = await self.add_voice(name, spoken_wav())
+        if made.status == 201:
+            await self.until_ready(made.json["id"])
+        return made
+
+    async def add_voice(self, name: str, content: bytes) -> Answer:
+        """Send the form that makes a custom voice of one recording."""
         form = aiohttp.FormData()
         form.add_field("name", name)
-        form.add_field("file", tone(seconds), filename="sample.wav", content_type="audio/wav")
+        form.add_field("file", content, filename="sample.wav", content_type="audio/wav")
         return await self.post("/v1/voices", data=form)
+
+    async def until_ready(self, voice_id: str, *, within: float = EXAMINED_SECONDS) -> dict[str, Any]:
+        """Ask for a voice until its recordings are examined; fails unless they are good."""
+        voice = await self.until_examined(voice_id, within=within)
+        assert voice["status"] == "ready", voice["reasons"]
+        return voice
+
+    async def until_examined(self, voice_id: str, *, within: float = EXAMINED_SECONDS) -> dict[str, Any]:
+        """Ask for a voice until it is ready or rejected; connection errors and 5xx are repeated."""
+
+        async def examined() -> dict[str, Any] | None:
+            try:
+                answer = await self.get(f"/v1/voices/{voice_id}")
+            except (aiohttp.ClientError, TimeoutError):
+                return None
+            assert answer.status == 200 or answer.status >= 500, (answer.status, answer.content)
+            return answer.json if answer.status == 200 and answer.json["status"] != "processing" else None
+
+        voice = await eventually(examined, within=within, every=0.1, what=f"the end of examining voice {voice_id}")
+        assert voice is not None
+        return voice
 
     async def until_completed(self, generation_id: str, *, within: float) -> dict[str, Any]:
         """Ask for a generation until it is finished; connection errors and 5xx are repeated."""
@@ -108,16 +138,3 @@ class Api:
                 last = error
             await asyncio.sleep(0.05)
         raise AssertionError(f"generation {generation_id} is not finished after {within} s: {last!r}")
-
-
-def tone(seconds: float, *, rate: int = 16_000, hertz: float = 180.0) -> bytes:
-    """A WAV file with a plain tone."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(rate)
-        step = 2 * math.pi * hertz / rate
-        samples = (int(9000 * math.sin(step * number)) for number in range(int(seconds * rate)))
-        writer.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
-    return file.getvalue()

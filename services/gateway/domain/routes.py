@@ -15,7 +15,7 @@ JSON_BYTES = 1 * MIB
 BOOK_BYTES = 13 * MIB
 """1,000,000 characters that JSON writes as two escaped halves each, and what else a request says."""
 VOICE_BYTES = 21 * MIB
-"""A voice's audio file of at most 20 MB and the form around it."""
+"""A voice's recordings of at most 20 MB in all, and the form around them."""
 ANSWER_SECONDS = 30.0
 WAIT_SECONDS = 75.0
 """A generation may be waited for for 60 s (`Prefer: wait`); what comes before and after needs some, too."""
@@ -41,10 +41,20 @@ class Route:
 ROUTES = (
     Route("GET", "/v1/voices", "voice"),
     Route("POST", "/v1/voices", "voice", body_bytes=VOICE_BYTES, answer_seconds=UPLOAD_SECONDS),
+    Route("GET", "/v1/voices/categories", "voice"),
     Route("GET", "/v1/voices/{voice_id}", "voice"),
+    Route("PATCH", "/v1/voices/{voice_id}", "voice"),
     Route("DELETE", "/v1/voices/{voice_id}", "voice"),
     Route("GET", "/v1/voices/{voice_id}/audio", "voice"),
     Route("HEAD", "/v1/voices/{voice_id}/audio", "voice"),
+    Route("GET", "/v1/voices/{voice_id}/preview", "voice"),
+    Route("HEAD", "/v1/voices/{voice_id}/preview", "voice"),
+    Route("GET", "/v1/voices/{voice_id}/settings", "voice"),
+    Route("PUT", "/v1/voices/{voice_id}/settings", "voice"),
+    Route("GET", "/v1/voices/{voice_id}/samples", "voice"),
+    Route("DELETE", "/v1/voices/{voice_id}/samples/{sample_id}", "voice"),
+    Route("GET", "/v1/voices/{voice_id}/samples/{sample_id}/audio", "voice"),
+    Route("HEAD", "/v1/voices/{voice_id}/samples/{sample_id}/audio", "voice"),
     Route("GET", "/v1/generations", "generation"),
     Route("POST", "/v1/generations", "generation", BOOK_BYTES, WAIT_SECONDS),
     Route("POST", "/v1/generations/stream", "generation", answer_seconds=WAIT_SECONDS),

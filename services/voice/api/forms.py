@@ -1,17 +1,17 @@
-"""Forms with a file, read while they arrive."""
+"""Forms with files, read while they arrive."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from services.voice.domain import RECORDING_MAX_BYTES, RecordingTooLarge
+from services.voice.domain import RECORDING_MAX_BYTES, RECORDINGS_MOST, RecordingTooLarge
 
-_MOST_BYTES = RECORDING_MAX_BYTES + 64 * 1024  # all that is not the file has room in the difference
+_MOST_BYTES = RECORDING_MAX_BYTES + 64 * 1024  # all that is not a file has room in the difference
 _MOST_FIELDS, _MOST_FIELD_BYTES = 16, 16 * 1024
 
 
@@ -25,27 +25,28 @@ class MalformedForm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form, and what its file holds; None without a file."""
+    """The fields of a form, and what its files hold; those without a byte are left out, as browsers send them."""
 
     fields: Mapping[str, str]
-    file: bytes | None
+    files: Sequence[bytes]
 
 
 class _InMemory(MultiPartParser):
-    """Keeps the file in memory, which the bound on the body makes safe: no disk, no hops to a thread."""
+    """Keeps the files in memory, which the bound on the body makes safe: no disk, no hops to a thread."""
 
     spool_max_size = _MOST_BYTES + 1
 
 
-async def read_form(request: Request, file_field: str) -> Form:
-    """Read a form with one file, and stop as soon as it is too large: nothing beyond the limit is kept.
+async def read_form(request: Request, file_fields: Container[str]) -> Form:
+    """Read a form with files, and stop as soon as they are too large together: nothing beyond the limit is kept.
 
     Raises NotMultipart, MalformedForm, RecordingTooLarge.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise NotMultipart
     body = _bounded(request)
-    parser = _InMemory(request.headers, body, max_files=1, max_fields=_MOST_FIELDS, max_part_size=_MOST_FIELD_BYTES)
+    limits = {"max_files": RECORDINGS_MOST, "max_fields": _MOST_FIELDS, "max_part_size": _MOST_FIELD_BYTES}
+    parser = _InMemory(request.headers, body, **limits)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -55,7 +56,7 @@ async def read_form(request: Request, file_field: str) -> Form:
     finally:
         await body.aclose()
     try:
-        return await _contents(form, file_field)
+        return await _contents(form, file_fields)
     finally:
         await form.close()
 
@@ -72,9 +73,9 @@ async def _bounded(request: Request) -> AsyncGenerator[bytes]:
         yield chunk
 
 
-async def _contents(form: FormData, file_field: str) -> Form:
-    file = form.get(file_field)
-    content = await file.read() if isinstance(file, UploadFile) else None
-    if content is not None and len(content) > RECORDING_MAX_BYTES:
+async def _contents(form: FormData, file_fields: Container[str]) -> Form:
+    named = [value for name, value in form.multi_items() if name in file_fields and isinstance(value, UploadFile)]
+    files = [content for content in [await file.read() for file in named] if content]
+    if sum(map(len, files)) > RECORDING_MAX_BYTES:
         raise RecordingTooLarge
-    return Form({name: value for name, value in form.items() if isinstance(value, str)}, content)
+    return Form({name: value for name, value in form.items() if isinstance(value, str)}, files)

@@ -11,18 +11,34 @@ from services.voice import domain
 from services.voice.api import forms
 
 _MEGABYTES = domain.RECORDING_MAX_BYTES // 2**20
+_MORE_THAN_TAKEN = f"has more than {_MEGABYTES} MB in all"
 
 _NOT_FOUND = Problem(404, "voice_not_found", "There is no such voice", "GET /v1/voices lists those that there are.")
+_NO_SAMPLE = Problem(
+    404,
+    "sample_not_found",
+    "The voice has no such recording",
+    "GET /v1/voices/{id}/samples lists those that there are.",
+)
+_LAST_SAMPLE = Problem(
+    409,
+    "last_sample",
+    "This is the voice's only recording",
+    "A voice keeps at least one recording. Delete the voice, or make another one of other recordings.",
+)
 _NO_AUDIO = Problem(404, "audio_not_found", "This voice has no audio yet")
 _SYSTEM_VOICE = Problem(
-    409, "system_voice", "System voices cannot be deleted", "They belong to everybody; only custom voices can go."
+    409,
+    "system_voice",
+    "System voices cannot be changed or deleted",
+    "They belong to everybody; only custom voices can be changed and can go.",
 )
 _TOO_LARGE = Problem(
     413,
     "file_too_large",
-    "The file is too large",
-    f"file: has more than {_MEGABYTES} MB; send a shorter recording (10 s are enough), or mono at a lower sample rate.",
-    {"errors": [{"field": "file", "message": f"has more than {_MEGABYTES} MB", "limit": domain.RECORDING_MAX_BYTES}]},
+    "The files are too large",
+    f"file: {_MORE_THAN_TAKEN}; send shorter recordings (10 s are enough), or compressed ones.",
+    {"errors": [{"field": "file", "message": _MORE_THAN_TAKEN, "limit": domain.RECORDING_MAX_BYTES}]},
 )
 _NOT_MULTIPART = Problem(
     415,
@@ -43,21 +59,14 @@ def _name_taken(_error: domain.VoiceNameTaken) -> Problem:
     )
 
 
-def _not_audio(error: domain.NotAudio) -> Problem:
-    return Problem(
-        422,
-        "not_audio",
-        "The file is no recording that is understood",
-        f"file: {error}",
-        {"errors": [{"field": "file", "message": str(error)}]},
-    )
+def _same_twice(error: domain.SameRecordingTwice) -> Problem:
+    return invalid_field("file", f"file {error.second} is the same as file {error.first}; send every recording once")
 
 
-def _too_short(error: domain.RecordingTooShort) -> Problem:
-    least = domain.RECORDING_MIN_SECONDS
-    message = f"{domain.tenths(error.seconds)} s of audio; at least {least:g} s are needed"
-    entry = {"field": "file", "message": message, "measured_seconds": round(error.seconds, 3), "min_seconds": least}
-    return Problem(422, "audio_too_short", "The recording is too short", f"file: {message}", {"errors": [entry]})
+def _sample_needed(error: domain.SampleNeeded) -> Problem:
+    entries = [{"field": "sample_id", "message": f"without this recording: {reason}"} for reason in error.reasons]
+    detail = f"Without it: {'; '.join(error.reasons)}. Delete the voice, or keep the recording."
+    return Problem(409, "sample_needed", "The voice needs this recording", detail, {"errors": entries})
 
 
 def _not_spoken(error: domain.LanguageNotSpoken) -> Problem:
@@ -70,8 +79,10 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     domain.SystemVoiceKept: lambda _error: _SYSTEM_VOICE,
     domain.VoiceNameTaken: _name_taken,
     domain.RecordingTooLarge: lambda _error: _TOO_LARGE,
-    domain.NotAudio: _not_audio,
-    domain.RecordingTooShort: _too_short,
+    domain.SameRecordingTwice: _same_twice,
+    domain.SampleNotFound: lambda _error: _NO_SAMPLE,
+    domain.LastSample: lambda _error: _LAST_SAMPLE,
+    domain.SampleNeeded: _sample_needed,
     domain.LanguageNotSpoken: _not_spoken,
     forms.NotMultipart: lambda _error: _NOT_MULTIPART,
     forms.MalformedForm: lambda error: invalid_field("body", str(error)),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import ValidationError
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from libs.database import Cursor, page_of
@@ -16,9 +15,25 @@ from libs.ids import parse_id
 from libs.web import CallerOf, handover
 from services.voice import domain, store, usecases
 from services.voice.api.forms import Form, read_form
+from services.voice.api.views import (
+    CategoryList,
+    CategoryView,
+    NewVoiceForm,
+    SampleList,
+    SettingsView,
+    VoiceChanges,
+    VoiceList,
+    VoiceQuery,
+    VoiceView,
+    sample_view,
+    settings_view,
+    voice_view,
+)
 from services.voice.usecases import Deps
 
 router = APIRouter()
+
+FILE_FIELDS = ("file", "files")
 
 
 async def _deps(request: Request) -> Deps:
@@ -28,70 +43,6 @@ async def _deps(request: Request) -> Deps:
 
 DepsOf = Annotated[Deps, Depends(_deps)]
 
-PlainText = BeforeValidator(domain.plain_text)
-LanguageTag = Annotated[str, AfterValidator(domain.language_tag)]
-
-
-class VoiceQuery(BaseModel):
-    """Which voices to list."""
-
-    query: Annotated[str, Field(max_length=200), PlainText] | None = Field(
-        None, description="Words that the name or the description contains, in any case."
-    )
-    category: domain.Category | None = None
-    language: LanguageTag | None = Field(None, description='A BCP 47 tag; "en" lists en-US, en-GB and so on.')
-    variant: domain.Variant | None = None
-    limit: int = Field(50, ge=1, le=100)
-    cursor: str | None = Field(None, description="`next_cursor` of the page before.")
-
-
-class NewVoiceForm(BaseModel):
-    """The fields of the form that makes a voice, beside its file."""
-
-    name: Annotated[str, Field(min_length=1, max_length=domain.NAME_MAX_LENGTH), PlainText]
-    description: Annotated[str, Field(max_length=domain.DESCRIPTION_MAX_LENGTH), PlainText] = ""
-    category: domain.Category = domain.Category.GENERAL
-    language: LanguageTag = domain.DEFAULT_LANGUAGE
-
-
-class VoiceView(BaseModel):
-    """A voice as clients see it. Times are UTC."""
-
-    id: UUID
-    name: str
-    description: str | None
-    category: domain.Category
-    category_label: str
-    language: str
-    variant: domain.Variant
-    status: domain.Status
-    preview_url: str | None
-    created_at: datetime
-    updated_at: datetime
-
-
-class VoiceList(BaseModel):
-    """One page of voices, newest first."""
-
-    items: list[VoiceView]
-    next_cursor: str | None
-
-
-def _view(voice: domain.Voice) -> VoiceView:
-    return VoiceView(
-        id=voice.id,
-        name=voice.name,
-        description=voice.description,
-        category=voice.category,
-        category_label=voice.category.label,
-        language=voice.language,
-        variant=voice.variant,
-        status=voice.status,
-        preview_url=f"/v1/voices/{voice.id}/audio" if voice.object_key else None,
-        created_at=voice.created_at,
-        updated_at=voice.updated_at,
-    )
-
 
 def _id(text: str) -> UUID:
     parsed = parse_id(text)
@@ -100,7 +51,7 @@ def _id(text: str) -> UUID:
     return parsed
 
 
-def _checked(form: Form) -> tuple[domain.NewVoice, bytes]:
+def _checked(form: Form) -> domain.NewVoice:
     """Return what the form asks for; raises RequestValidationError naming every field that is wrong."""
     errors: list[Any] = []  # Any: pydantic's own description of an error
     fields: NewVoiceForm | None = None
@@ -108,23 +59,33 @@ def _checked(form: Form) -> tuple[domain.NewVoice, bytes]:
         fields = NewVoiceForm.model_validate(form.fields)
     except ValidationError as error:
         errors = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-    if not form.file:
+    if not form.files:
         errors.append({"type": "missing", "loc": ("body", "file"), "msg": "A file is required", "input": None})
-    if fields is None or not form.file:
+    if fields is None or not form.files:
         raise RequestValidationError(errors)
-    wanted = domain.NewVoice(fields.name, fields.description or None, fields.category, fields.language)
-    return wanted, form.file
+    return domain.NewVoice(fields.name, fields.description or None, fields.category, fields.language)
 
 
 @router.get("/v1/voices")
 async def list_voices(caller: CallerOf, deps: DepsOf, wanted: Annotated[VoiceQuery, Query()]) -> VoiceList:
     """List the voices that can be spoken with: everybody's and the organisation's own, newest first."""
     after = Cursor.decode(wanted.cursor) if wanted.cursor else None
-    which = store.VoiceFilter(wanted.query, wanted.category, wanted.language, wanted.variant)
+    which = store.VoiceFilter(wanted.query, wanted.category, wanted.language, wanted.variant, wanted.status)
     async with deps.database.transaction(caller.org_id) as session:
         rows = await store.list_voices(session, caller.org_id, which, after=after, limit=wanted.limit)
     page = page_of(rows, wanted.limit, lambda row: Cursor(row.created_at, row.id))
-    return VoiceList(items=[_view(row) for row in page.items], next_cursor=page.next_cursor)
+    return VoiceList(items=[voice_view(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+# Before the voices by their ids, of which it is none.
+@router.get("/v1/voices/categories")
+async def list_categories(caller: CallerOf, deps: DepsOf) -> CategoryList:
+    """List the categories, and how many voices of each can be spoken with."""
+    async with deps.database.transaction(caller.org_id) as session:
+        counts = await store.count_by_category(session, caller.org_id)
+    return CategoryList(
+        items=[CategoryView(value=one, label=one.label, count=counts.get(one, 0)) for one in domain.Category]
+    )
 
 
 async def _get(deps: Deps, caller: CallerOf, voice_id: str) -> domain.Voice:
@@ -137,23 +98,40 @@ async def _get(deps: Deps, caller: CallerOf, voice_id: str) -> domain.Voice:
 
 @router.get("/v1/voices/{voice_id}")
 async def get_voice(voice_id: str, caller: CallerOf, deps: DepsOf) -> VoiceView:
-    """Return one voice."""
-    return _view(await _get(deps, caller, voice_id))
+    """Return one voice, with what was measured of its recordings and how near it comes to them."""
+    return voice_view(await _get(deps, caller, voice_id))
+
+
+def _play(object_key: str | None) -> Response:
+    if object_key is None:
+        raise domain.AudioNotFound
+    return handover("storage", f"/internal/objects/{object_key}")
 
 
 @router.head("/v1/voices/{voice_id}/audio", include_in_schema=False)
 @router.get("/v1/voices/{voice_id}/audio")
 async def get_audio(voice_id: str, caller: CallerOf, deps: DepsOf) -> Response:
-    """Play a voice: a spoken preview of a system voice, the recording of a custom one."""
+    """Play a voice: a spoken preview of a system voice, the first recording of a custom one."""
+    return _play((await _get(deps, caller, voice_id)).object_key)
+
+
+@router.head("/v1/voices/{voice_id}/preview", include_in_schema=False)
+@router.get("/v1/voices/{voice_id}/preview")
+async def get_preview(voice_id: str, caller: CallerOf, deps: DepsOf) -> Response:
+    """Play how a voice speaks. A custom voice that is not matched, or not yet, has only its first recording to play."""
     voice = await _get(deps, caller, voice_id)
-    if voice.object_key is None:
-        raise domain.AudioNotFound
-    return handover("storage", f"/internal/objects/{voice.object_key}")
+    return _play(voice.preview_key or voice.object_key)
 
 
 _FORM_SCHEMA = NewVoiceForm.model_json_schema(ref_template="#/components/schemas/{model}")
 del _FORM_SCHEMA["$defs"]  # the answers define the same names
-_FORM_SCHEMA["properties"]["file"] = {"type": "string", "format": "binary", "title": "File"}
+_FORM_SCHEMA["properties"]["file"] = {
+    "type": "array",
+    "items": {"type": "string", "format": "binary"},
+    "maxItems": domain.RECORDINGS_MOST,
+    "title": "Files",
+    "description": "One or more recordings, each as a field of its own; `files` is understood as well.",
+}
 _FORM_SCHEMA["required"] = ["name", "file"]
 
 
@@ -163,18 +141,80 @@ _FORM_SCHEMA["required"] = ["name", "file"]
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM_SCHEMA}}}},
 )
 async def create_voice(request: Request, response: Response, caller: CallerOf, deps: DepsOf) -> VoiceView:
-    """Make a custom voice of a WAV recording of at least 10 s and at most 20 MB.
+    """Make a custom voice of up to eight recordings: at least 10 s of speech in all, and at most 20 MB.
+
+    Any common audio is taken (wav, mp3, m4a, flac, ogg, webm), by its content. The voice is `processing` until its
+    recordings are examined; then it is `ready`, matched to their timbre (not cloned), or `rejected` with reasons.
 
     Names are unique within an organisation, without regard to case, so that a name in a list means one
     voice: a name that is taken is answered 409 `voice_name_taken`. The name of a system voice may be used.
     """
-    wanted, recording = _checked(await read_form(request, "file"))
-    voice = await usecases.create_voice(deps, caller, wanted, recording)
+    form = await read_form(request, FILE_FIELDS)
+    voice = await usecases.create_voice(deps, caller, _checked(form), form.files)
     response.headers["Location"] = f"/v1/voices/{voice.id}"
-    return _view(voice)
+    return voice_view(voice)
+
+
+@router.patch("/v1/voices/{voice_id}")
+async def update_voice(voice_id: str, changes: VoiceChanges, caller: CallerOf, deps: DepsOf) -> VoiceView:
+    """Change a custom voice; of its settings only those that are named change.
+
+    In another language it is spoken plainly until it is matched again. Names are unique within an organisation, without
+    regard to case: 409 `voice_name_taken`. A system voice is answered 409 `system_voice`.
+    """
+    return voice_view(await usecases.update_voice(deps, caller, _id(voice_id), changes.fields()))
 
 
 @router.delete("/v1/voices/{voice_id}", status_code=HTTP_204_NO_CONTENT)
 async def delete_voice(voice_id: str, caller: CallerOf, deps: DepsOf) -> None:
     """Delete a custom voice. What was spoken with it stays; a system voice is answered 409 `system_voice`."""
-    await usecases.delete_voice(deps.database, caller, _id(voice_id), now=deps.clock())
+    await usecases.delete_voice(deps, caller, _id(voice_id))
+
+
+@router.get("/v1/voices/{voice_id}/settings")
+async def get_settings(voice_id: str, caller: CallerOf, deps: DepsOf) -> SettingsView:
+    """Return what requests are spoken with in this voice if they do not say otherwise."""
+    return settings_view(await _get(deps, caller, voice_id))
+
+
+@router.put("/v1/voices/{voice_id}/settings")
+async def put_settings(voice_id: str, wanted: SettingsView, caller: CallerOf, deps: DepsOf) -> SettingsView:
+    """Set all of a custom voice's settings; those that are not named become usual again."""
+    changes = {"settings": wanted.model_dump()}
+    return settings_view(await usecases.update_voice(deps, caller, _id(voice_id), changes))
+
+
+async def _samples(deps: Deps, caller: CallerOf, voice_id: str) -> list[domain.Sample]:
+    voice = await _get(deps, caller, voice_id)
+    async with deps.database.transaction(caller.org_id) as session:
+        return await store.list_samples(session, voice.id)
+
+
+@router.get("/v1/voices/{voice_id}/samples")
+async def list_samples(voice_id: str, caller: CallerOf, deps: DepsOf) -> SampleList:
+    """List a custom voice's recordings with what was measured of each; a system voice has none."""
+    return SampleList(items=[sample_view(sample) for sample in await _samples(deps, caller, voice_id)])
+
+
+@router.head("/v1/voices/{voice_id}/samples/{sample_id}/audio", include_in_schema=False)
+@router.get("/v1/voices/{voice_id}/samples/{sample_id}/audio")
+async def get_sample_audio(voice_id: str, sample_id: str, caller: CallerOf, deps: DepsOf) -> Response:
+    """Play a recording as it was sent."""
+    for sample in await _samples(deps, caller, voice_id):
+        if sample.id == parse_id(sample_id):
+            return _play(sample.object_key)
+    raise domain.SampleNotFound
+
+
+@router.delete("/v1/voices/{voice_id}/samples/{sample_id}", status_code=HTTP_204_NO_CONTENT)
+async def delete_sample(voice_id: str, sample_id: str, caller: CallerOf, deps: DepsOf) -> None:
+    """Remove one of several recordings of a custom voice, which is examined and matched anew.
+
+    The last one stays (409 `last_sample`), and so does one without which the voice would not be good enough (409
+    `sample_needed`, with what was measured of the others).
+    """
+    known = parse_id(sample_id)
+    if known is None:
+        await _get(deps, caller, voice_id)
+        raise domain.SampleNotFound
+    await usecases.delete_sample(deps, caller, _id(voice_id), known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,8 @@ from tests.support.servers import Servers
 from tests.unit.voice.wav import silence
 
 KEY = b"k" * 32
+QUIET = silence(10)
+"""A file for voices of which no recording is examined."""
 
 Event = TypeVar("Event", bound=Message)
 
@@ -67,15 +69,29 @@ class Client:
     async def get(self, path: str, **params: Any) -> Answer:
         return await self.ask("GET", path, params=params)
 
-    async def create(self, name: str, fields: Mapping[str, str] | None = None, *, file: bytes | None = None) -> Answer:
+    async def create(
+        self,
+        name: str,
+        fields: Mapping[str, str] | None = None,
+        *,
+        files: Sequence[bytes] = (QUIET,),
+        field: str = "file",
+    ) -> Answer:
         form = aiohttp.FormData({"name": name, **(fields or {})})
-        content = io.BytesIO(silence(10) if file is None else file)
-        form.add_field("file", content, filename="me.wav", content_type="audio/wav")
+        for content in files:
+            form.add_field(field, io.BytesIO(content), filename="me.wav", content_type="audio/wav")
         return await self.ask("POST", "/v1/voices", data=form)
 
-    async def created(self, name: str, **fields: str) -> dict[str, Any]:
-        answer = await self.create(name, fields)
+    async def created(self, name: str, files: Sequence[bytes] = (QUIET,), **fields: str) -> dict[str, Any]:
+        """A new voice, whose recordings nobody has examined yet."""
+        answer = await self.create(name, fields, files=files)
         assert answer.status == 201, answer.body
+        voice: dict[str, Any] = answer.body
+        return voice
+
+    async def voice(self, voice_id: str) -> dict[str, Any]:
+        answer = await self.get(f"/v1/voices/{voice_id}")
+        assert answer.status == 200, answer.body
         voice: dict[str, Any] = answer.body
         return voice
 

@@ -6,34 +6,52 @@ from sqlalchemy.exc import DBAPIError
 
 from libs.database import Database
 from libs.ids import new_id
-from libs.objectstore import ObjectStore
 from libs.speech.catalogue import SYSTEM_VOICES
 from services.voice.usecases import Deps
 from tests.integration.voice.conftest import Client
-from tests.integration.voice.seeded import seed_rows
+from tests.integration.voice.seeded import ready_voice, seed_rows
 
 
-async def test_a_stranger_finds_reads_and_deletes_nothing(
-    client: Client, stranger: Client, objects: ObjectStore
-) -> None:
-    mine, theirs = await client.created("Mine", description="secret"), await stranger.created("Theirs")
+async def test_a_stranger_finds_reads_and_deletes_nothing(client: Client, stranger: Client, deps: Deps) -> None:
+    mine = await ready_voice(deps, client, "Mine", description="secret")
+    theirs = await ready_voice(deps, stranger, "Theirs")
     for somebody, own, foreign in ((client, mine, theirs), (stranger, theirs, mine)):
         listed = (await somebody.get("/v1/voices", variant="CUSTOM")).body["items"]
         assert [item["id"] for item in listed] == [own["id"]]
         found = (await somebody.get("/v1/voices", query=foreign["name"])).body["items"]
         assert foreign["id"] not in {item["id"] for item in found}
-        for method, path in (("GET", ""), ("GET", "/audio"), ("HEAD", "/audio"), ("DELETE", "")):
-            assert (await somebody.ask(method, f"/v1/voices/{foreign['id']}{path}")).status == 404
-    assert (await client.get(f"/v1/voices/{mine['id']}")).status == 200
-    assert (await stranger.get(f"/v1/voices/{theirs['id']}")).status == 200
-    assert await objects.exists(f"voices/orgs/{client.org_id}/{mine['id']}")
+        owner = client if foreign is mine else stranger
+        [sample] = (await owner.get(f"/v1/voices/{foreign['id']}/samples")).body["items"]
+        for method, path, body in (
+            ("GET", "", None),
+            ("GET", "/audio", None),
+            ("HEAD", "/audio", None),
+            ("GET", "/preview", None),
+            ("GET", "/settings", None),
+            ("PUT", "/settings", {"speed": 2}),
+            ("GET", "/samples", None),
+            ("GET", f"/samples/{sample['id']}/audio", None),
+            ("DELETE", f"/samples/{sample['id']}", None),
+            ("PATCH", "", {"name": "Stolen"}),
+            ("DELETE", "", None),
+        ):
+            answer = await somebody.ask(method, f"/v1/voices/{foreign['id']}{path}", json=body)
+            assert answer.status == 404
+            assert method == "HEAD" or answer.body["code"] == "voice_not_found"
+        own_path = f"/v1/voices/{own['id']}/samples/{sample['id']}"
+        assert (await somebody.get(f"{own_path}/audio")).body["code"] == "sample_not_found"
+        assert (await somebody.ask("DELETE", own_path)).body["code"] == "sample_not_found"
+    assert await client.voice(mine["id"]) == mine
+    assert await stranger.voice(theirs["id"]) == theirs
 
 
 async def test_no_answer_tells_organisation_or_object_key(client: Client) -> None:
     voice = await client.created("Discreet")
     answers = [
         await client.get("/v1/voices"),
+        await client.get("/v1/voices", status="processing"),
         await client.get(f"/v1/voices/{voice['id']}"),
+        await client.get(f"/v1/voices/{voice['id']}/samples"),
         await client.create("discreet"),
     ]
     for answer in answers:

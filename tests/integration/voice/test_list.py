@@ -10,7 +10,7 @@ from libs.speech.catalogue import SYSTEM_VOICES
 from services.voice import domain, store
 from services.voice.usecases import Deps
 from tests.integration.voice.conftest import Client
-from tests.integration.voice.seeded import seed_rows
+from tests.integration.voice.seeded import ready_voice, seed_rows
 
 FIELDS = {
     "id",
@@ -21,6 +21,12 @@ FIELDS = {
     "language",
     "variant",
     "status",
+    "reasons",
+    "settings",
+    "engine",
+    "sample_count",
+    "quality",
+    "matching",
     "preview_url",
     "created_at",
     "updated_at",
@@ -56,8 +62,8 @@ async def test_everybody_finds_the_system_voices_and_no_internals(client: Client
     assert answer.headers["x-antiphon-handover"] == f"storage /internal/objects/voices/system/{emma['id']}"
 
 
-async def test_pages_have_neither_gap_nor_repetition(client: Client) -> None:
-    own = [(await client.created(f"Voice {number}"))["id"] for number in range(9)]
+async def test_pages_have_neither_gap_nor_repetition(client: Client, deps: Deps) -> None:
+    own = [(await ready_voice(deps, client, f"Voice {number}"))["id"] for number in range(9)]
     seen: list[str] = []
     moments: list[str] = []
     params: dict[str, Any] = {"limit": 4}
@@ -75,15 +81,15 @@ async def test_pages_have_neither_gap_nor_repetition(client: Client) -> None:
     assert moments == sorted(moments, reverse=True)
 
 
-async def test_a_page_that_ends_the_list_has_no_cursor(client: Client) -> None:
+async def test_a_page_that_ends_the_list_has_no_cursor(client: Client, deps: Deps) -> None:
     for number in range(3):
-        await client.created(f"Voice {number}")
+        await ready_voice(deps, client, f"Voice {number}")
     assert (await client.get("/v1/voices", variant="CUSTOM", limit=3)).body["next_cursor"] is None
     assert (await client.get("/v1/voices", variant="CUSTOM", limit=2)).body["next_cursor"] is not None
 
 
-async def test_words_are_found_in_name_and_description_in_any_case(client: Client) -> None:
-    await client.created("Café Noir", description="Smoky, 100% her_self")
+async def test_words_are_found_in_name_and_description_in_any_case(client: Client, deps: Deps) -> None:
+    await ready_voice(deps, client, "Café Noir", description="Smoky, 100% her_self")
     assert await _names(client, query="CAFÉ") == {"Café Noir"}
     assert await _names(client, query="cafe\u0301") == {"Café Noir"}
     assert await _names(client, query="smoky") == {"Café Noir"}
@@ -91,8 +97,8 @@ async def test_words_are_found_in_name_and_description_in_any_case(client: Clien
     assert await _names(client, query="nothing like this") == set()
 
 
-async def test_wildcards_are_only_characters(client: Client) -> None:
-    await client.created("Odd", description="100% her_self \\ /")
+async def test_wildcards_are_only_characters(client: Client, deps: Deps) -> None:
+    await ready_voice(deps, client, "Odd", description="100% her_self \\ /")
     assert await _names(client, query="%", variant="CUSTOM") == {"Odd"}
     assert await _names(client, query="_", variant="CUSTOM") == {"Odd"}
     assert await _names(client, query="\\", variant="CUSTOM") == {"Odd"}
@@ -101,8 +107,8 @@ async def test_wildcards_are_only_characters(client: Client) -> None:
     assert await _names(client, query="1%0", variant="CUSTOM") == set()
 
 
-async def test_filters_narrow_the_list_together(client: Client) -> None:
-    await client.created("Mine", category="MEDITATION", language="en-US")
+async def test_filters_narrow_the_list_together(client: Client, deps: Deps) -> None:
+    await ready_voice(deps, client, "Mine", category="MEDITATION", language="en-US")
     catalogue = {entry.name: entry for entry in SYSTEM_VOICES}
 
     def entries(**wanted: str) -> set[str]:
@@ -126,6 +132,7 @@ CASES = {
     "language": ({"language": "not a tag"}, "language", "BCP 47"),
     "NUL": ({"query": "a\0b"}, "query", "NUL"),
     "long query": ({"query": "x" * 201}, "query", "at most 200 characters"),
+    "status": ({"status": "done"}, "status", "'ready'"),
     "limit 0": ({"limit": "0"}, "limit", "greater than or equal to 1"),
     "limit 101": ({"limit": "101"}, "limit", "less than or equal to 100"),
     "limit word": ({"limit": "many"}, "limit", "valid integer"),
@@ -145,7 +152,23 @@ async def test_parameters_that_are_not_valid_are_named(
     assert message in error["message"]
 
 
-async def test_voices_that_are_not_ready_are_not_listed(client: Client, database: Database, deps: Deps) -> None:
+async def test_categories_tell_how_many_voices_can_be_spoken_with(client: Client, stranger: Client, deps: Deps) -> None:
+    before = (await client.get("/v1/voices/categories")).body["items"]
+    assert [item["value"] for item in before] == list(domain.Category)
+    assert sum(item["count"] for item in before) == len(SYSTEM_VOICES)
+    assert all(item["count"] for item in before)
+    await ready_voice(deps, client, "Mine", category="PODCAST")
+    await client.created("Not yet", category="PODCAST")
+    counts = {item["value"]: item["count"] for item in before}
+    for somebody, more in ((client, 1), (stranger, 0)):
+        items = (await somebody.get("/v1/voices/categories")).body["items"]
+        assert {item["value"]: item["count"] for item in items} == counts | {"PODCAST": counts["PODCAST"] + more}
+    assert {"value": "CUSTOMER_SERVICE", "label": "Customer Service", "count": counts["CUSTOMER_SERVICE"]} in before
+
+
+async def test_voices_that_are_not_ready_are_not_listed_unless_asked_for(
+    client: Client, database: Database, deps: Deps
+) -> None:
     drafted = store.voices.insert().values(
         id=(draft := new_id()),
         org_id=client.org_id,
@@ -162,7 +185,10 @@ async def test_voices_that_are_not_ready_are_not_listed(client: Client, database
     )
     async with database.transaction(client.org_id) as session:
         await session.execute(drafted)
+    await client.created("Sent")
     assert await _names(client, variant="CUSTOM") == set()
+    assert await _names(client, status="draft") == {"Draft"}
+    assert await _names(client, status="processing") == {"Sent"}
     assert (await client.get(f"/v1/voices/{draft}")).body["preview_url"] is None
     answer = await client.get(f"/v1/voices/{draft}/audio")
     assert (answer.status, answer.body["code"]) == (404, "audio_not_found")

@@ -22,15 +22,18 @@ from libs.ids import SYSTEM_ORG, new_id
 from libs.messaging import Bus, connect
 from libs.messaging.provision import provision
 from libs.speech.catalogue import SYSTEM_VOICES
+from libs.speech.engine import VoiceProfile
+from services.voice.consumers import CONSUMERS
 from tests.integration.voice.conftest import KEY, Client
 from tests.support.polling import eventually
+from tests.support.recordings import spoken_wav
 from tests.support.servers import Servers
 
 
 @pytest.fixture
 async def bus(servers: Servers) -> AsyncIterator[Bus]:
     opened = await connect(servers.nats("provisioner"), "test")
-    await provision(opened.jetstream, [])
+    await provision(opened.jetstream, [CONSUMERS])
     yield opened
     await opened.close()
 
@@ -105,9 +108,15 @@ async def test_the_first_start_tells_the_broker_of_every_system_voice_and_the_ne
         assert VoiceReady.FromString(stored.data or b"").voice_id in ids
     async with running(environment) as http:
         client = Client(http, new_id())
-        custom = await client.created("After the second start")
+        custom = await client.created("After the second start", files=[spoken_wav()])
         # Events keep their order: had the start told of system voices again, they would come before this one.
-        async with asyncio.timeout(10):
-            following = VoiceReady.FromString((await heard.next_msg(timeout=10)).data)
+        async with asyncio.timeout(60):
+            following = VoiceReady.FromString((await heard.next_msg(timeout=60)).data)
         assert following.voice_id == custom["id"]
+        now = await client.voice(custom["id"])
+        assert (now["status"], now["reasons"], now["matching"]["method"]) == ("ready", [], "timbre-matched")
+        after, before = now["matching"]["after"], now["matching"]["before"]
+        assert after["spectral_distance_db"] < before["spectral_distance_db"]
+        engine_settings = json.loads(following.voice.engine_settings)
+        assert VoiceProfile.from_settings(engine_settings).language == "en-US"
     await heard.unsubscribe()

@@ -10,7 +10,7 @@ def test_the_interface_describes_itself() -> None:
     app = FastAPI()
     app.include_router(router)
     document = app.openapi()  # warns, and so fails, if two operations had one name
-    assert set(document["paths"]["/v1/voices/{voice_id}"]) == {"get", "delete"}
+    assert set(document["paths"]["/v1/voices/{voice_id}"]) == {"get", "patch", "delete"}
     create = document["paths"]["/v1/voices"]["post"]
     form = create["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["name", "file"]

@@ -12,6 +12,7 @@ from libs.ids import new_id
 from libs.speech.catalogue import SYSTEM_VOICES
 from libs.speech.engine import VoiceProfile
 from libs.speech.languages import VOICE_OF_LANGUAGE
+from services.storage.domain.keys import Audience, audience_of
 from services.voice.domain import (
     DESCRIPTION_MAX_LENGTH,
     NAME_MAX_LENGTH,
@@ -24,6 +25,7 @@ from services.voice.domain import (
     language_tag,
     object_key,
     plain_text,
+    speaking_settings,
     system_voice,
 )
 
@@ -88,12 +90,14 @@ def test_a_custom_voice_belongs_to_its_organisation() -> None:
         NewVoice("CEO", None, Category.CORPORATE, "en-GB"),
         voice_id=voice_id,
         org_id=org_id,
+        first_key="voices/orgs/x",
+        sample_count=1,
         engine="espeak-ng",
         engine_settings=profile.to_settings(),
         now=NOW,
     )
-    assert (voice.variant, voice.status, voice.org_id, voice.revision) == (Variant.CUSTOM, Status.READY, org_id, 1)
-    assert voice.object_key == f"voices/orgs/{org_id}/{voice_id}"
+    assert (voice.variant, voice.status, voice.org_id, voice.revision) == (Variant.CUSTOM, Status.PROCESSING, org_id, 1)
+    assert (voice.object_key, voice.sample_count, voice.is_examined) == ("voices/orgs/x", 1, False)
     assert VoiceProfile.from_settings(voice.engine_settings) == profile
 
 
@@ -124,4 +128,23 @@ def test_a_fingerprint_changes_with_whatever_is_heard_or_read() -> None:
 def test_object_keys_say_whose_the_object_is() -> None:
     voice_id, org_id = UUID(int=1), UUID(int=2)
     assert object_key(voice_id, None) == f"voices/system/{voice_id}"
-    assert object_key(voice_id, org_id) == f"voices/orgs/{org_id}/{voice_id}"
+    key = object_key(voice_id, org_id, UUID(int=3))
+    assert key == f"voices/orgs/{org_id}/{voice_id}/{UUID(int=3)}"
+    assert audience_of(key, org_id) is Audience.ORGANIZATION
+    assert audience_of(key, UUID(int=4)) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "changes", "settings"),
+    [
+        ({}, {}, {}),
+        ({}, {"speed": 2.0}, {"speed": 2.0}),
+        ({"speed": 2.0, "pitch": -3.0}, {"pitch": 0.0}, {"speed": 2.0}),
+        ({"speed": 2.0, "pitch": -3.0}, {"speed": None}, {"pitch": -3.0}),
+        ({"volume": 0.5}, {"speed": 1.0, "pitch": 0.0, "volume": 1.0}, {}),
+    ],
+)
+def test_settings_are_kept_where_they_are_not_as_usual(
+    known: dict[str, float], changes: dict[str, float | None], settings: dict[str, float]
+) -> None:
+    assert speaking_settings(known, changes) == settings

@@ -1,99 +1,113 @@
 from __future__ import annotations
 
-import struct
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.voice.domain import NotAudio, RecordingTooShort, check_recording, measure_wav, tenths
-from tests.unit.voice.wav import layout, riff, silence
-
-PCM_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
-
-
-def extensible(kind: int) -> bytes:
-    return struct.pack("<HHIH", 22, 16, 0, kind) + PCM_GUID_TAIL
-
-
-@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000, 192_000])
-@pytest.mark.parametrize("channels", [1, 2, 8])
-@pytest.mark.parametrize("bits", [8, 16, 24, 32])
-def test_duration_is_samples_by_rate(rate: int, channels: int, bits: int) -> None:
-    recording = measure_wav(silence(0.5, rate=rate, channels=channels, bits=bits))
-    assert (recording.duration_seconds, recording.sample_rate, recording.channels) == (0.5, rate, channels)
+from libs.ids import new_id
+from services.voice.domain import Heard, Sample
+from services.voice.domain.recordings import (
+    REFERENCE_SECONDS,
+    content_type,
+    examined_sample,
+    judge_all,
+    matchable,
+    reasons_against,
+)
+from tests.unit.voice.reports import report
 
 
-def test_what_other_programs_write_is_understood() -> None:
-    samples = bytes(32_000)
-    as_float = riff((b"fmt ", layout(kind=3, bits=32)), (b"fact", bytes(4)), (b"data", samples))
-    assert measure_wav(as_float).duration_seconds == 0.5
-    as_extensible = riff((b"fmt ", layout(kind=0xFFFE, more=extensible(1))), (b"data", samples))
-    assert measure_wav(as_extensible).duration_seconds == 1.0
-    with_notes = riff(
-        (b"JUNK", bytes(27)), (b"LIST", b"INFO"), (b"fmt ", layout()), (b"bext", b"x"), (b"data", samples)
-    )
-    assert measure_wav(with_notes).duration_seconds == 1.0
+def sample(**changes: object) -> Sample:
+    made = Sample(new_id(), new_id(), new_id(), "voices/orgs/x/y/z", 0, "audio/wav", 10, "0" * 64)
+    return replace(made, **changes)  # type: ignore[arg-type]  # each test names fields of the right types
 
 
-def test_a_stream_s_unknown_length_is_measured_not_believed() -> None:
-    streamed = bytearray(silence(12))
-    streamed[4:8] = streamed[40:44] = b"\xff\xff\xff\xff"
-    assert measure_wav(bytes(streamed)).duration_seconds == 12
-    assert measure_wav(bytes(streamed[: 44 + 32_000])).duration_seconds == 1
+def test_good_recordings_together_make_a_voice() -> None:
+    heard = [Heard(sample(), report(speech_seconds=6.0)) for _ in range(2)]
+    judgement = judge_all(heard)
+    assert judgement.reasons == []
+    assert judgement.quality["speech_seconds"] == 12.0
+    assert (judgement.quality["files"], judgement.quality["decoded_seconds"]) == (2, 40.0)
+    [warning] = judgement.quality["warnings"]
+    assert (warning["code"], warning["sample_id"]) == ("little_speech", None)
 
 
-REFUSED = {
-    "nothing": (b"", "not a WAV file"),
-    "text": (b"hello", "not a WAV file"),
-    "another RIFF": (b"RIFF\x04\0\0\0AVI ", "not a WAV file"),
-    "big-endian": (b"RIFX" + silence(1)[4:], "not a WAV file"),
-    "head alone": (silence(1)[:12], "damaged"),
-    "no samples": (riff((b"fmt ", layout())), "damaged"),
-    "samples of unknown kind": (riff((b"data", bytes(100))), "damaged"),
-    "format cut off": (riff((b"fmt ", layout()[:15]), (b"data", bytes(100))), "damaged"),
-    "mp3 inside": (riff((b"fmt ", layout(kind=0x55)), (b"data", bytes(100))), "no PCM"),
-    "µ-law": (riff((b"fmt ", layout(kind=7, bits=8)), (b"data", bytes(100))), "no PCM"),
-    "extensible without its kind": (riff((b"fmt ", layout(kind=0xFFFE)), (b"data", bytes(100))), "no PCM"),
-    "extensible mp3": (riff((b"fmt ", layout(kind=0xFFFE, more=extensible(0x55))), (b"data", b"")), "no PCM"),
-    "12 bits": (riff((b"fmt ", layout(bits=12)), (b"data", bytes(100))), "no PCM"),
-    "no channels": (riff((b"fmt ", layout(channels=0)), (b"data", bytes(100))), "0 channels"),
-    "9 channels": (riff((b"fmt ", layout(channels=9)), (b"data", bytes(100))), "9 channels"),
-    "0 Hz": (riff((b"fmt ", layout(rate=0)), (b"data", bytes(100))), "0 samples a second"),
-    "1 Hz": (riff((b"fmt ", layout(rate=1)), (b"data", bytes(100))), "1 samples a second"),
-    "200 kHz": (riff((b"fmt ", layout(rate=200_000)), (b"data", bytes(100))), "200000 samples"),
-}
+def test_too_little_speech_is_told_with_what_was_measured() -> None:
+    [reason] = judge_all([Heard(sample(), report(speech_seconds=4.25, speech_share=0.8))]).reasons
+    assert reason == {
+        "code": "too_little_speech",
+        "message": "4.2 s of speech; at least 10 s are needed",
+        "sample_id": None,
+    }
 
 
-@pytest.mark.parametrize(("content", "reason"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_recording_is_refused_with_the_reason(content: bytes, reason: str) -> None:
-    with pytest.raises(NotAudio, match=reason):
-        measure_wav(content)
+def test_a_reason_names_the_recording_that_it_is_about() -> None:
+    heard = [Heard(sample(), report()), Heard(sample(), report(clipped_share=0.05))]
+    [reason] = judge_all(heard).reasons
+    assert (reason["code"], reason["sample_id"]) == ("clipping", str(heard[1].sample.id))
+    assert reason["message"].startswith("file 2: 5.0 % of it is clipped")
 
 
-def test_many_empty_chunks_are_not_followed_for_ever() -> None:
-    with pytest.raises(NotAudio, match="damaged"):
-        measure_wav(riff(*[(b"JUNK", b"")] * 100_000, (b"fmt ", layout()), (b"data", bytes(400_000))))
+def test_recordings_that_cannot_be_decoded_are_each_a_reason() -> None:
+    heard = [Heard(sample(), None, "there is no audio in the file"), Heard(sample(), report())]
+    judgement = judge_all(heard)
+    assert judgement.reasons == [
+        {
+            "code": "not_decoded",
+            "message": "file 1: there is no audio in the file",
+            "sample_id": str(heard[0].sample.id),
+        }
+    ]
+    assert judgement.quality["speech_seconds"] == 15.0
+    [alone] = judge_all(heard[:1]).reasons
+    assert alone["message"] == "there is no audio in the file"
 
 
-@given(st.binary(max_size=200), st.integers(0, 80), st.binary(max_size=12))
-def test_no_file_is_more_than_refused(tail: bytes, cut: int, patch: bytes) -> None:
-    whole = silence(0.01) + tail
-    damaged = whole[:cut] + patch + whole[cut + len(patch) :]
-    for content in (damaged, damaged[: cut + 8], b"RIFF\0\0\0\0WAVE" + tail):
-        try:
-            recording = measure_wav(content)
-        except NotAudio:
-            continue
-        assert 0 <= recording.duration_seconds <= len(content) / 8_000
+def test_what_was_found_is_kept_with_the_recording() -> None:
+    found = report()
+    kept = examined_sample(Heard(sample(), found))
+    assert (kept["duration_seconds"], kept["sample_rate"], kept["channels"]) == (20.0, 24_000, 1)
+    assert kept["report"] == asdict(found)
+    assert examined_sample(Heard(sample(), None, "why")) == {"problem": "why"}
 
 
-def test_ten_seconds_are_enough_and_a_sample_less_is_not() -> None:
-    assert check_recording(silence(10)).duration_seconds == 10
-    with pytest.raises(RecordingTooShort) as caught:
-        check_recording(silence(10 - 1 / 16_000))
-    assert tenths(caught.value.seconds) == "9.9"
+def test_without_a_recording_the_others_have_to_be_enough() -> None:
+    enough, short = sample(report=asdict(report())), sample(report=asdict(report(speech_seconds=9.0)))
+    assert reasons_against([enough]) == []
+    assert reasons_against([short]) == ["9.0 s of speech; at least 10 s are needed"]
+    assert reasons_against([enough, short]) == []
+    assert reasons_against([sample()]) == []
 
 
-def test_seconds_are_told_rounded_down() -> None:
-    assert [tenths(value) for value in (0, 4.25, 9.999, 10)] == ["0.0", "4.2", "9.9", "10.0"]
+def test_every_recording_has_its_share_of_the_reference_without_the_silence_before() -> None:
+    pcm = bytes(range(256)) * 1000
+    taken = matchable(pcm, report(leading_silence_seconds=0.5), 1_000, files=1)
+    assert taken == pcm[1_000 : 1_000 + int(REFERENCE_SECONDS) * 2_000]
+    assert len(matchable(pcm, report(leading_silence_seconds=0.0), 1_000, files=8)) == 15_000
+    assert matchable(pcm, report(leading_silence_seconds=1e6), 1_000, files=1) == b""
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"RIFF....WAVE", "audio/wav"),
+        (b"....ftypM4A ", "audio/mp4"),
+        (b"ID3\x04", "audio/mpeg"),
+        (b"\xff\xfb\x90\x64", "audio/mpeg"),
+        (b"\xff\xf1\x50\x80", "audio/aac"),
+        (b"fLaC", "audio/flac"),
+        (b"OggS", "audio/ogg"),
+        (b"\x1a\x45\xdf\xa3", "audio/webm"),
+        (b"<script>", "application/octet-stream"),
+        (b"", "application/octet-stream"),
+    ],
+)
+def test_media_types_are_told_by_the_first_bytes(content: bytes, kind: str) -> None:
+    assert content_type(content) == kind
+
+
+@given(st.binary(max_size=40))
+def test_no_file_is_served_as_anything_that_a_browser_runs(content: bytes) -> None:
+    assert content_type(content).startswith("audio/") or content_type(content) == "application/octet-stream"

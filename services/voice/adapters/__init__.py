@@ -1,0 +1,1 @@
+"""What examining a voice needs from outside."""

@@ -1,0 +1,23 @@
+"""What the voice service answers: recordings wait to be examined."""
+
+from __future__ import annotations
+
+import sys
+
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceSubmitted
+from libs.messaging import Delivery, declared, work
+from services.voice import usecases
+from services.voice.usecases import Workshop
+
+
+async def _give_up(delivery: Delivery[VoiceSubmitted], deps: Workshop, _reason: str) -> None:
+    await usecases.give_up(deps, delivery)
+
+
+@work(VoiceSubmitted, concurrency=2, outstanding=64, exhausted=_give_up)
+async def examine_voice(delivery: Delivery[VoiceSubmitted], deps: Workshop) -> None:
+    """A custom voice is ready or rejected after this. Matching takes a core for some seconds."""
+    await usecases.examine_voice(deps, delivery)
+
+
+CONSUMERS = declared("voice", sys.modules[__name__])

@@ -1,0 +1,38 @@
+"""What the use cases work with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.audio.intake import Examined
+from libs.database import Database
+from libs.objectstore import ObjectStore
+from services.voice.domain import Matched, Reference
+
+Examine = Callable[[bytes], Awaitable[Examined]]
+"""Decodes and measures the bytes of a file. Raises IntakeError, IntakeUnavailable."""
+
+Match = Callable[[Reference], Awaitable[Matched]]
+"""Finds how the engine speaks like a reference. Raises MatchingFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What requests are answered with."""
+
+    database: Database
+    objects: ObjectStore
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What recordings are examined and matched with."""
+
+    database: Database
+    objects: ObjectStore
+    clock: Callable[[], datetime]
+    examine: Examine
+    match: Match
