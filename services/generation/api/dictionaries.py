@@ -14,7 +14,7 @@ from libs.database import Cursor, page_of
 from libs.ids import new_id
 from libs.speech.text.dictionary import Lexicon, Rule
 from libs.web import CallerOf
-from services.generation.api.parts import DepsOf
+from services.generation.api.parts import DepsOf, Storable, Version
 from services.generation.api.parts import dictionary_id as as_id
 from services.generation.domain.requests import DictionaryVersion
 from services.generation.store import dictionaries
@@ -30,8 +30,8 @@ class RuleView(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["alias", "ipa"] = "alias"
-    phrase: str = Field(min_length=1, max_length=200)
-    replacement: str = Field(min_length=1, max_length=500)
+    phrase: Storable = Field(min_length=1, max_length=200)
+    replacement: Storable = Field(min_length=1, max_length=500)
     case_sensitive: bool = True
     whole_words: bool = True
 
@@ -46,8 +46,8 @@ class NewDictionary(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100)
-    description: str | None = Field(default=None, max_length=500)
+    name: Storable = Field(min_length=1, max_length=100)
+    description: Storable | None = Field(default=None, max_length=500)
     rules: list[RuleView] = Field(min_length=1, max_length=RULES_MAX)
 
 
@@ -119,7 +119,7 @@ async def list_dictionaries(
 
 @router.get("/v1/dictionaries/{dictionary_id}")
 async def get_dictionary(
-    dictionary_id: str, caller: CallerOf, deps: DepsOf, version: Annotated[int | None, Query(ge=1)] = None
+    dictionary_id: str, caller: CallerOf, deps: DepsOf, version: Annotated[Version | None, Query()] = None
 ) -> DictionaryWithRules:
     """Return a dictionary with the rules of its newest version, or of the one that is asked for."""
     wanted = as_id(dictionary_id)

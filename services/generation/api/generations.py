@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from libs.database import Cursor, page_of
 from libs.ids import parse_id
 from libs.web import Caller, CallerOf, handover
-from services.generation.api.parts import DepsOf
+from services.generation.api.parts import DepsOf, Moment, Storable
 from services.generation.api.parts import generation_id as as_id
 from services.generation.api.views import (
     AttemptList,
@@ -40,11 +40,11 @@ class GenerationQuery(BaseModel):
     status: requests.Status | None = None
     mode: requests.Mode | None = None
     voice_id: str | None = Field(default=None, max_length=64)
-    text: str | None = Field(
+    text: Storable | None = Field(
         default=None, min_length=1, max_length=200, description="What the text contains, in any case."
     )
-    since: AwareDatetime | None = Field(default=None, description="Asked for at this time or later.")
-    until: AwareDatetime | None = Field(default=None, description="Asked for before this time.")
+    since: Moment | None = Field(default=None, description="Asked for at this time or later.")
+    until: Moment | None = Field(default=None, description="Asked for before this time.")
     limit: int = Field(default=20, ge=1, le=100)
     cursor: str | None = None
 

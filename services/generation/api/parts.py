@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from libs.ids import parse_id
 from services.generation.domain import errors
@@ -18,6 +20,29 @@ async def _deps(request: Request) -> Deps:
 
 
 DepsOf = Annotated[Deps, Depends(_deps)]
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError(f"has a NUL at character {text.index(chr(0))}; remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"has half a surrogate pair at character {error.start}; remove it") from error
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside the calendar in UTC; name a time within the years 1 to 9999") from error
+
+
+Storable = Annotated[str, AfterValidator(_storable)]
+"""Text that the database can hold and look for."""
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 def generation_id(text: str) -> UUID:

@@ -10,12 +10,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from libs.ids import parse_id
 from libs.speech.encoding import parse_output_format
+from services.generation.api.parts import Storable, Version
 from services.generation.domain import errors, requests
 
 
 def _speakable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError(f"has a NUL at character {text.index(chr(0))}; remove it")
     if not text.strip():
         raise ValueError("is only white space; there is nothing to speak")
     return text
@@ -35,7 +34,9 @@ def _output_format(name: str) -> str:
     return parse_output_format(name).name
 
 
-Speakable = Annotated[str, Field(min_length=1, max_length=requests.JOB_TEXT_MAX_LENGTH), AfterValidator(_speakable)]
+Speakable = Annotated[
+    Storable, Field(min_length=1, max_length=requests.JOB_TEXT_MAX_LENGTH), AfterValidator(_speakable)
+]
 LanguageTag = Annotated[str, Field(pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*|auto)$", max_length=35)]
 
 
@@ -45,7 +46,7 @@ class DictionaryRef(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: str = Field(min_length=1, max_length=64)
-    version: int | None = Field(default=None, ge=1)
+    version: Version | None = None
 
 
 class NewGeneration(BaseModel):
@@ -58,10 +59,10 @@ class NewGeneration(BaseModel):
     )
     text: Speakable = Field(description="At most 5,000 characters, or 1,000,000 of a job.")
     voice_id: str = Field(min_length=1, max_length=64)
-    model_id: str | None = Field(
+    model_id: Storable | None = Field(
         default=None, max_length=100, description="Another engine than the voice's own; GET /v1/models lists them."
     )
-    model_voice: str | None = Field(
+    model_voice: Storable | None = Field(
         default=None, max_length=100, description="One of that engine's own voices; its first unless given."
     )
     input_type: requests.InputType = "text"
