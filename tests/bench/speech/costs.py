@@ -17,19 +17,13 @@ class Processor:
         self._before = self._read()
 
     def _read(self) -> dict[str, float]:
-        """Seconds since each began, with what its ended children took; engine processes are counted apart."""
+        """Seconds since each began, with what its children took; the worker's are the engine processes, apart."""
         spent: dict[str, float] = {}
         for name, process in self._processes.items():
-            own = process.cpu_times()
-            spent[name] = own.user + own.system
-            below = 0.0
-            for child in process.children(recursive=True):
-                times = child.cpu_times()
-                below += times.user + times.system
-            if name == "worker":
-                spent["engines"] = below
-            else:
-                spent[name] += below
+            times = process.cpu_times()
+            below = times.children_user + times.children_system + sum(map(_seconds, process.children(recursive=True)))
+            own = times.user + times.system
+            spent |= {name: own, "engines": below} if name == "worker" else {name: own + below}
         return spent
 
     def spent_since(self) -> Mapping[str, float]:
@@ -38,3 +32,11 @@ class Processor:
         spent = {name: now[name] - self._before.get(name, 0.0) for name in now}
         self._before = now
         return dict(sorted(spent.items(), key=lambda one: -one[1]))
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0  # it ended a moment ago: its parent has its time now
+    return times.user + times.system

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from itertools import count
+from collections.abc import Iterator
 
 from tests.bench.harness import Row, percentile, row
 from tests.bench.speech.asking import speak, timed
@@ -43,16 +43,17 @@ async def _fill(stage: Stage) -> None:
     """Ask for jobs until that many wait at the same time: those that were spoken meanwhile are replaced."""
     while (missing := JOBS - await _waiting(stage)) > 0:
         logger.info("%d jobs to ask for", missing)
-        numbers = count()
-        question = {"voice_id": stage.voice.id, "mode": "job", "cache": False}
+        waiting = iter(range(missing + SENDERS))
+        await asyncio.gather(*(_send(stage, waiting) for _ in range(SENDERS)))
 
-        async def sender() -> None:
-            while next(numbers) < missing + SENDERS:  # noqa: B023  # awaited within the turn
-                answer = await stage.api.post("/v1/generations", json={**question, "text": text_of(JOB_CHARACTERS)})  # noqa: B023
-                if answer.status != 202:
-                    raise RuntimeError(f"a job was not accepted: {answer.status} {answer.content[:300]!r}")
 
-        await asyncio.gather(*(sender() for _ in range(SENDERS)))
+async def _send(stage: Stage, numbers: Iterator[int]) -> None:
+    """Ask for a job for each number that no other sender takes."""
+    for _ in numbers:
+        question = {"text": text_of(JOB_CHARACTERS), "voice_id": stage.voice.id, "mode": "job", "cache": False}
+        answer = await stage.api.post("/v1/generations", json=question)
+        if answer.status != 202:
+            raise RuntimeError(f"a job was not accepted: {answer.status} {answer.content[:300]!r}")
 
 
 async def _waiting(stage: Stage) -> int:
