@@ -11,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from deploy.cli.client import GatewayClient, connect
+from deploy.cli.client import ApiError, GatewayClient, connect
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import find_home
 
@@ -20,6 +20,7 @@ HELLO = "Hello. This is Antiphon, and everything that you hear was made on this 
 _POLL_SECONDS = 0.1
 _DEADLINE_SECONDS = 300.0
 """Without any progress."""
+_VOICES_SECONDS = 30.0
 _INTERACTIVE_CHARACTERS = 5000
 _BY_SUFFIX = {f".{name}": name for name in ("mp3", "wav", "opus", "ogg", "flac", "pcm", "ulaw", "alaw")}
 
@@ -58,12 +59,24 @@ def speak(
 def say_hello(client: GatewayClient, file: Path) -> None:
     """Speak the first sentence of a new stack, waiting for it in one request, and write it to `file`."""
     request = {"text": HELLO, "voice_id": find_voice(client, None)}
-    generation = client.post("/v1/generations", request, headers={"Prefer": "wait=30"})
+    generation = _post_when_known(client, request)
     generation = _wait_until_completed(client, generation, show=lambda _: None)
     audio = client.download(f"/v1/generations/{generation['id']}/audio")
     partial = file.with_name(file.name + ".new")
     partial.write_bytes(audio)
     partial.replace(file)
+
+
+def _post_when_known(client: GatewayClient, request: dict[str, Any]) -> dict[str, Any]:
+    """Ask for speech; of a new stack the voices may not be known everywhere yet."""
+    deadline = time.monotonic() + _VOICES_SECONDS
+    while True:
+        try:
+            return client.post("/v1/generations", request, headers={"Prefer": "wait=30"})
+        except ApiError as error:
+            if error.code != "unknown_voice" or time.monotonic() > deadline:
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 def find_voice(client: GatewayClient, wanted: str | None) -> str:

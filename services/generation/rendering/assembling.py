@@ -28,7 +28,7 @@ from services.generation.usecases import planning
 _tracer = trace.get_tracer("antiphon.worker")
 PAGE = 64
 """Chunks that are looked up at once."""
-AHEAD = 4
+AHEAD = 16
 """Chunks that are read ahead of the one that is being joined."""
 
 
