@@ -12,7 +12,7 @@ import numpy as np
 
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed, DocumentRemoved
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationRequested
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
 from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
@@ -110,13 +110,19 @@ async def _reserve(request: ReserveRequest) -> ReserveReply:
 
 
 def _generation_meaning(history: History, emitted: Sequence[Emitted]) -> list[str]:
-    """Whether a completed generation still names its voice depends on whether that was deleted before."""
+    """What is told depends on what was there before, as far as orders go that do not happen.
+
+    A completed generation still names its voice if that was deleted after it; and a request that was put off is told
+    of if it is admitted before its audio is there.
+    """
+    heard = {str(made.id) for made in history.generations if made.is_rendered}
     dead = {str(made.id) for made in history.generations if made.voice.deleted}
     return [
         one.fields("voice_id")
         if isinstance(one.event, GenerationCompleted) and one.event.generation_id in dead
         else one.fields()
         for one in emitted
+        if not (isinstance(one.event, GenerationRequested) and one.event.generation_id in heard)
     ]
 
 
