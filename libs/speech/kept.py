@@ -49,6 +49,16 @@ def unpack(content: bytes) -> KeptChunk:
     )
 
 
+def placed(times: Sequence[float], before: int, samples: int, sample_rate: int) -> list[float]:
+    """Return times in a segment of `samples` samples as times in the file, in which it follows `before` samples.
+
+    None lies behind the segment's end as the file's duration is told, which is samples by the rate: the sum of two such
+    quotients may be rounded to more than the quotient of the sum, and speech would end after its audio.
+    """
+    begin, end = before / sample_rate, (before + samples) / sample_rate
+    return [min(begin + time, end) for time in times]
+
+
 def pack_times(starts: Sequence[float], ends: Sequence[float]) -> bytes:
     """Return both lists, which are of one length, as little-endian doubles."""
     return _doubles(starts) + _doubles(ends)

@@ -16,7 +16,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRen
 from libs.ids import new_id
 from libs.messaging import Permanent, signal
 from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
-from libs.speech.kept import KeptChunk, unpack
+from libs.speech.kept import KeptChunk, placed, unpack
 from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import errors, requests, signals
 from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, heard, object_key
@@ -74,19 +74,22 @@ class _Times:
     read_ends: array[float] = field(default_factory=lambda: array("d"))
     is_respelled: bool = False
 
-    def add(self, chunk: renditions.Chunk, kept: KeptChunk, offset: float, rendition: renditions.Rendition) -> None:
-        """Take the times of a chunk of a rendition that begins at `offset` seconds."""
+    def add(
+        self, chunk: renditions.Chunk, kept: KeptChunk, before: int, sample_rate: int, rendition: renditions.Rendition
+    ) -> None:
+        """Take the times of a chunk of a rendition that follows `before` samples."""
         origins: Sequence[int] = range(chunk.characters) if chunk.origins is None else chunk.origins
         starts, ends = source_times(chunk.characters, origins, kept.starts, kept.ends)
-        self.starts.extend(offset + time for time in starts)
-        self.ends.extend(offset + time for time in ends)
+        where = before, kept.samples, sample_rate
+        self.starts.extend(placed(starts, *where))
+        self.ends.extend(placed(ends, *where))
         self.is_respelled = self.is_respelled or chunk.origins is not None
         sent = rendition.text[chunk.first_character : chunk.first_character + chunk.characters]
         is_markup = rendition.spec["input_type"] == "ssml"
         spoken, places = heard(Reading(chunk.reading, origins), sent, is_markup=is_markup)
         self.read.append(spoken)
-        self.read_starts.extend(offset + kept.starts[place] for place in places)
-        self.read_ends.extend(offset + kept.ends[place] for place in places)
+        self.read_starts.extend(placed([kept.starts[place] for place in places], *where))
+        self.read_ends.extend(placed([kept.ends[place] for place in places], *where))
 
     def document(self, text: str, spec: Spec) -> bytes:
         """Return all of it as JSON."""
@@ -178,7 +181,7 @@ async def _join(
     yield joiner.head()
     done = 0
     async for chunk, kept in read_chunks(deps, rendition.id, rendition.org_id):
-        times.add(chunk, kept, done / form.sample_rate, rendition)
+        times.add(chunk, kept, done, form.sample_rate, rendition)
         done += kept.samples
         yield await asyncio.to_thread(joiner.add, kept.segment)
     yield joiner.finish()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
-from libs.speech.kept import unpack, unpack_times
+from libs.speech.kept import placed, unpack, unpack_times
 from libs.speech.text.reading import source_times
 from libs.web import Caller
 from services.generation.domain import errors, requests
@@ -116,13 +116,13 @@ async def _chunks(
             kept = unpack(await deps.objects.get(chunk.object_key))
             origins: Sequence[int] = range(chunk.characters) if chunk.origins is None else chunk.origins
             starts, ends = source_times(chunk.characters, origins, kept.starts, kept.ends)
-            offset = samples / form.sample_rate
+            where = samples, kept.samples, form.sample_rate
             samples += kept.samples
             yield Part(
                 audio=await asyncio.to_thread(joiner.add, kept.segment),
                 text=generation.text[chunk.first_character : chunk.first_character + chunk.characters],
-                starts=[offset + time for time in starts],
-                ends=[offset + time for time in ends],
+                starts=placed(starts, *where),
+                ends=placed(ends, *where),
             )
             idx = chunk.idx + 1
         if not ready:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from libs.speech.encoding import Joiner, OutputFormat
 from libs.speech.engine import Rendered, RenderJob
 from libs.speech.espeak import EspeakEngine
-from libs.speech.kept import KeptChunk, unpack
+from libs.speech.kept import KeptChunk, placed, unpack
 from libs.speech.languages import profile_for_language
 from libs.speech.text.reading import source_times
 from services.generation.domain.requests import InputType
@@ -67,12 +67,11 @@ def _join(form: OutputFormat, pieces: Sequence[Piece], rendered: Sequence[Render
     done = 0
     for piece, one in zip(pieces, rendered, strict=True):
         kept = unpack(KeptChunk(one.segment, one.samples, one.starts, one.ends).pack())
-        offset = done / form.sample_rate
         assert piece.first == len(starts)
-        begins.append((piece.first, offset))
+        begins.append((piece.first, done / form.sample_rate))
         times = source_times(piece.characters, piece.reading.origins, kept.starts, kept.ends)
-        starts += [offset + time for time in times[0]]
-        ends += [offset + time for time in times[1]]
+        starts += placed(times[0], done, kept.samples, form.sample_rate)
+        ends += placed(times[1], done, kept.samples, form.sample_rate)
         audio.append(joiner.add(kept.segment))
         done += kept.samples
     audio.append(joiner.finish())
