@@ -26,6 +26,7 @@ def stack(spans: SpanReceiver) -> Iterator[Stack]:
         "OTEL_BSP_SCHEDULE_DELAY": "200",
         "OTEL_METRIC_EXPORT_INTERVAL": "60000",
         "ANTIPHON_ENGINE_PROCESSES": "2",
+        "ANTIPHON_QUEUE_INTERACTIVE_SECONDS": "30",
     }
     with running_stack(extra) as running:
         yield running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -61,6 +62,11 @@ class Api:
         assert self._session is not None
         async with self._session.request(method, path, **options) as response:
             return Answer(response.status, response.headers, await response.read())
+
+    def stream(self, path: str, **options: Any) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Post a request whose answer is read while it comes."""
+        assert self._session is not None
+        return self._session.post(path, **options)
 
     async def get(self, path: str, **options: Any) -> Answer:
         return await self.ask("GET", path, **options)
