@@ -44,21 +44,26 @@ class Models:
         self._database = database
         self._known: dict[str, Model] = {}
         self._looked_at = float("-inf")
+        self._looking = asyncio.Lock()
 
     async def get(self, engine: str) -> Model:
         """Return an engine; one that no worker has told of yet has no version and honours nothing."""
-        now = asyncio.get_running_loop().time()
-        if now - self._looked_at > _FRESH_SECONDS:
-            self._looked_at = now
-            async with self._database.transaction() as session:
-                rows = await models.list_models(session)
-            self._known = {
-                row.id: Model(
-                    row.id,
-                    row.version,
-                    frozenset(row.description.get("honours", ())),
-                    tuple(row.description.get("voices", ())),
-                )
-                for row in rows
-            }
+        # Whoever asks during the first look waits for it: without a version, equal requests would not look equal.
+        async with self._looking:
+            if asyncio.get_running_loop().time() - self._looked_at > _FRESH_SECONDS:
+                await self._look()
         return self._known.get(engine) or Model(engine, "", frozenset())
+
+    async def _look(self) -> None:
+        async with self._database.transaction() as session:
+            rows = await models.list_models(session)
+        self._known = {
+            row.id: Model(
+                row.id,
+                row.version,
+                frozenset(row.description.get("honours", ())),
+                tuple(row.description.get("voices", ())),
+            )
+            for row in rows
+        }
+        self._looked_at = asyncio.get_running_loop().time()
