@@ -115,28 +115,34 @@ _ENQUEUE = Prepared(
 )
 
 _FREE = """
-    select id from speech_queue
+    select id, org_id, priority, tag, most_at_once from speech_queue
     where priority = {priority} and available_at <= clock_timestamp() and (engine is null or engine = any(:engines))
-        and org_id <> all (array(select org_id from busy))
+        and org_id <> all (array(select org_id from held where pieces >= most))
     order by tag, id limit {most} for update skip locked
 """
 _TAKE = Prepared(
     text(
         f"""
-    with busy as (
-        select org_id from speech_queue where worker is not null and available_at > clock_timestamp()
-        group by org_id having count(*) >= min(most_at_once)
+    with held as (
+        select org_id, count(*) as pieces, min(most_at_once) as most from speech_queue
+        where worker is not null and available_at > clock_timestamp() group by org_id
     ), interactive as ({_FREE.format(priority=INTERACTIVE, most=":most")}
     ), jobs as ({_FREE.format(priority=JOB, most="least(:most_jobs, :most - (select count(*) from interactive))")}
     ), next as (
-        select id from interactive union all select id from jobs
+        select * from interactive union all select * from jobs
+    ), fitting as (
+        select n.id from
+            (select *, row_number() over (partition by org_id order by priority, tag, id) as number from next) n
+            left join held h using (org_id)
+        where n.number <= n.most_at_once - coalesce(h.pieces, 0)
     )
     update speech_queue q
     set worker = :worker, tries = q.tries + 1, available_at = clock_timestamp() + interval '{LEASE_SECONDS} seconds'
-    from next where q.id = next.id
+    from fitting where q.id = fitting.id
     returning q.id, q.org_id, q.kind, q.rendition_id, q.cache_key, q.priority, q.characters, q.most_at_once, q.tries,
         q.deaths, q.payload, q.trace,
-        extract(epoch from clock_timestamp() - q.created_at)::double precision as waited_seconds
+        extract(epoch from clock_timestamp() - q.created_at)::double precision as waited_seconds,
+        (select count(*) from next) as looked_at
     """  # noqa: S608 - numbers of ours
     ).bindparams(
         bindparam("worker", type_=_uuid),
@@ -144,6 +150,30 @@ _TAKE = Prepared(
         bindparam("most", type_=BigInteger),
         bindparam("most_jobs", type_=BigInteger),
     )
+)
+_LOCK_SHARES = Prepared(
+    text(
+        "select pg_advisory_xact_lock(hashtextextended(org_id::text, 0)) from unnest(:org_ids) as locked (org_id)"
+    ).bindparams(bindparam("org_ids", type_=ARRAY(_uuid)))
+)
+_LEAVE = Prepared(
+    text(
+        """
+    with excess as (
+        select org_id, count(*) - min(most_at_once) as pieces from speech_queue
+        where worker is not null and available_at > clock_timestamp() and org_id = any(:org_ids)
+        group by org_id having count(*) > min(most_at_once)
+    ), last as (
+        select id from
+            (select id, org_id, row_number() over (partition by org_id order by priority desc, tag desc, id desc)
+                as number from speech_queue where id = any(:ids)) mine
+            join excess using (org_id)
+        where number <= pieces
+    )
+    update speech_queue q set worker = null, tries = q.tries - 1, available_at = clock_timestamp()
+    from last where q.id = last.id returning q.id
+    """
+    ).bindparams(bindparam("org_ids", type_=ARRAY(_uuid)), bindparam("ids", type_=ARRAY(_uuid)))
 )
 
 _FINISH = Prepared(
@@ -204,13 +234,36 @@ async def take(
 ) -> list[Work]:
     """Take up to `most` pieces of work that one of these engines can do, up to `most_jobs` of them of jobs.
 
-    What somebody waits for comes first, and in both kinds what is fairest.
+    What somebody waits for comes first, and in both kinds what is fairest. No organisation has more of its work taken
+    at a time than its plan allows, however many workers take some at once.
     """
     jobs = most if most_jobs is None else max(0, most_jobs)
-    row = {"worker": worker, "most": most, "most_jobs": jobs, "engines": list(engines)}
-    rows = await _TAKE.fetch(session, **row)
-    work = [Work(**row) for row in rows]
-    return sorted(work, key=lambda one: (one.priority, one.id))
+    taken: list[Work] = []
+    while len(taken) < most:
+        row = {
+            "worker": worker,
+            "most": most - len(taken),
+            "most_jobs": jobs - sum(one.priority == JOB for one in taken),
+            "engines": list(engines),
+        }
+        rows = await _TAKE.fetch(session, **row)
+        taken += [Work(**{name: row[name] for name in Work.__slots__}) for row in rows]
+        # What its organisation may not have done yet was looked at in vain: what comes behind it is looked at, too.
+        if not rows or rows[0]["looked_at"] == len(rows):
+            break
+    taken = await _within_shares(session, taken)
+    return sorted(taken, key=lambda one: (one.priority, one.id))
+
+
+async def _within_shares(session: AsyncSession, taken: list[Work]) -> list[Work]:
+    """Leave again what other workers' simultaneous taking made too much."""
+    limited = sorted({one.org_id for one in taken if one.most_at_once < UNLIMITED})
+    if not limited:
+        return taken
+    await _LOCK_SHARES.fetch(session, org_ids=limited)
+    left = await _LEAVE.fetch(session, org_ids=limited, ids=[one.id for one in taken])
+    gone = {row["id"] for row in left}
+    return [one for one in taken if one.id not in gone]
 
 
 async def finish(session: AsyncSession, work: Work, worker: UUID) -> bool:
