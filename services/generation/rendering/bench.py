@@ -148,8 +148,9 @@ class Bench:
             logger.exception("the end of a piece of work could not be written down", extra={"kind": work.kind})
         finally:
             self._running.pop(work.id, None)
-            # Of an empty queue nothing is to be had by asking again: whoever fills it says so.
-            if self._may_have_more:
+            # Of an empty queue nothing is to be had by asking again: whoever fills it says so. But what a plan allows
+            # no more of at a time may be waiting for just this end.
+            if self._may_have_more or work.most_at_once < queue.UNLIMITED:
                 self._woken.set()
 
     async def _try(self, work: queue.Work) -> None:
