@@ -1,11 +1,15 @@
-"""The generation service's parts on the real database and object store, with a real engine."""
+"""The generation service and its speech workers on the real servers, with a real engine."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -13,27 +17,119 @@ from google.protobuf.message import Message
 from opentelemetry.context import Context
 from sqlalchemy import text
 
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationRequested
+from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceReady, VoiceSnapshot
 from libs.contracts.registry import event_type
 from libs.database import Database
 from libs.ids import new_id
-from libs.messaging import Projection
+from libs.messaging import Bus, Projection, connect
 from libs.messaging.causes import note_cause
+from libs.messaging.rpc import RpcServer
 from libs.objectstore import ObjectStore
 from libs.outbox import OutboxHook
+from libs.speech.engine import Model, Rendered, RenderJob, SpeechEngine
 from libs.speech.espeak import EspeakEngine
 from libs.web import Caller
-from services.generation import store
-from services.generation.domain import Request
-from services.generation.rendering import WorkerDeps
+from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
+from services.generation.consumers import complete_generations, learn_voices
+from services.generation.domain.load import Limits
+from services.generation.domain.requests import Generation, Request
+from services.generation.rendering.bench import Bench
+from services.generation.rendering.deps import WorkerDeps
+from services.generation.store import generations, models
+from services.generation.usecases.admission import Admission
+from services.generation.usecases.deps import Deps
+from services.generation.usecases.models import Models
+from services.generation.usecases.requesting import get_generation, request_generation
+from tests.support.polling import eventually
 from tests.support.servers import Servers
 
 Event = TypeVar("Event", bound=Message)
+PROCESSES = 2
+FINISHED = ("completed", "failed", "canceled")
 
 
 async def _no_wake() -> None:
     """No relay runs here: events stay in the outbox, where they are looked at."""
+
+
+@dataclass
+class Watched:
+    """The real engine, of which is noted what it was asked to speak; `on_render` comes first and may refuse.
+
+    It is started by the first who needs it: much is tested in which nothing is spoken.
+    """
+
+    engine: SpeechEngine
+    spoken: list[str] = field(default_factory=list)
+    on_render: Callable[[RenderJob], Awaitable[None]] | None = None
+    is_ready: bool = True
+    version: str = "as tested"
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def name(self) -> str:
+        return self.engine.name
+
+    @property
+    def honours(self) -> frozenset[str]:
+        return self.engine.honours
+
+    @property
+    def model(self) -> Model:
+        return replace(self.engine.model, version=self.version)
+
+    async def start(self) -> None:
+        async with self._starting:
+            if not self.engine.is_ready:
+                await self.engine.start()
+
+    async def close(self) -> None:
+        await self.engine.close()
+
+    async def render(self, job: RenderJob) -> Rendered:
+        self.spoken.append(job.text)
+        if self.on_render is not None:
+            await self.on_render(job)
+        if not self.engine.is_ready:
+            await self.start()
+        return await self.engine.render(job)
+
+
+@dataclass
+class Analytics:
+    """Whoever answers for the quota, as long as it is `answering`."""
+
+    bus: Bus
+    granted: bool = True
+    concurrency: int = 0
+    asked: list[str] = field(default_factory=list)
+    _server: RpcServer | None = None
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[None]:
+        self._server = RpcServer(self.bus, "analytics", "reserve", ReserveRequest, self._reserve)
+        await self._server.start()
+        await self.bus.client.flush()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Answer nothing any more."""
+        if self._server is not None:
+            await self._server.stop()
+            await self.bus.client.flush()
+            self._server = None
+
+    async def _reserve(self, request: ReserveRequest) -> ReserveReply:
+        self.asked.append(request.reservation_id)
+        return ReserveReply(
+            granted=self.granted, limit=10_000, remaining=3, resets_at=1_800_000_000, concurrency=self.concurrency
+        )
 
 
 @dataclass(frozen=True)
@@ -42,12 +138,19 @@ class World:
 
     database: Database
     objects: ObjectStore
+    deps: Deps
     worker: WorkerDeps
+    engine: Watched
+    analytics: Analytics
     caller: Caller
 
     @property
     def org_id(self) -> UUID:
         return self.caller.org_id
+
+    def elsewhere(self) -> World:
+        """Return the same world as another organisation has it."""
+        return replace(self, caller=Caller(org_id=new_id(), key_id=new_id()))
 
     async def apply(self, handler: Projection, *events: Message) -> None:
         """Have a projection apply events, as the runner does."""
@@ -66,38 +169,115 @@ class World:
             )
             return [kind.FromString(row.payload) for row in rows]
 
+    async def rows(self, query: str, **values: object) -> Sequence[Any]:  # Any: rows of any query
+        """Return what a query finds among the organisation's rows."""
+        async with self.database.transaction(self.org_id) as session:
+            return (await session.execute(text(query), values)).all()
+
+    async def change(self, statement: str, **values: object) -> None:
+        """Change the organisation's rows."""
+        async with self.database.transaction(self.org_id) as session:
+            await session.execute(text(statement), values)
+
     async def voice(self, *, revision: int = 1, voice_id: UUID | None = None, name: str = "Aaron") -> VoiceReady:
         """An event about a custom voice of the organisation."""
         return voice_ready(self.org_id, voice_id or new_id(), revision=revision, name=name)
 
-    async def requested(self, text_: str = "Hello there.", **changes: object) -> GenerationRequested:
-        """A generation in the database, and the event that asks for it."""
-        ready = await self.voice()
-        from services.generation import usecases
-        from services.generation.consumers import learn_voices
-
+    async def known_voice(self, *, variant: str | None = None) -> UUID:
+        """Return the id of a voice that the service has heard of."""
+        ready = voice_ready(self.org_id, new_id(), revision=1, name="Aaron", variant=variant)
         await self.apply(learn_voices, ready)
-        request = Request(text_, UUID(ready.voice_id), 0.8, 0.95, 1000, 1.2, 1.0, "mp3")
-        now = datetime.now(UTC)
+        return UUID(ready.voice_id)
+
+    # Any: fields of a request.
+    async def ask(self, wanted: str = "Hello there.", voice_id: UUID | None = None, **fields: Any) -> Generation:
+        """Ask for speech, by a voice of its own unless one is given."""
+        request = Request(text=wanted, voice_id=voice_id or await self.known_voice(), **fields)
+        return await request_generation(self.deps, self.caller, request, None)
+
+    async def get(self, generation_id: UUID) -> Generation:
+        return await get_generation(self.deps, self.caller, generation_id)
+
+    async def find(self, generation_id: UUID) -> Generation | None:
         async with self.database.transaction(self.org_id) as session:
-            voice = await store.get_voice(session, request.voice_id)
-            assert voice is not None
-            generation = await store.insert_generation(
-                session,
-                generation_id=new_id(),
-                org_id=self.org_id,
-                request=request,
-                voice=voice,
-                idempotency_key=None,
-                now=now,
-            )
-        event = usecases.requested_event(generation, voice, now)
-        for name, value in changes.items():
-            setattr(event, name, value)
-        return event
+            return await generations.get_generation(session, self.org_id, generation_id)
+
+    async def until(self, generation_id: UUID, *statuses: str, within: float = 30.0) -> Generation:
+        """Wait until a generation has come to one of these statuses; what is uploaded meanwhile, storage keeps."""
+        wanted = statuses or FINISHED
+
+        async def looked() -> Generation | None:
+            now = await self.get(generation_id)
+            if now.status in wanted:
+                return now
+            if now.rendition_id is not None:
+                await self.keep(now.rendition_id)
+            return None
+
+        found = await eventually(looked, within=within, what=f"{generation_id} in {wanted}")
+        assert found is not None
+        return found
+
+    async def until_rendered(self, rendition_id: UUID, *, within: float = 30.0) -> AudioRendered:
+        """Wait until the audio was uploaded."""
+        found = await eventually(lambda: self.emitted(AudioRendered, rendition_id), within=within, what="the audio")
+        return found[-1]
+
+    async def keep(self, rendition_id: UUID) -> None:
+        """Be storage: tell that what was uploaded of a rendition can be read."""
+        if uploaded := await self.emitted(AudioRendered, rendition_id):
+            await self.apply(complete_generations, stored(uploaded[-1]))
+
+    def bench(self, worker: WorkerDeps | None = None, *, slots: int = 4, drain_seconds: float = 5.0) -> Bench:
+        """Return a bench that does not run yet."""
+        return Bench(worker or self.worker, slots=slots, processes=PROCESSES, time_to_drain=lambda: drain_seconds)
+
+    def working(
+        self, worker: WorkerDeps | None = None, *, slots: int = 4, drain_seconds: float = 5.0
+    ) -> AbstractAsyncContextManager[asyncio.Task[None]]:
+        """Run a bench for a while, and drain it."""
+        return running(self.bench(worker, slots=slots, drain_seconds=drain_seconds))
+
+    async def spoken(self, wanted: str, voice_id: UUID | None = None, **fields: Any) -> Generation:  # Any: as in `ask`
+        """Ask for speech, have it made, and return it finished."""
+        asked = await self.ask(wanted, voice_id, **fields)
+        if asked.is_finished:
+            return asked
+        async with self.working():
+            return await self.until(asked.id)
 
 
-def voice_ready(org_id: UUID, voice_id: UUID, *, revision: int, name: str) -> VoiceReady:
+@asynccontextmanager
+async def running(bench: Bench) -> AsyncIterator[asyncio.Task[None]]:
+    """Have a bench work, until the end or until its task is cancelled; then it has drained."""
+    task = asyncio.create_task(bench.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def another_worker(worker: WorkerDeps, engine: SpeechEngine | None = None, **changes: Any) -> WorkerDeps:
+    """Return a second worker like `worker`, with an engine of its own if one is given. Any: fields of WorkerDeps."""
+    engines = {engine.name: engine} if engine is not None else worker.engines
+    return replace(worker, worker_id=new_id(), engines=engines, **changes)
+
+
+def stored(uploaded: AudioRendered) -> AudioStored:
+    return AudioStored(
+        generation_id=uploaded.generation_id,
+        org_id=uploaded.org_id,
+        track_id=str(new_id()),
+        size_bytes=uploaded.size_bytes,
+        duration_seconds=uploaded.duration_seconds,
+        stored_at=datetime.now(UTC),
+    )
+
+
+def voice_ready(org_id: UUID, voice_id: UUID, *, revision: int, name: str, variant: str | None = None) -> VoiceReady:
+    settings = {"engine_voice": "en-us", "language": "en-US"} | ({"variant": variant} if variant else {})
     snapshot = VoiceSnapshot(
         voice_id=str(voice_id),
         org_id=str(org_id),
@@ -106,25 +286,103 @@ def voice_ready(org_id: UUID, voice_id: UUID, *, revision: int, name: str) -> Vo
         language="en-US",
         variant="CUSTOM",
         engine="espeak-ng",
-        engine_settings='{"engine_voice": "en-us", "language": "en-US"}',
+        engine_settings=json.dumps(settings),
         revision=revision,
     )
     return VoiceReady(voice_id=str(voice_id), org_id=str(org_id), voice=snapshot, ready_at=datetime.now(UTC))
 
 
-@pytest.fixture
-async def world(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[World]:
-    database = servers.database("generation", hooks=[OutboxHook(_no_wake)])
-    objects = servers.object_store()
-    engine = EspeakEngine(1)
-    await engine.start()
-    worker = WorkerDeps(database=database, objects=objects, engine=engine, clock=lambda: datetime.now(UTC))
-    yield World(database, objects, worker, Caller(org_id=new_id(), key_id=new_id()))
-    await engine.close()
-    await objects.close()
-    await database.close()
+_SUBJECTS = ("ship", "harbour", "keeper", "lantern", "captain", "river", "letter", "garden", "window", "storm")
+_VERBS = ("carries", "follows", "remembers", "crosses", "watches", "answers", "repairs", "measures")
+
+
+def sentence(number: int) -> str:
+    """Return a sentence that no other number has."""
+    subject, verb = _SUBJECTS[number % len(_SUBJECTS)], _VERBS[number % len(_VERBS)]
+    return f"The {subject} number {number} {verb} what nobody has seen before, and turns slowly towards the north."
+
+
+def long_text(characters: int, *, first: int = 0) -> str:
+    """Return sentences that have `characters` code points at most, and not many fewer."""
+    sentences: list[str] = []
+    while sum(len(one) + 1 for one in sentences) + len(sentence(first + len(sentences))) <= characters:
+        sentences.append(sentence(first + len(sentences)))
+    return " ".join(sentences)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _schema(migrated: Callable[[str], None]) -> None:
     migrated("generation")
+
+
+@asynccontextmanager
+async def _bus(servers: Servers, user: str) -> AsyncIterator[Bus]:
+    bus = await connect(servers.nats(user), f"test {user}")
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Watched]:
+    watched = Watched(EspeakEngine(PROCESSES))
+    yield watched
+    await watched.close()
+
+
+@pytest.fixture
+async def world(servers: Servers, engine: Watched) -> AsyncIterator[World]:
+    """A world whose quota answers, and in whose queue nothing is."""
+    objects = servers.object_store()
+    async with contextlib.AsyncExitStack() as closing:
+        service, worker, analytics = [
+            await closing.enter_async_context(_bus(servers, user)) for user in ("generation", "worker", "analytics")
+        ]
+        finishes = Finishes(service)
+        database = servers.database("generation", hooks=[OutboxHook(_no_wake), finishes])
+        closing.push_async_callback(objects.close)
+        closing.push_async_callback(database.close)
+        made = World(
+            database=database,
+            objects=objects,
+            deps=_deps(database, objects, service, finishes),
+            worker=WorkerDeps(new_id(), database, objects, worker, {engine.name: engine}, lambda: datetime.now(UTC)),
+            engine=engine,
+            analytics=Analytics(analytics),
+            caller=Caller(org_id=new_id(), key_id=new_id()),
+        )
+        await finishes.start()
+        await made.deps.progress.start()
+        await _tidy(made)
+        await closing.enter_async_context(made.analytics.answering())
+        yield made
+
+
+def _deps(database: Database, objects: ObjectStore, bus: Bus, finishes: Finishes) -> Deps:
+    return Deps(
+        database=database,
+        objects=objects,
+        bus=bus,
+        quota=Quota(bus, patience_seconds=0.5),
+        finishes=finishes,
+        progress=Progress(bus),
+        admission=Admission(database, Limits(interactive_seconds=60, job_seconds=3600)),
+        models=Models(database),
+        system_voices=SystemVoices(),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+async def _tidy(world: World) -> None:
+    """Leave nothing in the queue, and make the engine known as its workers do."""
+    async with world.database.transaction() as session:
+        await session.execute(text("delete from speech_queue"))
+        await session.execute(text("delete from speech_workers"))
+        await models.save_model(
+            session,
+            world.engine.name,
+            version=world.engine.version,
+            ready=True,
+            description=models.described(world.engine.model),
+        )

@@ -2,153 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from uuid import UUID
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeferred, GenerationFailed, GenerationRequested
 from libs.ids import new_id
-from libs.messaging import Bus, Delivery, Unavailable, connect
-from libs.messaging.rpc import RpcServer
-from services.generation import domain, store, usecases
-from services.generation.adapters import Finishes, Quota
-from services.generation.consumers import learn_voices
-from services.generation.usecases import Deps
-from tests.integration.generation.conftest import World
+from libs.messaging import Delivery, Unavailable, connect
+from services.generation.adapters import Quota
+from services.generation.domain.errors import QuotaExceeded
+from services.generation.domain.requests import Generation
+from services.generation.usecases import ending, requesting
+from tests.integration.generation.conftest import Analytics, World, long_text
 from tests.support.servers import Servers
-
-Ask = Callable[[], Awaitable[domain.Generation]]
-
-
-@dataclass
-class Analytics:
-    """Whoever answers for the quota, as long as it `answering`."""
-
-    bus: Bus
-    granted: bool = True
-    asked: list[str] = field(default_factory=list)
-
-    @asynccontextmanager
-    async def answering(self) -> AsyncIterator[None]:
-        server = RpcServer(self.bus, "analytics", "reserve", ReserveRequest, self._reserve)
-        await server.start()
-        await self.bus.client.flush()
-        try:
-            yield
-        finally:
-            await server.stop()
-
-    async def _reserve(self, request: ReserveRequest) -> ReserveReply:
-        self.asked.append(request.reservation_id)
-        return ReserveReply(granted=self.granted, limit=10_000, remaining=3, resets_at=1_800_000_000)
 
 
 @pytest.fixture
 async def analytics(servers: Servers) -> AsyncIterator[Analytics]:
+    """Whoever answers for the quota once a test lets it."""
     bus = await connect(servers.nats("analytics"), "test analytics")
     yield Analytics(bus)
     await bus.close()
 
 
 @pytest.fixture
-async def deps(servers: Servers, world: World) -> AsyncIterator[Deps]:
-    bus = await connect(servers.nats("generation"), "test generation")
-    yield Deps(
-        database=world.database,
-        quota=Quota(bus, patience_seconds=0.1),
-        finishes=Finishes(bus),
-        clock=lambda: datetime.now(UTC),
-    )
-    await bus.close()
+async def alone(world: World) -> World:
+    """A world whose quota nobody answers for."""
+    await world.analytics.stop()
+    return replace(world, deps=replace(world.deps, quota=Quota(world.deps.bus, patience_seconds=0.1)))
 
 
-@pytest.fixture
-async def ask(world: World, deps: Deps) -> Ask:
-    """Call and await it to have a generation asked for."""
-    ready = await world.voice()
-    await world.apply(learn_voices, ready)
-
-    async def request() -> domain.Generation:
-        wanted = domain.Request("Hello there.", UUID(ready.voice_id), 0.8, 0.95, 1000, 1.2, 1.0, "mp3")
-        return await usecases.request_generation(deps, world.caller, wanted, None)
-
-    return request
-
-
-async def deferred(world: World, generation: domain.Generation) -> Delivery[GenerationDeferred]:
+async def deferred(world: World, generation: Generation) -> Delivery[GenerationDeferred]:
     """The delivery of the event that a request was put off."""
     (event,) = await world.emitted(GenerationDeferred, generation.id)
     return Delivery(event, str(new_id()), 1)
 
 
-async def test_a_request_is_accepted_while_nobody_answers_for_the_quota(world: World, ask: Ask) -> None:
-    generation = await ask()
+async def test_a_request_is_accepted_while_nobody_answers_for_the_quota(alone: World) -> None:
+    generation = await alone.ask("Hello there.")
     assert generation.status == "pending"
-    (event,) = await world.emitted(GenerationDeferred, generation.id)
+    (event,) = await alone.emitted(GenerationDeferred, generation.id)
     assert event.request.generation_id == str(generation.id)
     assert event.request.characters == len("Hello there.")
-    assert await world.emitted(GenerationRequested, generation.id) == []
+    assert await alone.emitted(GenerationRequested, generation.id) == []
+    assert await alone.rows("select 1 from speech_queue") == []
 
 
-async def test_it_is_not_put_off_when_the_quota_answers(world: World, analytics: Analytics, ask: Ask) -> None:
-    async with analytics.answering():
-        generation = await ask()
+async def test_it_is_not_put_off_when_the_quota_answers(world: World) -> None:
+    generation = await world.ask()
     assert len(await world.emitted(GenerationRequested, generation.id)) == 1
     assert await world.emitted(GenerationDeferred, generation.id) == []
 
 
-async def test_it_stays_put_off_until_the_quota_answers(world: World, deps: Deps, ask: Ask) -> None:
-    delivery = await deferred(world, await ask())
+async def test_a_refusal_is_told_at_once_and_nothing_is_written(world: World) -> None:
+    world.analytics.granted = False
+    with pytest.raises(QuotaExceeded):
+        await world.ask()
+    assert await world.rows("select 1 from generations") == []
+    assert await world.rows("select 1 from speech_queue") == []
+
+
+async def test_it_stays_put_off_until_the_quota_answers(alone: World) -> None:
+    delivery = await deferred(alone, await alone.ask())
     with pytest.raises(Unavailable):
-        await usecases.admit_generation(deps, delivery)
+        await requesting.admit_generation(alone.deps, delivery)
 
 
+@pytest.mark.parametrize("length", [40, 800], ids=["whole", "chunks"])
 async def test_the_workers_hear_of_it_once_when_the_quota_answers(
-    world: World, deps: Deps, analytics: Analytics, ask: Ask
+    alone: World, analytics: Analytics, length: int
 ) -> None:
-    generation = await ask()
-    delivery = await deferred(world, generation)
+    generation = await alone.ask(long_text(length) or "Hello there.")
+    delivery = await deferred(alone, generation)
     async with analytics.answering():
-        await usecases.admit_generation(deps, delivery)
-        await usecases.admit_generation(deps, delivery)
-    (requested,) = await world.emitted(GenerationRequested, generation.id)
+        await requesting.admit_generation(alone.deps, delivery)
+        await requesting.admit_generation(alone.deps, delivery)
+    (requested,) = await alone.emitted(GenerationRequested, generation.id)
     assert requested == delivery.event.request
     assert analytics.asked[0] == str(generation.id)
+    assert len(await alone.rows("select 1 from speech_queue")) == 1
+    async with alone.working():
+        assert (await alone.until(generation.id)).status == "completed"
 
 
-async def test_it_fails_with_the_reason_when_the_plan_does_not_cover_it(
-    world: World, deps: Deps, analytics: Analytics, ask: Ask
-) -> None:
-    generation = await ask()
-    delivery = await deferred(world, generation)
+async def test_equal_requests_that_were_put_off_are_spoken_once(alone: World, analytics: Analytics) -> None:
+    voice_id = await alone.known_voice()
+    both = [await alone.ask("Twice the same.", voice_id) for _ in range(2)]
+    async with analytics.answering():
+        for one in both:
+            await requesting.admit_generation(alone.deps, await deferred(alone, one))
+    async with alone.working():
+        finished = [await alone.until(one.id) for one in both]
+    assert {one.status for one in finished} == {"completed"}
+    assert len(alone.engine.spoken) == 1
+
+
+async def test_it_fails_with_the_reason_when_the_plan_does_not_cover_it(alone: World, analytics: Analytics) -> None:
+    generation = await alone.ask()
+    delivery = await deferred(alone, generation)
     analytics.granted = False
     async with analytics.answering():
-        await usecases.admit_generation(deps, delivery)
-    assert await world.emitted(GenerationRequested, generation.id) == []
-    (failed,) = await world.emitted(GenerationFailed, generation.id)
+        await requesting.admit_generation(alone.deps, delivery)
+    assert await alone.emitted(GenerationRequested, generation.id) == []
+    (failed,) = await alone.emitted(GenerationFailed, generation.id)
     assert failed.code == "quota_exceeded"
-    async with world.database.transaction(world.org_id) as session:
-        now = await store.get_generation(session, world.org_id, generation.id)
-    assert now is not None
+    now = await alone.get(generation.id)
     assert (now.status, now.error_code) == ("failed", "quota_exceeded")
     assert "3 of 10000 are left" in (now.error or "")
 
 
-async def test_what_was_deleted_meanwhile_or_taken_already_is_not_asked_for_again(
-    world: World, deps: Deps, analytics: Analytics, ask: Ask
+async def test_what_was_deleted_or_canceled_meanwhile_is_not_asked_for_again(
+    alone: World, analytics: Analytics
 ) -> None:
-    gone, taken = await ask(), await ask()
-    deliveries = [await deferred(world, generation) for generation in (gone, taken)]
-    await usecases.delete_generation(world.database, world.caller, gone.id, now=datetime.now(UTC))
-    async with world.database.transaction(world.org_id) as session:
-        assert await store.claim_generation(session, world.org_id, taken.id, new_id())
+    gone, canceled = await alone.ask("Gone."), await alone.ask("Canceled.")
+    deliveries = [await deferred(alone, one) for one in (gone, canceled)]
+    await ending.delete_generation(alone.deps, alone.caller, gone.id)
+    await ending.cancel_generation(alone.deps, alone.caller, canceled.id)
     async with analytics.answering():
         for delivery in deliveries:
-            await usecases.admit_generation(deps, delivery)
-    for generation in (gone, taken):
-        assert await world.emitted(GenerationRequested, generation.id) == []
+            await requesting.admit_generation(alone.deps, delivery)
+    for one in (gone, canceled):
+        assert await alone.emitted(GenerationRequested, one.id) == []
+    assert await alone.rows("select 1 from speech_queue") == []

@@ -7,26 +7,22 @@ from uuid import UUID
 
 import pytest
 
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationFailed
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioStored
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationCompleted, GenerationFailed
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.ids import new_id
-from services.generation import rendering, store
 from services.generation.consumers import complete_generations, fail_generations, forget_voices, learn_voices
-from services.generation.domain import Generation, Voice
-from tests.integration.generation.conftest import World, voice_ready
+from services.generation.domain.errors import UnknownVoice
+from services.generation.domain.requests import Voice
+from services.generation.store import voices
+from services.generation.usecases import ending
+from tests.integration.generation.conftest import World, stored, voice_ready
+from tests.support.polling import eventually
 
 
 async def known_voice(world: World, voice_id: UUID) -> Voice | None:
     async with world.database.transaction(world.org_id) as session:
-        return await store.get_voice(session, voice_id)
-
-
-async def generation(world: World, generation_id: str) -> Generation:
-    async with world.database.transaction(world.org_id) as session:
-        found = await store.get_generation(session, world.org_id, UUID(generation_id))
-    assert found is not None
-    return found
+        return await voices.get_voice(session, voice_id)
 
 
 def deleted(world: World, voice_id: UUID) -> VoiceDeleted:
@@ -58,47 +54,71 @@ async def test_a_deleted_voice_stays_deleted(world: World, first: str) -> None:
 
 
 async def test_a_generation_outlives_its_voice(world: World) -> None:
-    requested = await world.requested()
-    await world.apply(forget_voices, deleted(world, UUID(requested.voice_id)))
-    kept = await generation(world, requested.generation_id)
+    voice_id = await world.known_voice()
+    asked = await world.ask("I was here before.", voice_id)
+    await world.apply(forget_voices, deleted(world, voice_id))
+    kept = await world.get(asked.id)
     assert kept.voice_id is None
     assert kept.voice_name == "Aaron"
 
 
-def stored(world: World, generation_id: str) -> AudioStored:
-    return AudioStored(
-        generation_id=generation_id,
-        org_id=str(world.org_id),
-        track_id=str(new_id()),
-        size_bytes=42,
-        duration_seconds=1.0,
-        stored_at=datetime.now(UTC),
-    )
+async def test_nobody_speaks_with_a_deleted_voice(world: World) -> None:
+    voice_id = await world.known_voice()
+    await world.spoken("I was here before.", voice_id)
+    await world.apply(forget_voices, deleted(world, voice_id))
+    for wanted in ("I was here before.", "I was not."):
+        with pytest.raises(UnknownVoice):
+            await world.ask(wanted, voice_id)
 
 
 async def test_stored_audio_completes_a_generation_once(world: World) -> None:
-    requested = await world.requested()
-    await rendering.render(world.worker, requested)
+    asked = await world.ask("Hello there.")
+    async with world.working():
+        uploaded = await world.until_rendered(asked.id)
+    assert (await world.get(asked.id)).status == "processing"
     for _ in range(2):
-        await world.apply(complete_generations, stored(world, requested.generation_id))
-    assert (await generation(world, requested.generation_id)).status == "completed"
-    (completed,) = await world.emitted(GenerationCompleted, UUID(requested.generation_id))
+        await world.apply(complete_generations, stored(uploaded))
+    assert (await world.get(asked.id)).status == "completed"
+    (completed,) = await world.emitted(GenerationCompleted, asked.id)
     assert completed.text == "Hello there."
-    assert completed.characters == 12
-    assert completed.size_bytes == 42
+    assert (completed.characters, completed.characters_spoken) == (12, 12)
+    assert completed.size_bytes == uploaded.size_bytes
+    assert completed.duration_seconds == uploaded.duration_seconds
 
 
-async def test_rejected_audio_fails_a_generation_once(world: World) -> None:
-    requested = await world.requested()
-    await rendering.render(world.worker, requested)
+async def test_what_is_uploaded_is_what_is_told(world: World) -> None:
+    wanted = "Twenty-five ships."
+    asked = await world.ask(wanted)
+    async with world.working():
+        uploaded = await world.until_rendered(asked.id)
+    assert await world.objects.digest(uploaded.object_key) == (uploaded.sha256, uploaded.size_bytes)
+    assert len(uploaded.alignment.start_times) == len(uploaded.alignment.end_times) == len(wanted)
+    assert uploaded.alignment.end_times[-1] <= uploaded.duration_seconds
+    assert (uploaded.text, uploaded.format, uploaded.content_type) == (wanted, "mp3", "audio/mpeg")
+
+
+@pytest.mark.parametrize("tries_again", [False, True], ids=["once", "and is tried again"])
+async def test_rejected_audio_fails_a_generation_once(world: World, tries_again: bool) -> None:
+    asked = await world.ask()
+    async with world.working():
+        await world.until_rendered(asked.id)
     rejected = AudioRejected(
-        generation_id=requested.generation_id,
+        generation_id=str(asked.id),
         org_id=str(world.org_id),
         reason="not what was announced",
         rejected_at=datetime.now(UTC),
     )
     for _ in range(2):
         await world.apply(fail_generations, rejected)
-    failed = await generation(world, requested.generation_id)
+    failed = await world.get(asked.id)
     assert (failed.status, failed.error_code) == ("failed", "audio_rejected")
     assert len(await world.emitted(GenerationFailed, failed.id)) == 1
+    if tries_again:
+        await ending.retry_generation(world.deps, world.caller, asked.id)
+        async with world.working():
+            await eventually(lambda: _made(world, asked.id, 2), what="the second audio")
+            assert (await world.until(asked.id)).status == "completed"
+
+
+async def _made(world: World, rendition_id: UUID, times: int) -> bool:
+    return len(await world.emitted(AudioRendered, rendition_id)) == times

@@ -1,0 +1,277 @@
+"""The worker's bench: engines that die or hang, stores that are away, workers that end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationFailed
+from libs.database import Database
+from libs.objectstore import ObjectStore, ObjectStoreAddress
+from libs.speech.engine import EngineCrashed, EngineTimeout, RenderJob, SpeechError, TextNotSpeakable
+from services.generation.rendering import bench
+from services.generation.store import attempts
+from tests.integration.generation.conftest import PROCESSES, Watched, World, another_worker, long_text, running
+from tests.support.polling import eventually
+
+DEADLY = "This text is deadly."
+
+
+def failing(times: int, error: SpeechError, of: str = DEADLY) -> Callable[[RenderJob], Awaitable[None]]:
+    """Return what refuses a text so many times."""
+    left = times
+
+    async def refuse(job: RenderJob) -> None:
+        nonlocal left
+        if of in job.text and left:
+            left -= 1
+            raise error
+
+    return refuse
+
+
+async def history(world: World, rendition_id: UUID | None) -> list[tuple[str, str | None]]:
+    assert rendition_id is not None
+    async with world.database.transaction(world.org_id) as session:
+        return [(one.status, one.error) for one in await attempts.list_attempts(session, rendition_id)]
+
+
+@pytest.mark.parametrize("error", [EngineCrashed("it died"), EngineTimeout("it hung")], ids=["crash", "hang"])
+async def test_a_text_that_kills_three_engines_fails(world: World, error: SpeechError) -> None:
+    world.engine.on_render = failing(100, error)
+    failed = await world.spoken(DEADLY)
+    assert (failed.status, failed.error_code) == ("failed", "engine_crashed")
+    assert "3 times" in (failed.error or "")
+    assert len(world.engine.spoken) == 3
+    tries = await history(world, failed.rendition_id)
+    assert [status for status, _ in tries] == ["failed"] * 3
+    assert type(error).__name__ in (tries[0][1] or "")
+    (told,) = await world.emitted(GenerationFailed, failed.id)
+    assert told.code == "engine_crashed"
+    assert await world.rows("select 1 from speech_queue") == []
+
+
+@pytest.mark.parametrize("error", [EngineCrashed("it died"), EngineTimeout("it hung")], ids=["crash", "hang"])
+async def test_a_text_that_kills_one_engine_is_tried_again(world: World, error: SpeechError) -> None:
+    world.engine.on_render = failing(1, error)
+    completed = await world.spoken(DEADLY)
+    assert completed.status == "completed"
+    assert [status for status, _ in await history(world, completed.rendition_id)] == ["failed", "rendered"]
+
+
+async def test_a_deadly_piece_fails_its_text_and_no_other(world: World) -> None:
+    world.engine.on_render = failing(100, EngineCrashed("it died"))
+    voice_id = await world.known_voice()
+    bad = await world.ask(f"{long_text(700)}\n\n{DEADLY}", voice_id)
+    good = await world.ask(long_text(700, first=100), voice_id)
+    async with world.working():
+        assert (await world.until(good.id)).status == "completed"
+        failed = await world.until(bad.id)
+    assert (failed.status, failed.error_code) == ("failed", "engine_crashed")
+    assert await world.rows("select 1 from speech_queue") == []
+
+
+@pytest.mark.parametrize("length", [0, 800], ids=["whole", "chunks"])
+async def test_what_no_engine_can_speak_fails_at_once(world: World, length: int) -> None:
+    world.engine.on_render = failing(100, TextNotSpeakable("there is nothing to say"))
+    failed = await world.spoken(f"{long_text(length)}\n\n{DEADLY}".strip())
+    assert (failed.status, failed.error_code) == ("failed", "text_not_speakable")
+    assert failed.error == "there is nothing to say"
+    assert sum(DEADLY in text for text in world.engine.spoken) == 1
+
+
+async def test_a_timbre_that_the_engine_does_not_have_fails_at_once(world: World) -> None:
+    failed = await world.spoken("Hello there.", await world.known_voice(variant="definitely"))
+    assert (failed.status, failed.error_code) == ("failed", "text_not_speakable")
+    assert len(world.engine.spoken) == 1
+
+
+async def test_a_real_engine_process_that_is_killed_costs_one_try(world: World) -> None:
+    asked = await world.ask(long_text(5_000))
+    espeak = world.engine.engine
+    killed: list[int] = []
+
+    async def kill_once(_job: RenderJob) -> None:
+        if not killed:
+            killed.extend(espeak.process_ids)  # type: ignore[attr-defined]  # eSpeak's engine has processes
+
+    world.engine.on_render = kill_once
+    async with world.working():
+        await eventually(lambda: _is(killed), what="the engine at work")
+        for process_id in killed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+        assert (await world.until(asked.id)).status == "completed"
+
+
+async def _is(value: object) -> bool:
+    return bool(value)
+
+
+async def test_while_the_object_store_is_away_nothing_fails(world: World) -> None:
+    nowhere = ObjectStore(ObjectStoreAddress("http://127.0.0.1:9", "us-east-1", "antiphon", "a", "b"))
+    whole, chunks = await world.ask("A short text."), await world.ask(long_text(700))
+    async with world.working(another_worker(world.worker, objects=nowhere)):
+        await eventually(
+            lambda: world.rows("select 1 from generation_attempts where error like 'ObjectStoreUnavailable%'"),
+            what="a try without the object store",
+        )
+    await nowhere.close()
+    rows = await world.rows("select tries, worker from speech_queue where kind in ('whole', 'chunk')")
+    assert {row.worker for row in rows} == {None}
+    assert {row.tries for row in rows} == {0}, "an outage is nobody's try"
+    await world.change("update speech_queue set available_at = clock_timestamp()")
+    async with world.working():
+        assert (await world.until(whole.id)).status == "completed"
+        assert (await world.until(chunks.id)).status == "completed"
+    assert len(await world.emitted(AudioRendered, whole.id)) == 1
+
+
+class Stuck:
+    """An engine's work that does not end until it is let go."""
+
+    def __init__(self, of: str = "") -> None:
+        self.of = of
+        self.begun = asyncio.Event()
+        self.canceled = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def __call__(self, job: RenderJob) -> None:
+        if self.of not in job.text:
+            return
+        self.begun.set()
+        try:
+            await self.may_go_on.wait()
+        except asyncio.CancelledError:
+            self.canceled.set()
+            raise
+
+
+async def test_a_worker_that_is_stopped_gives_its_work_back(world: World) -> None:
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    asked = await world.ask("Let go of me.")
+    async with world.working(drain_seconds=0.05):
+        await asyncio.wait_for(stuck.begun.wait(), 10)
+    assert stuck.canceled.is_set()
+    (row,) = await world.rows("select worker, tries, available_at <= clock_timestamp() as is_free from speech_queue")
+    assert (row.worker, row.tries, row.is_free) == (None, 0, True)
+    assert await world.rows("select 1 from speech_workers") == []
+    world.engine.on_render = None
+    async with world.working(another_worker(world.worker)):
+        assert (await world.until(asked.id)).status == "completed"
+
+
+async def test_a_worker_that_is_stopped_finishes_what_it_can(world: World) -> None:
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    asked = await world.ask("One moment.")
+    async with world.working(drain_seconds=10) as task:
+        await asyncio.wait_for(stuck.begun.wait(), 10)
+        task.cancel()
+        stuck.may_go_on.set()
+    assert len(await world.emitted(AudioRendered, asked.id)) == 1
+
+
+class Severed:
+    """A database from which a process can be cut off, as if it had died."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.is_cut = False
+
+    @asynccontextmanager
+    async def transaction(self, *org_ids: UUID) -> AsyncIterator[AsyncSession]:
+        if self.is_cut:
+            raise ConnectionResetError("the process is dead")
+        async with self._database.transaction(*org_ids) as session:
+            yield session
+
+
+async def test_after_a_worker_died_another_goes_on_where_it_was(world: World) -> None:
+    wanted = long_text(3_000)
+    asked = await world.ask(wanted)
+    (planned,) = await world.rows("select count(*) as pieces from generation_chunks")
+    stuck = Stuck("number 9 ")
+    dying = Watched(world.engine.engine, on_render=stuck)
+    database = Severed(world.database)
+    doomed = another_worker(world.worker, dying, database=database)
+    with contextlib.suppress(ConnectionResetError):
+        async with running(world.bench(doomed, slots=2, drain_seconds=0)):
+            await eventually(
+                lambda: world.rows("select 1 from speech_cache where object_key is not null offset 3"),
+                what="four finished pieces",
+            )
+            await asyncio.wait_for(stuck.begun.wait(), 10)
+            database.is_cut = True
+    finished = {row.reading for row in await world.rows(_FINISHED)}
+    held = await world.rows("select 1 from speech_queue where worker = :worker", worker=doomed.worker_id)
+    assert held, "who died gives nothing back"
+    assert 4 <= len(finished) < planned.pieces
+    await world.change("update speech_queue set available_at = clock_timestamp() where worker is not null")
+    async with world.working(another_worker(world.worker)):
+        completed = await world.until(asked.id)
+    assert completed.status == "completed"
+    assert not finished & set(world.engine.spoken), "a finished piece was spoken again"
+    assert set(world.engine.spoken) | finished == {
+        row.reading for row in await world.rows("select reading from generation_chunks")
+    }
+    assert max(Counter(world.engine.spoken).values()) == 1
+    assert completed.characters_spoken == len(wanted)
+
+
+_FINISHED = """
+    select c.reading from generation_chunks c join speech_cache s using (org_id, cache_key)
+    where s.object_key is not null
+"""
+
+
+async def test_work_that_workers_keep_dying_of_is_given_up(world: World) -> None:
+    asked = await world.ask("Nobody survives this.")
+    await world.change("update speech_queue set tries = 8")
+    async with world.working():
+        failed = await world.until(asked.id)
+    assert (failed.status, failed.error_code) == ("failed", "engine_failed")
+    assert world.engine.spoken == []
+
+
+async def test_a_bench_says_that_it_is_there_and_what_it_has(world: World) -> None:
+    async with world.working():
+        (row,) = await eventually(lambda: world.rows("select * from speech_workers"), what="the worker")
+        assert row.id == world.worker.worker_id
+        assert row.engine_processes == PROCESSES
+    assert await world.rows("select 1 from speech_workers") == []
+
+
+async def test_what_a_plan_limits_goes_on_as_soon_as_it_may(world: World) -> None:
+    world.analytics.concurrency = 2
+    spoken_at_once = 0
+    most = 0
+
+    async def count(_job: RenderJob) -> None:
+        nonlocal spoken_at_once, most
+        spoken_at_once += 1
+        most = max(most, spoken_at_once)
+        await asyncio.sleep(0)
+        spoken_at_once -= 1
+
+    world.engine.on_render = count
+    voice_id = await world.known_voice()
+    asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(16)]
+    async with world.working(slots=8):
+        began = asyncio.get_running_loop().time()
+        for one in asked:
+            await world.until_rendered(one.id)
+        took = asyncio.get_running_loop().time() - began
+    # Two at each poll would take at least seven polls.
+    assert took < 7 * bench.POLL_SECONDS
+    assert most <= 2
