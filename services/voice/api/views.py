@@ -10,7 +10,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from services.voice import domain
 
-PlainText = BeforeValidator(domain.plain_text)
+
+def _plain(value: object) -> object:
+    """What is no text is refused by its type afterwards."""
+    return domain.plain_text(value) if isinstance(value, str) else value
+
+
+PlainText = BeforeValidator(_plain)
 LanguageTag = Annotated[str, AfterValidator(domain.language_tag)]
 Name = Annotated[str, Field(min_length=1, max_length=domain.NAME_MAX_LENGTH), PlainText]
 Description = Annotated[str, Field(max_length=domain.DESCRIPTION_MAX_LENGTH), PlainText]

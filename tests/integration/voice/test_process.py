@@ -21,6 +21,7 @@ from libs.database import Database
 from libs.ids import SYSTEM_ORG, new_id
 from libs.messaging import Bus, connect
 from libs.messaging.provision import provision
+from libs.objectstore import ObjectStore
 from libs.speech.catalogue import SYSTEM_VOICES
 from libs.speech.engine import VoiceProfile
 from services.voice.consumers import CONSUMERS
@@ -88,7 +89,7 @@ async def running(environment: dict[str, str]) -> AsyncIterator[aiohttp.ClientSe
 
 
 async def test_the_first_start_tells_the_broker_of_every_system_voice_and_the_next_of_none(
-    environment: dict[str, str], database: Database, bus: Bus
+    environment: dict[str, str], database: Database, objects: ObjectStore, bus: Bus
 ) -> None:
     async with database.transaction(SYSTEM_ORG) as session:
         await session.execute(text("delete from voices where variant = 'SYSTEM'"))
@@ -117,6 +118,9 @@ async def test_the_first_start_tells_the_broker_of_every_system_voice_and_the_ne
         assert (now["status"], now["reasons"], now["matching"]["method"]) == ("ready", [], "timbre-matched")
         after, before = now["matching"]["after"], now["matching"]["before"]
         assert after["spectral_distance_db"] < before["spectral_distance_db"]
+        preview = await client.get(f"/v1/voices/{custom['id']}/preview")
+        key = preview.headers["x-antiphon-handover"].removeprefix("storage /internal/objects/")
+        assert len(await objects.get(key)) > 20_000
         engine_settings = json.loads(following.voice.engine_settings)
         assert VoiceProfile.from_settings(engine_settings).language == "en-US"
     await heard.unsubscribe()

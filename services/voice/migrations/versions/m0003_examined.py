@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from libs.database.schema import confine, see_all
+
 revision = "0003"
 down_revision = "0002"
 
@@ -30,9 +32,7 @@ alter table voice_samples
     alter column channels drop not null
 """
 
-# The owner is confined to the transaction's organisations as everybody is, and here it means all of them.
-_UNCONFINED = [f"alter table {table} no force row level security" for table in ("voices", "voice_samples")]
-_CONFINED = [f"alter table {table} force row level security" for table in ("voices", "voice_samples")]
+_TABLES = ("voices", "voice_samples")
 # What is only written down differently was not changed by anybody.
 _UNTOUCHED, _TOUCHED = (
     "alter table voices disable trigger voices_touch",
@@ -47,17 +47,17 @@ where counted.voice_id = voices.id
 
 def upgrade() -> None:
     """Add what examining and matching find, and count the recordings that there are."""
-    for statement in (_COLUMNS, _SAMPLE_COLUMNS, *_UNCONFINED, _UNTOUCHED, _COUNT, _TOUCHED, *_CONFINED):
+    for statement in (_COLUMNS, _SAMPLE_COLUMNS, *see_all(*_TABLES), _UNTOUCHED, _COUNT, _TOUCHED, *confine(*_TABLES)):
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Forget it; recordings that were never decoded go, and voices that are not ready with them."""
     for statement in (
-        *_UNCONFINED,
+        *see_all(*_TABLES),
         "delete from voices where status in ('processing', 'rejected')",
         "delete from voice_samples where duration_seconds is null",
-        *_CONFINED,
+        *confine(*_TABLES),
         """
         alter table voice_samples
             drop column position, drop column report, drop column problem,

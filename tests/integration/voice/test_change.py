@@ -1,0 +1,292 @@
+"""What can be changed of a voice, and what others are told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from libs.audio.intake import Examined, NotAudio
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceReady, VoiceRejected, VoiceUpdated
+from libs.database import Database
+from libs.objectstore import ObjectStore
+from libs.speech.catalogue import SYSTEM_VOICES
+from services.voice.domain import Matched, MatchingFailed, Reference
+from services.voice.usecases import Deps, examine_voice, give_up
+from tests.integration.voice.conftest import Client, written_events
+from tests.integration.voice.seeded import ready_voice, seed_rows
+from tests.integration.voice.workshop import PREVIEW, found_good, submissions, workshop
+from tests.unit.voice.reports import report
+from tests.unit.voice.wav import silence
+
+USUAL = {"speed": 1.0, "pitch": 0.0, "volume": 1.0}
+
+
+async def _patch(client: Client, voice: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    answer = await client.ask("PATCH", f"/v1/voices/{voice['id']}", json=changes)
+    assert answer.status == 200, answer.body
+    changed: dict[str, Any] = answer.body
+    return changed
+
+
+async def test_a_ready_voice_is_changed_and_told_with_a_higher_revision(
+    client: Client, deps: Deps, database: Database
+) -> None:
+    voice = await ready_voice(deps, client, "Anna", description="Warm")
+    changed = await _patch(client, voice, name=" Bea ", category="PODCAST", settings={"speed": 1.25})
+    expected = {"name": "Bea", "category": "PODCAST", "category_label": "Podcast", "settings": USUAL | {"speed": 1.25}}
+    assert changed == voice | expected | {"updated_at": changed["updated_at"]}
+    assert changed["updated_at"] > voice["updated_at"]
+    assert await client.voice(voice["id"]) == changed
+    assert (await _patch(client, voice, description=None))["description"] is None
+    first, second = await written_events(database, VoiceUpdated, org_id=client.org_id)
+    assert (first.voice.name, first.voice.description, first.voice.category) == ("Bea", "Warm", "PODCAST")
+    assert (json.loads(first.voice.settings), second.voice.description) == ({"speed": 1.25}, "")
+    assert [first.voice.revision, second.voice.revision] == [2, 3]
+
+
+async def test_what_changes_nothing_is_not_told(client: Client, deps: Deps, database: Database) -> None:
+    voice = await ready_voice(deps, client, "Anna")
+    unchanged: list[dict[str, Any]] = [
+        {},
+        {"name": "Anna"},
+        {"settings": {"speed": 1}},
+        {"settings": {}},
+        {"description": " "},
+    ]
+    for changes in unchanged:
+        assert await _patch(client, voice, **changes) == voice
+    assert await written_events(database, VoiceUpdated, org_id=client.org_id) == []
+
+
+async def test_a_voice_that_nobody_can_speak_with_is_changed_quietly(client: Client, database: Database) -> None:
+    voice = await client.created("Anna")
+    assert (await _patch(client, voice, name="Bea"))["status"] == "processing"
+    assert await written_events(database, VoiceUpdated, org_id=client.org_id) == []
+
+
+async def test_a_name_that_is_taken_stays_with_its_voice(client: Client, stranger: Client) -> None:
+    first, second = await client.created("Anna"), await client.created("Bea")
+    answer = await client.ask("PATCH", f"/v1/voices/{second['id']}", json={"name": "ANNA"})
+    assert (answer.status, answer.body["code"]) == (409, "voice_name_taken")
+    assert (await client.voice(second["id"]))["name"] == "Bea"
+    assert (await _patch(client, first, name="ANNA"))["name"] == "ANNA"
+    assert (await _patch(stranger, await stranger.created("Bea"), name="Anna"))["name"] == "Anna"
+
+
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "empty name": ({"name": " "}, "name"),
+    "number as name": ({"name": 5}, "name"),
+    "list as description": ({"description": []}, "description"),
+    "no name": ({"name": None}, "name"),
+    "unknown category": ({"category": "SINGING"}, "category"),
+    "no language tag": ({"language": "English"}, "language"),
+    "unspoken language": ({"language": "tlh"}, "language"),
+    "unknown field": ({"nmae": "x"}, "nmae"),
+    "too slow": ({"settings": {"speed": 0.2}}, "settings.speed"),
+    "too low": ({"settings": {"pitch": -12.1}}, "settings.pitch"),
+    "too loud": ({"settings": {"volume": 2.1}}, "settings.volume"),
+    "unknown setting": ({"settings": {"tempo": 1}}, "settings.tempo"),
+}
+
+
+@pytest.mark.parametrize(("changes", "field"), CASES.values(), ids=CASES)
+async def test_changes_that_are_not_valid_are_named(client: Client, changes: dict[str, Any], field: str) -> None:
+    voice = await client.created("Anna")
+    answer = await client.ask("PATCH", f"/v1/voices/{voice['id']}", json={"description": "changed"} | changes)
+    assert (answer.status, answer.body["code"]) == (422, "invalid_request")
+    assert [error["field"] for error in answer.body["errors"]] == [field]
+    assert await client.voice(voice["id"]) == voice
+
+
+async def test_settings_are_set_all_at_once_or_one_by_one(client: Client, deps: Deps, database: Database) -> None:
+    voice = await ready_voice(deps, client, "Anna")
+    path = f"/v1/voices/{voice['id']}/settings"
+    assert (await client.get(path)).body == USUAL
+    assert (await client.ask("PUT", path, json={"speed": 0.25, "pitch": -12})).body == USUAL | {
+        "speed": 0.25,
+        "pitch": -12.0,
+    }
+    await _patch(client, voice, settings={"volume": 2, "speed": None})
+    assert (await client.get(path)).body == {"speed": 1.0, "pitch": -12.0, "volume": 2.0}
+    assert (await client.ask("PUT", path, json={})).body == USUAL == (await client.get(path)).body
+    told = await written_events(database, VoiceUpdated, org_id=client.org_id)
+    expected = [{"speed": 0.25, "pitch": -12}, {"pitch": -12, "volume": 2}, {}]
+    assert [json.loads(event.voice.settings) for event in told] == expected
+    answer = await client.ask("PUT", path, json={"speed": 5})
+    assert (answer.status, answer.body["errors"][0]["field"]) == (422, "speed")
+
+
+async def test_of_many_changes_at_once_none_is_lost(client: Client, deps: Deps, database: Database) -> None:
+    voice = await ready_voice(deps, client, "Anna")
+    changes: list[dict[str, Any]] = [
+        {"name": "Bea"}, {"description": "x"}, {"category": "PODCAST"}, {"settings": {"speed": 2}},
+        {"settings": {"pitch": 1}}, {"settings": {"volume": 0}},
+    ]  # fmt: skip
+    await asyncio.gather(*(_patch(client, voice, **one) for one in changes))
+    now = await client.voice(voice["id"])
+    assert (now["name"], now["description"], now["category"]) == ("Bea", "x", "PODCAST")
+    assert now["settings"] == {"speed": 2.0, "pitch": 1.0, "volume": 0.0}
+    told = await written_events(database, VoiceUpdated, org_id=client.org_id)
+    assert sorted(event.voice.revision for event in told) == list(range(2, 8))
+
+
+async def test_in_another_language_a_voice_is_plain_until_it_is_matched_again(
+    client: Client, deps: Deps, database: Database, objects: ObjectStore
+) -> None:
+    voice = await client.created("Anna")
+    [first] = await submissions(database, client.org_id, voice["id"])
+    await examine_voice(workshop(deps), first)
+    old = (await client.get(f"/v1/voices/{voice['id']}/preview")).headers["x-antiphon-handover"].split("objects/")[1]
+    changed = await _patch(client, voice, language="it-IT")
+    assert (changed["status"], changed["matching"]) == ("ready", None)
+    _, second = await submissions(database, client.org_id, voice["id"])
+    await examine_voice(workshop(deps), second)
+    plain, matched = await written_events(database, VoiceUpdated, org_id=client.org_id)
+    assert json.loads(plain.voice.engine_settings) == {"engine_voice": "roa/it", "language": "it-IT"}
+    assert json.loads(matched.voice.engine_settings)["transform"]
+    assert [plain.voice.revision, matched.voice.revision] == [2, 3]
+    assert len(await written_events(database, VoiceReady, org_id=client.org_id)) == 1
+    new = (await client.get(f"/v1/voices/{voice['id']}/preview")).headers["x-antiphon-handover"].split("objects/")[1]
+    assert new != old
+    assert not await objects.exists(old)
+    assert await objects.get(new) == PREVIEW
+
+
+async def test_a_ready_voice_stays_so_whatever_matching_it_again_ends_in(
+    client: Client, deps: Deps, database: Database
+) -> None:
+    async def broken(_content: bytes) -> Examined:
+        raise NotAudio("not this time")
+
+    async def unmatched(_reference: Reference) -> Matched:
+        raise MatchingFailed("not this time")
+
+    voice = await client.created("Anna")
+    [first] = await submissions(database, client.org_id, voice["id"])
+    await examine_voice(workshop(deps), first)
+    for language, again in (("it-IT", workshop(deps, broken)), ("fr-FR", workshop(deps, match=unmatched))):
+        await _patch(client, voice, language=language)
+        await examine_voice(again, (await submissions(database, client.org_id, voice["id"]))[-1])
+        assert (await client.voice(voice["id"]))["status"] == "ready"
+    await _patch(client, voice, language="de-DE")
+    await give_up(workshop(deps), (await submissions(database, client.org_id, voice["id"]))[-1])
+    assert (await client.voice(voice["id"]))["status"] == "ready"
+    assert await written_events(database, VoiceRejected, org_id=client.org_id) == []
+
+
+async def _samples(client: Client, voice: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = await client.get(f"/v1/voices/{voice['id']}/samples")
+    assert answer.status == 200, answer.body
+    items: list[dict[str, Any]] = answer.body["items"]
+    return items
+
+
+async def test_samples_are_listed_and_played(client: Client) -> None:
+    voice = await client.created("Anna", files=[silence(5), silence(6)])
+    first, second = await _samples(client, voice)
+    assert (first["content_type"], first["size_bytes"], first["quality"]) == ("audio/wav", len(silence(5)), None)
+    assert second["size_bytes"] == len(silence(6))
+    for method in ("GET", "HEAD"):
+        answer = await client.ask(method, second["audio_url"])
+        expected = f"storage /internal/objects/voices/orgs/{client.org_id}/{voice['id']}/{second['id']}"
+        assert (answer.status, answer.headers["x-antiphon-handover"]) == (200, expected)
+    for path in ("no-id", voice["id"]):
+        answer = await client.get(f"/v1/voices/{voice['id']}/samples/{path}/audio")
+        assert (answer.status, answer.body["code"]) == (404, "sample_not_found")
+
+
+async def test_a_rejected_voice_is_examined_anew_without_the_recording_that_is_to_blame(
+    client: Client, deps: Deps, database: Database, objects: ObjectStore
+) -> None:
+    good, bad = silence(5), silence(6)
+
+    async def examine(content: bytes) -> Examined:
+        return Examined(report(clipped_share=0.2 if content == bad else 0.0), bytes(100))
+
+    voice = await client.created("Anna", files=[bad, good])
+    [first] = await submissions(database, client.org_id, voice["id"])
+    await examine_voice(workshop(deps, examine), first)
+    rejected = await client.voice(voice["id"])
+    [reason] = rejected["reasons"]
+    assert (rejected["status"], reason["code"]) == ("rejected", "clipping")
+    path = f"/v1/voices/{voice['id']}/samples/{reason['sample_id']}"
+    assert (await client.ask("DELETE", path)).status == 204
+    assert (await client.ask("DELETE", path)).status == 404
+    waiting = await client.voice(voice["id"])
+    assert (waiting["status"], waiting["reasons"], waiting["sample_count"]) == ("processing", [], 1)
+    _, second = await submissions(database, client.org_id, voice["id"])
+    await examine_voice(workshop(deps, examine), second)
+    assert (await client.voice(voice["id"]))["status"] == "ready"
+    assert not await objects.exists(f"voices/orgs/{client.org_id}/{voice['id']}/{reason['sample_id']}")
+    [left] = await _samples(client, voice)
+    audio = await client.get(f"/v1/voices/{voice['id']}/audio")
+    assert audio.headers["x-antiphon-handover"].endswith(left["id"])
+
+
+async def test_the_last_recording_and_one_that_is_needed_stay(client: Client, deps: Deps, database: Database) -> None:
+    async def examine(content: bytes) -> Examined:
+        return Examined(report(speech_seconds=4.25 if len(content) < 160_000 else 9.0), bytes(100))
+
+    voice = await client.created("Anna", files=[silence(4), silence(6)])
+    [submitted] = await submissions(database, client.org_id, voice["id"])
+    await examine_voice(workshop(deps, examine), submitted)
+    assert (await client.voice(voice["id"]))["status"] == "ready"
+    short, long = await _samples(client, voice)
+    answer = await client.ask("DELETE", f"/v1/voices/{voice['id']}/samples/{long['id']}")
+    assert (answer.status, answer.body["code"]) == (409, "sample_needed")
+    assert "4.2 s of speech; at least 10 s are needed" in answer.body["detail"]
+    assert await _samples(client, voice) == [short, long]
+    alone = await client.created("Bea")
+    [only] = await _samples(client, alone)
+    answer = await client.ask("DELETE", f"/v1/voices/{alone['id']}/samples/{only['id']}")
+    assert (answer.status, answer.body["code"]) == (409, "last_sample")
+    assert len(await submissions(database, client.org_id, voice["id"])) == 1
+
+
+async def test_of_two_recordings_deleted_at_once_one_stays(client: Client) -> None:
+    voice = await client.created("Anna", files=[silence(5), silence(6)])
+    paths = [f"/v1/voices/{voice['id']}/samples/{sample['id']}" for sample in await _samples(client, voice)]
+    answers = await asyncio.gather(*(client.ask("DELETE", path) for path in paths))
+    assert sorted(answer.status for answer in answers) == [204, 409]
+    assert (await client.voice(voice["id"]))["sample_count"] == 1
+
+
+async def test_a_recording_deleted_while_it_is_examined_is_not_matched(
+    client: Client, deps: Deps, database: Database
+) -> None:
+    voice = await client.created("Anna", files=[silence(5), silence(6)])
+    first_sample, _ = await _samples(client, voice)
+    [first] = await submissions(database, client.org_id, voice["id"])
+
+    async def examine(content: bytes) -> Examined:
+        if content == silence(6):
+            await client.ask("DELETE", f"/v1/voices/{voice['id']}/samples/{first_sample['id']}")
+        return await found_good(content)
+
+    await examine_voice(workshop(deps, examine), first)
+    assert (await client.voice(voice["id"]))["status"] == "processing"
+    _, second = await submissions(database, client.org_id, voice["id"])
+    await examine_voice(workshop(deps), second)
+    now = await client.voice(voice["id"])
+    assert (now["status"], now["quality"]["files"]) == ("ready", 1)
+
+
+async def test_system_voices_are_read_and_not_changed(client: Client, deps: Deps) -> None:
+    await seed_rows(deps)
+    path = f"/v1/voices/{SYSTEM_VOICES[0].id}"
+    before = await client.voice(str(SYSTEM_VOICES[0].id))
+    assert (await client.get(f"{path}/settings")).body == USUAL
+    assert (await client.get(f"{path}/samples")).body == {"items": []}
+    audio, preview = await client.get(f"{path}/audio"), await client.get(f"{path}/preview")
+    assert audio.headers["x-antiphon-handover"] == preview.headers["x-antiphon-handover"]
+    for method, more, body in (
+        ("PATCH", "", {"name": "Mine"}),
+        ("PUT", "/settings", {"speed": 2}),
+        ("DELETE", f"/samples/{SYSTEM_VOICES[0].id}", None),
+    ):
+        answer = await client.ask(method, path + more, json=body)
+        assert (answer.status, answer.body["code"]) == (409, "system_voice")
+    assert await client.voice(str(SYSTEM_VOICES[0].id)) == before
