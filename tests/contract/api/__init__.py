@@ -1,0 +1,1 @@
+"""The HTTP API and what is written of it."""
