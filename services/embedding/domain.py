@@ -83,6 +83,10 @@ class ModelChanged(EmbeddingError):
         )
 
 
+SourceKey = tuple[UUID | None, str, str]
+"""Whose a source is, of what type, and its id: what tells it from all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Something to be found. Of one source the greatest `revision` counts; `org_id` is None for everybody's."""
@@ -94,6 +98,11 @@ class Source:
     title: str
     text: str
     metadata: Mapping[str, str]
+
+    @property
+    def key(self) -> SourceKey:
+        """What all its revisions have in common."""
+        return self.org_id, self.type, self.id
 
 
 @dataclass(frozen=True, slots=True)

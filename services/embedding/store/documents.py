@@ -2,78 +2,126 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_, update
+import orjson
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Prepared
 from libs.ids import SYSTEM_ORG, new_id
-from services.embedding.domain import Piece, Source, SourceType, content_hash
-from services.embedding.store.tables import chunks, documents, index_model
+from services.embedding.domain import Piece, Source, SourceKey, SourceType, content_hash
+from services.embedding.store.tables import UUID_TYPE, chunks, documents, index_model, vector_text
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-async def save_document(session: AsyncSession, source: Source, document_id: UUID) -> UUID | None:
-    """Insert the document of `source` under `document_id`, or renew the one that there is; return its id.
+_SAVE = Prepared(
+    text(
+        """
+        insert into documents (id, org_id, source_type, source_id, title, status, content_hash, revision)
+        select id, org_id, source_type, source_id, title, 'indexed', content_hash, revision
+        from unnest(:ids, :org_ids, :types, :source_ids, :titles, :hashes, :revisions)
+            as new (id, org_id, source_type, source_id, title, content_hash, revision)
+        on conflict on constraint documents_source
+            do update set title = excluded.title, content_hash = excluded.content_hash, revision = excluded.revision
+            where documents.status = 'indexed' and documents.revision < excluded.revision
+        returning id, org_id, source_type, source_id
+        """
+    ).bindparams(
+        bindparam("ids", type_=ARRAY(UUID_TYPE)),
+        bindparam("org_ids", type_=ARRAY(UUID_TYPE)),
+        *(bindparam(name, type_=ARRAY(Text)) for name in ("types", "source_ids", "titles", "hashes")),
+        bindparam("revisions", type_=ARRAY(BigInteger)),
+    )
+)
 
-    None when it was removed, or is known in this revision or a later one: then nothing changes.
+
+async def save_documents(session: AsyncSession, sources: Sequence[Source]) -> dict[SourceKey, tuple[UUID, bool]]:
+    """Insert the documents of sources, no two of them of one thing, or renew those that there are.
+
+    Returns the id of each, and whether it was there before. What was removed, or is known in this revision or a later
+    one, is not among them: then nothing changes.
     """
-    statement = upsert(documents).values(
-        id=document_id,
-        org_id=source.org_id,
-        source_type=source.type,
-        source_id=source.id,
-        title=source.title,
-        status="indexed",
-        content_hash=content_hash(source.text),
-        revision=source.revision,
+    # Ordered as those that are buried, so that two batches never wait for each other in a circle.
+    ordered = sorted(sources, key=lambda source: (source.id, source.org_id or SYSTEM_ORG))
+    ids = {source.key: new_id() for source in ordered}
+    rows = await _SAVE.fetch(
+        session,
+        ids=list(ids.values()),
+        org_ids=[source.org_id for source in ordered],
+        types=[source.type for source in ordered],
+        source_ids=[source.id for source in ordered],
+        titles=[source.title for source in ordered],
+        hashes=[content_hash(source.text) for source in ordered],
+        revisions=[source.revision for source in ordered],
     )
-    new = {name: statement.excluded[name] for name in ("title", "content_hash", "revision")}
-    statement = statement.on_conflict_do_update(
-        constraint="documents_source",
-        set_=new,
-        where=(documents.c.status == "indexed") & (documents.c.revision < statement.excluded.revision),
-    )
-    saved: UUID | None = (await session.execute(statement.returning(documents.c.id))).scalar_one_or_none()
-    return saved
+    saved: dict[SourceKey, UUID] = {(row["org_id"], row["source_type"], row["source_id"]): row["id"] for row in rows}
+    return {key: (document_id, document_id != ids[key]) for key, document_id in saved.items()}
 
 
 async def delete_chunks(session: AsyncSession, document_ids: Sequence[UUID]) -> None:
     await session.execute(delete(chunks).where(chunks.c.document_id.in_(document_ids)))
 
 
-async def insert_chunks(
-    session: AsyncSession,
-    document_id: UUID,
-    source: Source,
-    pieces: Sequence[Piece],
-    vectors: NDArray[np.float32],
-) -> int:
-    """Keep the chunks of a document that has none, equal ones once; return how many they are."""
+_INSERT_CHUNKS = Prepared(
+    text(
+        """
+        insert into chunks (id, document_id, org_id, source_type, idx, content, content_hash, embedding, metadata)
+        select id, document_id, org_id, source_type, idx, content, content_hash, embedding::halfvec, metadata::jsonb
+        from unnest(:ids, :document_ids, :org_ids, :types, :idxs, :contents, :hashes, :embeddings, :metadata)
+            as new (id, document_id, org_id, source_type, idx, content, content_hash, embedding, metadata)
+        on conflict (document_id, content_hash) do nothing
+        returning document_id
+        """
+    ).bindparams(
+        *(bindparam(name, type_=ARRAY(UUID_TYPE)) for name in ("ids", "document_ids", "org_ids")),
+        *(bindparam(name, type_=ARRAY(Text)) for name in ("types", "contents", "hashes", "embeddings", "metadata")),
+        bindparam("idxs", type_=ARRAY(Integer)),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunks:
+    """The pieces of a document that has none, and their vectors."""
+
+    document_id: UUID
+    source: Source
+    pieces: Sequence[Piece]
+    vectors: NDArray[np.float32]
+
+
+async def insert_chunks(session: AsyncSession, new: Sequence[NewChunks]) -> Counter[UUID]:
+    """Keep the chunks of documents, of equal ones in a document one; return how many each document has."""
     rows = [
-        {
-            "id": new_id(),
-            "document_id": document_id,
-            "org_id": source.org_id,
-            "source_type": source.type,
-            "idx": piece.idx,
-            "content": piece.content,
-            "content_hash": content_hash(piece.content),
-            "embedding": vector,
-            "metadata": {**source.metadata, "start": piece.start, "end": piece.end},
-        }
-        for piece, vector in zip(pieces, vectors, strict=True)
+        (
+            new_id(),
+            one.document_id,
+            one.source.org_id,
+            one.source.type,
+            piece.idx,
+            piece.content,
+            content_hash(piece.content),
+            vector_text(vector),
+            orjson.dumps({**one.source.metadata, "start": piece.start, "end": piece.end}).decode(),
+        )
+        for one in new
+        for piece, vector in zip(one.pieces, one.vectors, strict=True)
     ]
     if not rows:
-        return 0
-    statement = upsert(chunks).on_conflict_do_nothing(index_elements=["document_id", "content_hash"])
-    return len((await session.execute(statement.returning(chunks.c.id), rows)).all())
+        return Counter()
+    names = ("ids", "document_ids", "org_ids", "types", "idxs", "contents", "hashes", "embeddings", "metadata")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    return Counter(row["document_id"] for row in await _INSERT_CHUNKS.fetch(session, **columns))
 
 
 async def bury_documents(

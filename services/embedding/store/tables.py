@@ -28,11 +28,12 @@ class HalfVector(UserDefinedType["NDArray[np.float32]"]):
         return f"halfvec({DIMENSIONS})"
 
     def bind_processor(self, dialect: Dialect) -> Callable[[NDArray[np.float32] | None], str | None]:  # noqa: ARG002
-        return _as_text
+        return lambda vector: None if vector is None else vector_text(vector)
 
 
-def _as_text(vector: NDArray[np.float32] | None) -> str | None:
-    return None if vector is None else orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+def vector_text(vector: NDArray[np.float32]) -> str:
+    """Return a vector as pgvector reads it."""
+    return orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 documents = Table(
