@@ -60,9 +60,7 @@ async def record_usage(session: AsyncSession, events: Sequence[GenerationComplet
     if not by_generation:
         return
     entries = [entry for event in by_generation.values() for entry in _entries(session, event)]
-    await store.insert_entries(session, entries)
-    await store.add_to_totals(session, _totals(entries))
-    await store.add_to_days(session, _days(by_generation.values()))
+    await store.record_usage(session, entries, _totals(entries), _days(by_generation.values()))
     for entry in entries:
         outbox.add(session, _recorded(entry), cause=by_generation[entry.resource_id])
 

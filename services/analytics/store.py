@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Date,
     DateTime,
     MetaData,
@@ -23,28 +22,15 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Prepared
 from services.analytics.domain import DayOfUse, Entry, Plan, Reservation, Subscription, Unit
 
 _metadata = MetaData()
 _uuid = PgUuid(as_uuid=True)
-
-usage_metrics = Table(
-    "usage_metrics",
-    _metadata,
-    Column("id", _uuid, primary_key=True),
-    Column("event_id", _uuid),
-    Column("org_id", _uuid),
-    Column("action", Text),
-    Column("quantity", Numeric),
-    Column("unit", Text),
-    Column("resource_id", _uuid),
-    Column("metadata", JSONB),
-    Column("created_at", DateTime(timezone=True), primary_key=True),
-)
 
 usage_totals = Table(
     "usage_totals",
@@ -87,33 +73,85 @@ subscriptions = Table(
 )
 
 
-def _adding(table: Table, *names: str) -> Insert:
-    """Insert into `table`, or add to what is there under the same key."""
-    statement = insert(table)
-    added = {name: table.c[name] + statement.excluded[name] for name in names}
-    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
-
-
-def _deciding(where: ColumnElement[bool], *names: str, **values: ColumnElement[Any]) -> Insert:
-    """Insert a reservation, or renew what `names` say of the one that is there, if it is as `where` says."""
-    statement = insert(reservations).values(values) if values else insert(reservations)
-    renewed = {name: statement.excluded[name] for name in names}
-    return statement.on_conflict_do_update(index_elements=[reservations.c.id], set_=renewed, where=where)
-
-
-# Made once: building and taking apart a statement costs several times what executing it does.
-_GET_SUBSCRIPTION = select(subscriptions.c.plan, subscriptions.c.status, subscriptions.c.end_date).where(
-    subscriptions.c.org_id == bindparam("org", type_=_uuid)
+_LOCK = Prepared(text("select pg_advisory_xact_lock(hashtextextended(:org, 0))"))
+_GET_SUBSCRIPTION = Prepared(
+    select(subscriptions.c.plan, subscriptions.c.status, subscriptions.c.end_date).where(
+        subscriptions.c.org_id == bindparam("org", type_=_uuid)
+    )
 )
-_INSERT_ENTRY = insert(usage_metrics)
-_ADD_TO_TOTAL = _adding(usage_totals, "quantity")
-_ADD_TO_DAY = _adding(usage_daily, "characters", "audio_seconds", "generations", "characters_cached")
-_GET_RESERVATION = select(reservations.c.status, reservations.c.expires_at).where(
-    reservations.c.id == bindparam("id", type_=_uuid)
+_GET_RESERVATION = Prepared(
+    select(reservations.c.status, reservations.c.expires_at).where(reservations.c.id == bindparam("id", type_=_uuid))
 )
-_HOLD = _deciding(reservations.c.status != "settled", "characters", "expires_at", "status")
-_SETTLE = _deciding(reservations.c.status != "settled", "status", expires_at=func.now()).returning(reservations.c.id)
-_RELEASE = _deciding(reservations.c.status == "held", "status", expires_at=func.now())
+_HOLD = Prepared(
+    text(
+        """
+        insert into reservations (id, org_id, characters, status, expires_at)
+        values (:id, :org_id, :characters, 'held', :expires_at)
+        on conflict (id) do update
+            set characters = excluded.characters, expires_at = excluded.expires_at, status = excluded.status
+            where reservations.status <> 'settled'
+        """
+    ).bindparams(
+        bindparam("id", type_=_uuid),
+        bindparam("org_id", type_=_uuid),
+        bindparam("characters", type_=BigInteger),
+        bindparam("expires_at", type_=DateTime(timezone=True)),
+    )
+)
+_DECIDE = """
+insert into reservations (id, org_id, characters, status, expires_at)
+select id, org_id, 0, '{status}', now() from unnest(:ids, :org_ids) as decided (id, org_id)
+on conflict (id) do update set status = excluded.status where reservations.status {before}
+returning id
+"""
+
+
+def _deciding(status: str, before: str) -> Prepared:
+    """Decide reservations that are as `before` says, and write those that nobody asked for as decided."""
+    statement = text(_DECIDE.format(status=status, before=before))
+    return Prepared(
+        statement.bindparams(bindparam("ids", type_=ARRAY(_uuid)), bindparam("org_ids", type_=ARRAY(_uuid)))
+    )
+
+
+_SETTLE = _deciding("settled", "<> 'settled'")
+_RELEASE = _deciding("released", "= 'held'")
+_RECORD = Prepared(
+    text(
+        """
+        with ledger as (
+            insert into usage_metrics (id, event_id, org_id, action, quantity, unit, resource_id, metadata, created_at)
+            select id, event_id, org_id, 'generation', quantity, unit, resource_id, '{}'::jsonb, created_at
+            from unnest(:ids, :event_ids, :org_ids, :quantities, :units, :resource_ids, :times)
+                as entry (id, event_id, org_id, quantity, unit, resource_id, created_at)
+        ), total as (
+            insert into usage_totals (org_id, period, unit, quantity)
+            select * from unnest(:total_orgs, :total_periods, :total_units, :total_quantities)
+            on conflict (org_id, period, unit) do update set quantity = usage_totals.quantity + excluded.quantity
+        )
+        insert into usage_daily (org_id, day, characters, audio_seconds, generations, characters_cached)
+        select * from unnest(:day_orgs, :days, :characters, :seconds, :generations, :cached)
+        on conflict (org_id, day) do update
+            set characters = usage_daily.characters + excluded.characters,
+                audio_seconds = usage_daily.audio_seconds + excluded.audio_seconds,
+                generations = usage_daily.generations + excluded.generations,
+                characters_cached = usage_daily.characters_cached + excluded.characters_cached
+        """
+    ).bindparams(
+        *(
+            bindparam(name, type_=ARRAY(_uuid))
+            for name in ("ids", "event_ids", "org_ids", "resource_ids", "total_orgs", "day_orgs")
+        ),
+        *(bindparam(name, type_=ARRAY(Text)) for name in ("units", "total_units")),
+        *(
+            bindparam(name, type_=ARRAY(Numeric))
+            for name in ("quantities", "total_quantities", "characters", "seconds", "cached")
+        ),
+        *(bindparam(name, type_=ARRAY(Date)) for name in ("total_periods", "days")),
+        bindparam("times", type_=ARRAY(DateTime(timezone=True))),
+        bindparam("generations", type_=ARRAY(BigInteger)),
+    )
+)
 _USED = select(func.coalesce(func.sum(usage_totals.c.quantity), 0)).where(
     usage_totals.c.org_id == bindparam("org", type_=_uuid),
     usage_totals.c.period == bindparam("period", type_=Date),
@@ -124,13 +162,13 @@ _HELD = select(func.coalesce(func.sum(reservations.c.characters), 0)).where(
     reservations.c.status == "held",
     reservations.c.expires_at > bindparam("now", type_=DateTime(timezone=True)),
 )
-_USED_AND_RESERVED = select(_USED.scalar_subquery().label("used"), _HELD.scalar_subquery().label("held"))
+_USED_AND_RESERVED = Prepared(select(_USED.scalar_subquery().label("used"), _HELD.scalar_subquery().label("held")))
 
 
 async def get_subscription(session: AsyncSession, org_id: UUID) -> Subscription | None:
     """Return what the organisation has subscribed to, or None."""
-    row = (await session.execute(_GET_SUBSCRIPTION, {"org": org_id})).one_or_none()
-    return Subscription(Plan(row.plan), row.status, row.end_date) if row else None
+    row = await _GET_SUBSCRIPTION.fetch_one(session, org=org_id)
+    return Subscription(Plan(row["plan"]), row["status"], row["end_date"]) if row else None
 
 
 async def save_subscriptions(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
@@ -140,21 +178,21 @@ async def save_subscriptions(session: AsyncSession, rows: Sequence[dict[str, Any
 
 async def lock_organization(session: AsyncSession, org_id: UUID) -> None:
     """Let the organisation's other reservations wait until this transaction ends."""
-    await session.execute(text("select pg_advisory_xact_lock(hashtextextended(:org, 0))"), {"org": str(org_id)})
+    await _LOCK.fetch(session, org=str(org_id))
 
 
 async def get_reservation(session: AsyncSession, reservation_id: UUID) -> Reservation | None:
     """Return a reservation, or None."""
-    row = (await session.execute(_GET_RESERVATION, {"id": reservation_id})).one_or_none()
-    return Reservation(row.status, row.expires_at) if row else None
+    row = await _GET_RESERVATION.fetch_one(session, id=reservation_id)
+    return Reservation(row["status"], row["expires_at"]) if row else None
 
 
 async def hold_reservation(
     session: AsyncSession, *, reservation_id: UUID, org_id: UUID, characters: int, expires_at: datetime
 ) -> None:
     """Hold characters, anew if they were held before; what is decided stays decided."""
-    row = {"id": reservation_id, "org_id": org_id, "characters": characters, "status": "held", "expires_at": expires_at}
-    await session.execute(_HOLD, row)
+    row = {"id": reservation_id, "org_id": org_id, "characters": characters, "expires_at": expires_at}
+    await _HOLD.fetch(session, **row)
 
 
 async def used_and_reserved(session: AsyncSession, org_id: UUID, period: date, now: datetime) -> tuple[int, int]:
@@ -162,8 +200,9 @@ async def used_and_reserved(session: AsyncSession, org_id: UUID, period: date, n
 
     One statement, and so one moment: between two, a settlement would be missed by both.
     """
-    row = (await session.execute(_USED_AND_RESERVED, {"org": org_id, "period": period, "now": now})).one()
-    return int(row.used), int(row.held)
+    row = await _USED_AND_RESERVED.fetch_one(session, org=org_id, period=period, now=now)
+    assert row is not None
+    return int(row["used"]), int(row["held"])
 
 
 async def settle_reservations(session: AsyncSession, settled: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
@@ -171,7 +210,7 @@ async def settle_reservations(session: AsyncSession, settled: Sequence[tuple[UUI
 
     One that nobody asked for is written as settled, so that every generation is settled exactly once.
     """
-    return set((await session.execute(_SETTLE, _decided(settled, "settled"))).scalars())
+    return {row["id"] for row in await _SETTLE.fetch(session, **_decided(settled))}
 
 
 async def release_reservations(session: AsyncSession, released: Sequence[tuple[UUID, UUID]]) -> None:
@@ -179,59 +218,45 @@ async def release_reservations(session: AsyncSession, released: Sequence[tuple[U
 
     A settled one stays settled.
     """
-    await session.execute(_RELEASE, _decided(released, "released"))
+    await _RELEASE.fetch(session, **_decided(released))
 
 
-def _decided(decided: Sequence[tuple[UUID, UUID]], status: str) -> list[dict[str, Any]]:
+def _decided(decided: Sequence[tuple[UUID, UUID]]) -> dict[str, list[UUID]]:
     # In one order, so that nobody deadlocks.
-    return [
-        {"id": reservation_id, "org_id": org_id, "characters": 0, "status": status}
-        for reservation_id, org_id in sorted(set(decided))
-    ]
+    ordered = sorted(set(decided))
+    return {"ids": [one for one, _ in ordered], "org_ids": [org_id for _, org_id in ordered]}
 
 
-async def insert_entries(session: AsyncSession, entries: Sequence[Entry]) -> None:
-    """Write lines of the ledger."""
-    rows = [
-        {
-            "id": entry.id,
-            "event_id": entry.event_id,
-            "org_id": entry.org_id,
-            "action": "generation",
-            "quantity": entry.quantity,
-            "unit": str(entry.unit),
-            "resource_id": entry.resource_id,
-            "metadata": {},
-            "created_at": entry.at,
-        }
-        for entry in entries
-    ]
-    await session.execute(_INSERT_ENTRY, rows)
-
-
-async def add_to_totals(session: AsyncSession, sums: dict[tuple[UUID, date, str], Decimal]) -> None:
-    """Add quantities to the totals by (organisation, period, unit); in one order, so that nobody deadlocks."""
-    rows = [
-        {"org_id": org_id, "period": period, "unit": unit, "quantity": quantity}
-        for (org_id, period, unit), quantity in sorted(sums.items())
-    ]
-    await session.execute(_ADD_TO_TOTAL, rows)
-
-
-async def add_to_days(session: AsyncSession, days: dict[tuple[UUID, date], DayOfUse]) -> None:
-    """Add to what organisations used on days; in one order, so that nobody deadlocks."""
-    rows = [
-        {
-            "org_id": org_id,
-            "day": day,
-            "characters": use.characters,
-            "audio_seconds": use.audio_seconds,
-            "generations": use.generations,
-            "characters_cached": use.characters_cached,
-        }
-        for (org_id, day), use in sorted(days.items(), key=lambda item: item[0])
-    ]
-    await session.execute(_ADD_TO_DAY, rows)
+async def record_usage(
+    session: AsyncSession,
+    entries: Sequence[Entry],
+    totals: dict[tuple[UUID, date, str], Decimal],
+    days: dict[tuple[UUID, date], DayOfUse],
+) -> None:
+    """Write lines of the ledger, and add to totals by (organisation, period, unit) and to what was used on days."""
+    # In one order, so that nobody deadlocks.
+    sums = sorted(totals.items())
+    uses = sorted(days.items(), key=lambda item: item[0])
+    await _RECORD.fetch(
+        session,
+        ids=[entry.id for entry in entries],
+        event_ids=[entry.event_id for entry in entries],
+        org_ids=[entry.org_id for entry in entries],
+        quantities=[entry.quantity for entry in entries],
+        units=[str(entry.unit) for entry in entries],
+        resource_ids=[entry.resource_id for entry in entries],
+        times=[entry.at for entry in entries],
+        total_orgs=[org_id for (org_id, _, _), _ in sums],
+        total_periods=[period for (_, period, _), _ in sums],
+        total_units=[unit for (_, _, unit), _ in sums],
+        total_quantities=[quantity for _, quantity in sums],
+        day_orgs=[org_id for (org_id, _), _ in uses],
+        days=[day for (_, day), _ in uses],
+        characters=[use.characters for _, use in uses],
+        seconds=[use.audio_seconds for _, use in uses],
+        generations=[use.generations for _, use in uses],
+        cached=[use.characters_cached for _, use in uses],
+    )
 
 
 async def list_days(session: AsyncSession, org_id: UUID, first: date, last: date) -> list[DayOfUse]:

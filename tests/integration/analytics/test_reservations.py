@@ -9,11 +9,12 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationFailed
+from libs.database import driver_of
 from libs.ids import new_id
 from libs.messaging import connect, rpc
 from services.analytics import domain, store, usecases
@@ -91,11 +92,9 @@ async def test_settling_beside_reserving_hides_nothing(books: Books) -> None:
 async def test_what_was_used_and_what_is_held_are_read_in_one_moment(books: Books) -> None:
     # Between two statements a settlement may pass from the one to the other, and be missed by both.
     async with books.database.transaction(books.org_id) as session:
-        statements: list[str] = []
-        connection = (await session.connection()).sync_connection
-        assert connection is not None
-        event.listen(connection, "before_cursor_execute", lambda *seen: statements.append(seen[2]))
-        await store.used_and_reserved(session, books.org_id, domain.period_of(datetime.now(UTC)), datetime.now(UTC))
+        statements: list[object] = []
+        with driver_of(session).query_logger(statements.append):
+            await store.used_and_reserved(session, books.org_id, domain.period_of(datetime.now(UTC)), datetime.now(UTC))
     assert len(statements) == 1
 
 
