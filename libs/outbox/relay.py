@@ -216,14 +216,15 @@ class _ShardRelay:
         while True:
             self._woken.clear()
             stopping = self._stopping.is_set()
-            sent = 0
+            is_more = False
             # Without the broker nothing can be sent; reconnecting wakes us.
             if self._bus.is_connected:
                 await self._look_after(connection)
-                sent = await self._send(connection)
+                is_more = await self._send(connection)
             elif not stopping:
                 await self._measure(connection)
-            if sent:
+            # What was committed since has woken us.
+            if is_more or self._woken.is_set():
                 continue
             if stopping:
                 return
@@ -265,13 +266,13 @@ class _ShardRelay:
             raise StreamBehind(f"the broker does not say when {self._stream.name} was created")
         return StreamPosition(info.created, info.state.last_seq)
 
-    async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> int:
-        """Publish the oldest rows and archive them; return how many there were."""
+    async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> bool:
+        """Publish the oldest rows and archive them; say whether there is more to do at once."""
         rows = await connection.fetch(self._select, BATCH_EVENTS, BATCH_BYTES, self._archiving.seqs)
         if not rows:
             await self._archiving.done()
         if not rows or self._position is None:
-            return len(rows)
+            return bool(rows)
         position = self._position
         places = await publish_in_order(self._bus, self._service, rows)
         if any(place.is_new and place.seq <= position.last_seq for place in places):
@@ -288,7 +289,8 @@ class _ShardRelay:
         if self._position is position:
             self._position = StreamPosition(position.created, max(position.last_seq, *seqs))
         _record(self._service, rows)
-        return len(rows)
+        is_cut = len(rows) < rows[0]["waiting"] or len(rows) == BATCH_EVENTS
+        return is_cut or self._stopping.is_set()
 
     async def _measure(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         depth = "count(*) as depth, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) as age"
@@ -300,10 +302,14 @@ class _ShardRelay:
 
 
 def _select(shard: Shard) -> str:
-    """Return the query for the oldest rows of a shard: $1 rows and $2 bytes at most, but one in any case; not $3."""
+    """Return the query for the oldest rows of a shard: $1 rows and $2 bytes at most, but one in any case; not $3.
+
+    `waiting` is how many of the oldest $1 rows there are, those that are too many bytes included.
+    """
     return f"""
-        select {positions.COLUMNS} from (
-            select *, sum(length(payload)) over (order by seq) as bytes, row_number() over (order by seq) as number
+        select {positions.COLUMNS}, waiting from (
+            select *, count(*) over () as waiting, sum(length(payload)) over (order by seq) as bytes,
+                row_number() over (order by seq) as number
             from (
                 select * from outbox where {shard.condition} and seq <> all ($3::bigint[]) order by seq limit $1
             ) as head
