@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import sys
 
-from libs.speech.espeak_native import Espeak
-from libs.speech.espeak_process import DEFAULT_RATE, LONGEST_SECONDS
+from libs.speech.espeak_native import DEFAULT_RATE, LONGEST_SECONDS, Espeak
 
 
 def _unheard(_pcm: bytes) -> None:
