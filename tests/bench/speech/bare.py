@@ -76,7 +76,11 @@ async def _run(processes: int, voice: str) -> None:
 
     door = socket.create_server(("127.0.0.1", 0), backlog=1024)
     config = uvicorn.Config(
-        Starlette(routes=[Route("/", speak, methods=["POST"])]), log_config=None, access_log=False, lifespan="off"
+        Starlette(routes=[Route("/", speak, methods=["POST"])]),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=75,  # as the measured system: its clients' connections rest while the other one is asked
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[door]))

@@ -27,7 +27,7 @@ async def measure(stage: Stage) -> list[Row]:
     quarter = SAMPLES // 4
     return [
         row(
-            f"memory of the {name} over {REQUESTS:,} requests",
+            f"{name}: memory over {REQUESTS:,}",
             seen[3 * quarter :],
             "MB",
             baseline=seen[quarter : 2 * quarter],

@@ -42,7 +42,7 @@ async def measure(stage: Stage) -> list[Row]:
                     rates.append(await rate(ours, _texts(characters, REQUESTS[characters]), CONCURRENCY))
                     for name, seconds in processor.spent_since().items():
                         spent[name] = spent.get(name, 0.0) + seconds
-                name = f"{characters} characters to WAV, {CONCURRENCY} at a time"
+                name = f"{characters} characters, {CONCURRENCY} at a time"
                 rows.append(row(f"{name}: bare server", baselines, "req/s"))
                 rows.append(row(name, rates, "req/s", baseline=baselines, at_least=share))
                 if characters == 100:
@@ -59,10 +59,10 @@ def _texts(characters: int, count: int) -> list[str]:
 def _costs(spent: dict[str, float], requests: int) -> list[Row]:
     """Return the processor time that a request of 100 characters took, in all and by process."""
     costs = {name: 1000 * seconds / requests for name, seconds in spent.items()}
-    rows = [row("processor time of a request in all", [sum(costs.values())], "ms")]
+    rows = [row("processor time of a request of 100 in all", [sum(costs.values())], "ms")]
     for name, cost in sorted(costs.items(), key=lambda one: -one[1]):
         if cost >= 0.1:
-            rows.append(row(f"processor time of a request: {name}", [cost], "ms"))
+            rows.append(row(f"processor time of it: {name}", [cost], "ms"))
     return rows
 
 
@@ -76,7 +76,7 @@ async def _again(stage: Stage, uncached: list[float]) -> Row:
     await rate(ask, known, CONCURRENCY)
     repeated = [known[number % len(known)] for number in range(2 * REQUESTS[100])]
     rates = [await rate(ask, repeated, CONCURRENCY) for _ in range(ROUNDS)]
-    return row("repeated texts, against our own that are new", rates, "req/s", baseline=uncached, at_least=3)
+    return row("repeated texts, against those that are new", rates, "req/s", baseline=uncached, at_least=3)
 
 
 async def _one_by_one(stage: Stage, beside: Api) -> list[Row]:
@@ -91,6 +91,6 @@ async def _one_by_one(stage: Stage, beside: Api) -> list[Row]:
         ]
         ours.append(1000 * statistics.median(own))
     return [
-        row("100 characters, one at a time: bare server, p50", theirs, "ms"),
-        row("100 characters, one at a time: p50", ours, "ms", at_most=25),
+        row("100 characters, 1 at a time: bare server, p50", theirs, "ms"),
+        row("100 characters, 1 at a time: p50", ours, "ms", at_most=25),
     ]

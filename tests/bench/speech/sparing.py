@@ -38,7 +38,7 @@ async def measure_edit(stage: Stage) -> list[Row]:
     revised = answer.json
     times = await stage.rows("generation", _TIMES_SPOKEN, UUID(revised["id"]))
     return [
-        row("one of 49 sentences edited: chunks spoken", [float(times[0][0])], "chunks", at_most=1),
+        row("one sentence of 5,000 edited: chunks spoken", [float(times[0][0])], "chunks", at_most=1),
         row("the same: characters spoken", [float(revised["characters_spoken"])], "chars"),
         row("the same: characters taken from before", [float(revised["characters_cached"])], "chars"),
     ]
@@ -66,7 +66,7 @@ async def measure_kill(stage: Stage) -> list[Row]:
     again = sum(1 for idx, key in finished.items() if kept.get(idx) != key)
     times = int((await stage.rows("generation", _TIMES_SPOKEN, rendition_id))[0][0])
     return [
-        row("worker killed: chunks that were finished before", [float(len(finished))], "chunks", at_least=1),
+        row("worker killed: chunks finished before", [float(len(finished))], "chunks", at_least=1),
         row("worker killed: of them spoken again", [float(again)], "chunks", at_most=0),
-        row("worker killed: chunks recorded more than once", [float(times - len(kept))], "chunks", at_most=0),
+        row("worker killed: chunks recorded twice", [float(times - len(kept))], "chunks", at_most=0),
     ]

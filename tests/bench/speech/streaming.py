@@ -22,7 +22,7 @@ async def measure(stage: Stage) -> list[Row]:
     async with aiohttp.ClientSession(stage.stack.url, headers=headers) as session:
         seen = [await _streamed(session, stage) for _ in range(WARM_UP + SAMPLES)][WARM_UP:]
     first, last = [one[0] for one in seen], [one[1] for one in seen]
-    name = f"stream of {CHARACTERS:,} characters: first audio byte"
+    name = f"stream of {CHARACTERS:,}: first audio byte"
     return [
         row(f"{name}, p50", first, "ms", at_most=60),
         row(f"{name}, against the last", first, "ms", baseline=last, at_most=0.2),
