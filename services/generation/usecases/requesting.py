@@ -147,7 +147,8 @@ async def _spec(deps: Deps, request: requests.Request, voice: requests.Voice) ->
         if found is None:
             raise errors.LanguageUnknown
         language = found
-    if request.language is not None:
+    # A voice in its own language is spoken as it is, also when the request names that language.
+    if language != voice.language:
         voice = replace(voice, engine_settings=model.in_language(voice.engine_settings, language))
     return speech.spec_of(request, voice, language, engine_version=model.version, honours=model.honours)
 
