@@ -1,0 +1,69 @@
+"""More than can be spoken in a time that a client would wait is not taken on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from libs.ids import new_id
+from services.generation.domain.errors import Overloaded
+from services.generation.domain.load import Limits
+from services.generation.domain.requests import Mode
+from services.generation.store import queue
+from services.generation.usecases.admission import Admission
+from tests.integration.generation.conftest import World, long_text
+from tests.support.polling import eventually
+
+
+@asynccontextmanager
+async def watching(world: World, limits: Limits, *, pace: float) -> AsyncIterator[World]:
+    """The world while the queue is looked at, with workers of that many characters a second."""
+    async with world.database.transaction() as session:
+        await queue.save_worker(session, new_id(), processes=1, pace=pace)
+    admission = Admission(world.database, limits)
+    task = asyncio.create_task(admission.watch())
+    try:
+        yield replace(world, deps=replace(world.deps, admission=admission))
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def refused(world: World, mode: Mode = "interactive") -> Overloaded | None:
+    try:
+        await world.ask(long_text(400), mode=mode, use_cache=False)
+    except Overloaded as error:
+        return error
+    return None
+
+
+async def test_a_full_queue_refuses_whoever_filled_it_and_says_when_to_come_again(world: World) -> None:
+    async with watching(world, Limits(interactive_seconds=10, job_seconds=1_000), pace=100.0) as small:
+        overloaded = await eventually(lambda: refused(small), what="a refusal")
+        assert overloaded is not None
+        assert overloaded.waiting_seconds > 10
+        assert overloaded.retry_after_seconds == pytest.approx(overloaded.waiting_seconds - 10, abs=1)
+        waiting = await world.rows("select sum(characters) as characters from speech_queue")
+        assert 1_000 < waiting[0].characters < 3_000
+        asked = len(world.analytics.asked)
+        assert await refused(small) is not None
+        assert len(world.analytics.asked) == asked, "what is refused asks for no quota"
+        assert await refused(small, mode="job") is None, "jobs have a limit of their own"
+        assert await refused(small.elsewhere()) is None, "others have nothing waiting"
+
+
+async def test_there_is_room_again_once_the_queue_is_empty(world: World) -> None:
+    async with watching(world, Limits(interactive_seconds=10, job_seconds=1_000), pace=100.0) as small:
+        await eventually(lambda: refused(small), what="a refusal")
+        await world.change("delete from speech_queue")
+
+        async def has_room() -> bool:
+            return await refused(small) is None
+
+        await eventually(has_room, what="room")
