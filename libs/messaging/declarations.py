@@ -35,13 +35,15 @@ class Delivery(Generic[Event]):
 class Projection:
     """A handler that applies events of one type to the service's own tables.
 
-    `policy` says how often and when one that cannot be applied is tried again; None for the usual one.
+    `policy` says how often and when one that cannot be applied is tried again; None for the usual one. `gather_seconds`
+    is how long after a batch the next one may wait to become larger.
     """
 
     event: EventType
     # Sequence[Any]: each handler takes its own event class, which `projection` checks.
     handler: Callable[[AsyncSession, Sequence[Any]], Awaitable[None]]
     policy: RetryPolicy | None = None
+    gather_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,18 @@ class Work:
 
 
 def projection(
-    event: type[Event], *, policy: RetryPolicy | None = None
+    event: type[Event], *, policy: RetryPolicy | None = None, gather_seconds: float = 0.0
 ) -> Callable[[Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]], Projection]:
     """Declare a projection of `event`: the handler gets a session and events in their order.
 
     The session's transaction is scoped to the organisations of the events; the inbox has removed
-    events that were applied before.
+    events that were applied before. Where nobody waits for what is written, `gather_seconds` lets one transaction apply
+    more: what comes after a pause is applied at once, what comes soon after it together. Of all that a service projects
+    from one stream the shortest counts.
     """
 
     def declare(handler: Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]) -> Projection:
-        return Projection(event=event_type(event), handler=handler, policy=policy)
+        return Projection(event=event_type(event), handler=handler, policy=policy, gather_seconds=gather_seconds)
 
     return declare
 

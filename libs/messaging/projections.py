@@ -52,6 +52,7 @@ class ProjectionRunner:
             # Of several projections of one event the first one's policy counts: they fail together.
             office = DeadLetterOffice(bus.jetstream, durable, declared.policy or POLICY)
             self._offices.setdefault(declared.event.name, office)
+        self._gather_seconds = min((declared.gather_seconds for declared in projections), default=0.0)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -66,6 +67,8 @@ class ProjectionRunner:
                     waiting.cancel()
                     break
                 await self._take(waiting.result())
+                if self._gather_seconds:
+                    await asyncio.wait({stopping}, timeout=self._gather_seconds)
         finally:
             stopping.cancel()
             await self._feed.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 BATCH_EVENTS = 500
 BATCH_BYTES = 4 * 2**20
+BUSY_EVENTS = 50.0
+"""Sent within about a second, so many make it worth GATHER_SECONDS to send and archive several together."""
+GATHER_SECONDS = 0.004
 POLL_SECONDS = 2.0
 """How long a lost wake-up can delay an event."""
 STANDBY_SECONDS = 1.0
@@ -151,6 +155,9 @@ class _ShardRelay:
         """How far the stream reaches, as far as we know; None when we must look."""
         self._maintained = self._looked = float("-inf")
         self._archiving = Archiving(database)
+        self._load = 0.0
+        """Events sent, those of a second ago counted a third."""
+        self._sent_at = 0.0
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -230,6 +237,8 @@ class _ShardRelay:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+            if self._load > BUSY_EVENTS and not self._stopping.is_set():
+                await asyncio.sleep(GATHER_SECONDS)
 
     async def _look_after(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Do what is due besides sending."""
@@ -289,6 +298,9 @@ class _ShardRelay:
         if self._position is position:
             self._position = StreamPosition(position.created, max(position.last_seq, *seqs))
         _record(self._service, rows)
+        now = asyncio.get_running_loop().time()
+        self._load = self._load * math.exp(self._sent_at - now) + len(rows)
+        self._sent_at = now
         is_cut = len(rows) < rows[0]["waiting"] or len(rows) == BATCH_EVENTS
         return is_cut or self._stopping.is_set()
 

@@ -27,6 +27,9 @@ from libs.messaging.causes import cause_of
 from services.analytics import domain, store
 from services.analytics.domain import DayOfUse, Entry, Unit
 
+GATHER_SECONDS = 0.1
+"""How much later than a generation its use may be known: what is reserved counts until then."""
+
 
 def _time(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(tzinfo=UTC)
@@ -48,7 +51,7 @@ async def begin_subscriptions(session: AsyncSession, events: Sequence[Organizati
     await store.save_subscriptions(session, list(rows.values()))
 
 
-@projection(GenerationCompleted)
+@projection(GenerationCompleted, gather_seconds=GATHER_SECONDS)
 async def record_usage(session: AsyncSession, events: Sequence[GenerationCompleted]) -> None:
     """What was spoken goes into the ledger, and from there into the sums; its reservation is settled."""
     told = {UUID(event.generation_id): event for event in events}
@@ -126,19 +129,19 @@ def _recorded(entry: Entry) -> UsageRecorded:
     )
 
 
-@projection(GenerationFailed)
+@projection(GenerationFailed, gather_seconds=GATHER_SECONDS)
 async def release_failed(session: AsyncSession, events: Sequence[GenerationFailed]) -> None:
     """What failed is not billed."""
     await _release(session, [(UUID(event.generation_id), UUID(event.org_id)) for event in events])
 
 
-@projection(GenerationCanceled)
+@projection(GenerationCanceled, gather_seconds=GATHER_SECONDS)
 async def release_canceled(session: AsyncSession, events: Sequence[GenerationCanceled]) -> None:
     """What was canceled is not billed."""
     await _release(session, [(UUID(event.generation_id), UUID(event.org_id)) for event in events])
 
 
-@projection(GenerationDeleted)
+@projection(GenerationDeleted, gather_seconds=GATHER_SECONDS)
 async def release_deleted(session: AsyncSession, events: Sequence[GenerationDeleted]) -> None:
     """What was deleted before it was spoken is not billed; what was spoken stays billed."""
     await _release(session, [(UUID(event.generation_id), UUID(event.org_id)) for event in events])
