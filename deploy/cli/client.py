@@ -43,6 +43,12 @@ class GatewayClient:
     def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         return self._json("POST", path, json.dumps(body).encode(), headers)
 
+    def send_form(self, path: str, form: bytes, content_type: str) -> dict[str, Any]:
+        return self._json("POST", path, form, {"Content-Type": content_type})
+
+    def delete(self, path: str) -> None:
+        self._send("DELETE", path)
+
     def download(self, path: str) -> bytes:
         return self._send("GET", path)
 

@@ -42,7 +42,7 @@ def speak(
     chosen = audio_format or _BY_SUFFIX.get(output.suffix.lower(), "mp3")
     if not output.absolute().parent.is_dir():
         raise StackError(f"There is no directory {output.absolute().parent} to write {output.name} into.")
-    with _Progress() as progress:
+    with Progress() as progress:
         progress.show("choosing a voice")
         voice_id = find_voice(client, voice)
         request = {"text": words, "voice_id": voice_id, "format": chosen}
@@ -97,7 +97,7 @@ def find_voice(client: GatewayClient, wanted: str | None) -> str:
     if len(found) == 1:
         return str(found[0]["id"])
     if not found:
-        raise StackError(f"No voice is called '{wanted}'. List them: GET {client.url}/v1/voices")
+        raise StackError(f"No voice is called '{wanted}'. List them: antiphon voices list")
     names = ", ".join(f"{voice['name']} ({voice['id']})" for voice in found[:5])
     raise StackError(f"Several voices match '{wanted}': {names}. Give the id of one.")
 
@@ -134,7 +134,7 @@ def _is_id(text: str) -> bool:
     return True
 
 
-class _Progress:
+class Progress:
     """One line on a terminal that says what goes on and for how long; nothing where there is no terminal."""
 
     def __init__(self) -> None:
