@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -129,6 +130,8 @@ class Script:
                 raise InvalidMarkup(
                     [Flaw(one.position, one.line, one.column, one.message) for one in error.problems]
                 ) from error
+            if not self.whole().reading.text:
+                raise InvalidMarkup([Flaw(0, 1, 1, "there is nothing to speak in it; write text, or at least a break")])
 
     @property
     def plain(self) -> str:
@@ -143,6 +146,9 @@ class Script:
         """Return the pieces of the text in their order; `previous` are those of a text that this one is an edit of."""
         plain = self.plain
         spans = split_revised(plain, self._language, previous) if previous else split_chunks(plain, self._language)
+        if self._markup is not None:
+            # A document of pauses alone has no sentence, and still is to be heard.
+            spans = _undivided(spans, self._markup.wholes()) or [(0, 0)]
         last = len(spans) - 1
         return [
             self._piece(start, end, is_first=index == 0, is_last=index == last)
@@ -164,6 +170,22 @@ class Script:
 
     def _phonemes(self, ipa: str) -> str:
         return to_mnemonics(ipa, self._language)
+
+
+def _undivided(spans: Sequence[tuple[int, int]], wholes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans without borders inside of wholes: what is spoken in place of one is spoken in its first piece,
+    and nothing would be left to speak in the others.
+    """
+    begins = [begin for begin, _ in wholes]
+    kept: list[tuple[int, int]] = []
+    start = 0
+    for _, end in spans:
+        index = bisect_left(begins, end) - 1
+        border = max(end, wholes[index][1]) if index >= 0 else end
+        if border > start:
+            kept.append((start, border))
+            start = border
+    return kept
 
 
 def object_key(org_id: UUID, rendition_id: UUID, made: UUID, extension: str) -> str:
