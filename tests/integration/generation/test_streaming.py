@@ -131,7 +131,7 @@ async def test_a_deletion_later_breaks_the_stream(world: World) -> None:
     world.engine.on_render = stuck
     asked = await world.ask(f"{long_text(1_500)}\n\n{DEADLY}")
     parts = follow(world, asked)
-    async with world.working():
+    async with world.working(drain_seconds=0.1):
         await asyncio.wait_for(anext(parts), 15)
         await ending.delete_generation(world.deps, world.caller, asked.id)
         with pytest.raises(StreamBroken):
