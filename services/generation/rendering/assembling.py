@@ -21,7 +21,7 @@ from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import errors, requests, signals
 from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
-from services.generation.rendering.recording import record_audio
+from services.generation.rendering.recording import record_audio, uploading
 from services.generation.store import dictionaries, queue, renditions
 from services.generation.usecases import planning
 
@@ -146,29 +146,31 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
     form = parse_output_format(spec.output)
     times = _Times()
     key = object_key(work.org_id, work.rendition_id, new_id(), form.extension)
-    with _tracer.start_as_current_span("assemble audio", attributes={"antiphon.chunks": rendition.chunks_total or 0}):
-        joined = _join(deps, rendition, form, samples, times)
-        sha256, size = await deps.objects.put_parts(key, joined, form.content_type)
-    keys = [key]
-    event = _event(rendition, spec, form, key, sha256, size, samples)
-    alignment_key = None
-    if len(rendition.text) > EVENT_TEXT_MAX_LENGTH:
-        alignment_key = object_key(work.org_id, work.rendition_id, new_id(), "json")
-        document = await asyncio.to_thread(times.document, rendition.text, spec)
-        await deps.objects.put(alignment_key, document, "application/json")
-        event.alignment_key = alignment_key
-        keys.append(alignment_key)
-    else:
-        event.text = rendition.text
-        event.alignment.CopyFrom(Alignment(start_times=times.starts, end_times=times.ends))
-        if times.is_respelled:
-            alignment = Alignment(start_times=times.read_starts, end_times=times.read_ends)
-            event.normalized.CopyFrom(Normalized(text="".join(times.read), alignment=alignment))
-    made = renditions.Audio(key, alignment_key, samples / form.sample_rate, samples, size)
-    timings = {"assembling_seconds": time.perf_counter() - began}
-    if not await record_audio(deps, work, made, event, timings=timings, settings={}):
-        for one in keys:
-            await deps.objects.delete(one)
+    async with uploading(deps, work) as uploaded:
+        uploaded.append(key)
+        chunks = {"antiphon.chunks": rendition.chunks_total or 0}
+        with _tracer.start_as_current_span("assemble audio", attributes=chunks):
+            joined = _join(deps, rendition, form, samples, times)
+            sha256, size = await deps.objects.put_parts(key, joined, form.content_type)
+        event = _event(rendition, spec, form, key, sha256, size, samples)
+        alignment_key = None
+        if len(rendition.text) > EVENT_TEXT_MAX_LENGTH:
+            alignment_key = object_key(work.org_id, work.rendition_id, new_id(), "json")
+            document = await asyncio.to_thread(times.document, rendition.text, spec)
+            uploaded.append(alignment_key)
+            await deps.objects.put(alignment_key, document, "application/json")
+            event.alignment_key = alignment_key
+        else:
+            event.text = rendition.text
+            event.alignment.CopyFrom(Alignment(start_times=times.starts, end_times=times.ends))
+            if times.is_respelled:
+                alignment = Alignment(start_times=times.read_starts, end_times=times.read_ends)
+                event.normalized.CopyFrom(Normalized(text="".join(times.read), alignment=alignment))
+        made = renditions.Audio(key, alignment_key, samples / form.sample_rate, samples, size)
+        timings = {"assembling_seconds": time.perf_counter() - began}
+        if not await record_audio(deps, work, made, event, timings=timings, settings={}):
+            for one in uploaded:
+                await deps.objects.delete(one)
 
 
 async def _join(

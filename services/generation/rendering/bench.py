@@ -76,6 +76,9 @@ class Bench:
             while True:
                 await self._take()
                 await self._wait()
+                if upkeep.done():
+                    # Without its leases this worker's work would be done by others, too.
+                    upkeep.result()
         finally:
             upkeep.cancel()
             await self._drain()
@@ -163,7 +166,6 @@ class Bench:
         """Give work back for another try, or fail what waits for it."""
         deadly = isinstance(error, EngineCrashed | EngineTimeout)
         code = _final_code(work, error, deadly=deadly)
-        reason = f"{type(error).__name__}: {error}"
         facts = {"kind": work.kind, "rendition_id": str(work.rendition_id), "tries": work.tries, "final": bool(code)}
         # Of the errors that are not foreseen the place is wanted, too.
         unforeseen = error if not isinstance(error, SpeechError | Permanent) else None
@@ -176,7 +178,7 @@ class Bench:
         async with self._deps.database.transaction(work.org_id) as session:
             # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
             await attempts.insert_attempt(
-                session, new_id(), work.rendition_id, model_id=_engine_of(work), error=reason[:500]
+                session, new_id(), work.rendition_id, model_id=_engine_of(work), error=_told(error)
             )
             await queue.give_back(
                 session, self._deps.worker_id, [work.id], after_seconds=delay, untried=outage, died=deadly
@@ -245,6 +247,19 @@ class Bench:
         await signal(self._deps.bus, signals.WORK)
 
 
+def _told(error: Exception) -> str:
+    """Return what clients are told of a try that failed: never what an error of ours, or of a server's, may repeat."""
+    if isinstance(error, PermanentSpeechError | Permanent | EngineTimeout):
+        return str(error)[:500]
+    if isinstance(error, EngineCrashed):
+        return "The engine died while it spoke this text."
+    if isinstance(error, EngineUnavailable):
+        return "The engine could not speak at that moment."
+    if judge(error) is Verdict.UNAVAILABLE:
+        return "Something that speaking needs was away at that moment."
+    return "It failed in a way that was not foreseen; the operator's log says more."
+
+
 def _engine_of(work: queue.Work) -> str:
     spec = work.payload.get("spec")
     return str(spec["engine"]) if spec else work.kind
@@ -267,5 +282,5 @@ def _explanation(code: str, error: Exception) -> str:
     if code == "engine_crashed":
         return f"The engine died {DEADLY} times while it spoke this text. Change the text, or report it with its id."
     if code == "engine_failed":
-        return f"The text could not be spoken ({type(error).__name__}). Try again later."
+        return f"The text could not be spoken. {_told(error)} Try again later."
     return str(error)

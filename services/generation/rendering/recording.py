@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered
+from libs.database import is_database_away
 from libs.ids import new_id
 from libs.messaging import signal
+from libs.objectstore import ObjectStoreUnavailable
 from services.generation.domain import signals
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.store import attempts, queue, renditions
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def uploading(deps: WorkerDeps, work: queue.Work) -> AsyncIterator[list[str]]:
+    """Yield a list for the keys of what is uploaded: what is not written down in the end is removed again.
+
+    Also when the work is stopped or fails in between.
+    """
+    keys: list[str] = []
+    try:
+        yield keys
+    except BaseException:
+        if keys:
+            await asyncio.shield(_remove_unless_kept(deps, work, keys))
+        raise
+
+
+async def _remove_unless_kept(deps: WorkerDeps, work: queue.Work, keys: Sequence[str]) -> None:
+    try:
+        kept = await _kept(deps, work)
+        for key in set(keys) - kept:
+            await deps.objects.delete(key)
+    except Exception as error:
+        if not (isinstance(error, ObjectStoreUnavailable) or is_database_away(error)):
+            raise
+        # Better an object too many than one missing.
+        logger.warning(
+            "what was uploaded in vain may stay", extra={"error": type(error).__name__, "objects": len(keys)}
+        )
+
+
+async def _kept(deps: WorkerDeps, work: queue.Work) -> set[str]:
+    async with deps.database.transaction(work.org_id) as session:
+        # A commit whose answer was lost may still be on its way: it has the work's row, which is waited for.
+        await queue.lock(session, work.id)
+        return await renditions.list_objects(session, work.org_id, work.rendition_id, work.cache_key)
 
 
 class _NotOurs(Exception):

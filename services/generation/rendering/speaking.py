@@ -17,7 +17,7 @@ from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import signals
 from services.generation.domain.speech import Spec, chunk_key, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
-from services.generation.rendering.recording import record_audio
+from services.generation.rendering.recording import record_audio, uploading
 from services.generation.store import attempts, queue, renditions
 from services.generation.usecases import planning
 
@@ -37,42 +37,44 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
     form = parse_output_format(spec.output)
     joiner = Joiner(form, rendered.samples)
     audio = b"".join((joiner.head(), joiner.add(rendered.segment), joiner.finish()))
-    key = object_key(work.org_id, work.rendition_id, new_id(), form.extension)
-    uploading = time.perf_counter()
-    with _tracer.start_as_current_span("upload audio"):
-        digests = await deps.objects.put_checked(key, audio, form.content_type)
-    timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - uploading}
-    starts, ends = source_times(len(text), reading.origins, rendered.starts, rendered.ends)
-    event = AudioRendered(
-        generation_id=str(work.rendition_id),
-        org_id=str(work.org_id),
-        object_key=key,
-        content_type=form.content_type,
-        format=form.extension,
-        size_bytes=len(audio),
-        sha256=digests.sha256,
-        md5=digests.md5,
-        duration_seconds=rendered.duration_seconds,
-        sample_rate=form.sample_rate,
-        text=text,
-        alignment=Alignment(start_times=starts, end_times=ends),
-        model_id=spec.engine,
-        language=spec.language,
-        input_type=spec.input_type,
-        normalized=_normalized(text, spec, reading, rendered) if respelled else None,
-    )
-    made = renditions.Audio(
-        object_key=key,
-        alignment_key=None,
-        duration_seconds=rendered.duration_seconds,
-        samples=rendered.samples,
-        size_bytes=len(audio),
-        applied=dict(rendered.applied),
-        characters_spoken=len(text),
-        times=pack_times(starts, ends),
-    )
-    if not await record_audio(deps, work, made, event, timings=timings, settings=rendered.applied):
-        await deps.objects.delete(key)
+    async with uploading(deps, work) as uploaded:
+        key = object_key(work.org_id, work.rendition_id, new_id(), form.extension)
+        uploaded.append(key)
+        began = time.perf_counter()
+        with _tracer.start_as_current_span("upload audio"):
+            digests = await deps.objects.put_checked(key, audio, form.content_type)
+        timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - began}
+        starts, ends = source_times(len(text), reading.origins, rendered.starts, rendered.ends)
+        event = AudioRendered(
+            generation_id=str(work.rendition_id),
+            org_id=str(work.org_id),
+            object_key=key,
+            content_type=form.content_type,
+            format=form.extension,
+            size_bytes=len(audio),
+            sha256=digests.sha256,
+            md5=digests.md5,
+            duration_seconds=rendered.duration_seconds,
+            sample_rate=form.sample_rate,
+            text=text,
+            alignment=Alignment(start_times=starts, end_times=ends),
+            model_id=spec.engine,
+            language=spec.language,
+            input_type=spec.input_type,
+            normalized=_normalized(text, spec, reading, rendered) if respelled else None,
+        )
+        made = renditions.Audio(
+            object_key=key,
+            alignment_key=None,
+            duration_seconds=rendered.duration_seconds,
+            samples=rendered.samples,
+            size_bytes=len(audio),
+            applied=dict(rendered.applied),
+            characters_spoken=len(text),
+            times=pack_times(starts, ends),
+        )
+        if not await record_audio(deps, work, made, event, timings=timings, settings=rendered.applied):
+            await deps.objects.delete(key)
 
 
 async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
@@ -81,28 +83,30 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
     cache_key = work.cache_key
     assert cache_key is not None
     rendered = await _speak(deps, spec, work.payload["reading"], work.characters, goes_on=True)
-    key = chunk_key(work.org_id, cache_key, new_id())
-    kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends)
-    uploading = time.perf_counter()
-    with _tracer.start_as_current_span("upload chunk"):
-        await deps.objects.put(key, kept.pack(), "application/octet-stream")
-    timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - uploading}
     advanced: list[renditions.Advanced] | None = None
     ready: list[renditions.Advanced] = []
-    async with deps.database.transaction(work.org_id) as session:
-        await renditions.lock_chunk(session, work.org_id, cache_key)
-        if await queue.finish(session, work, deps.worker_id):
-            advanced = await renditions.finish_chunk(
-                session,
-                work.org_id,
-                cache_key,
-                object_key=key,
-                samples=rendered.samples,
-                applied=dict(rendered.applied),
-            )
-            ready = [one for one in advanced or () if one.is_complete and one.status == "pending"]
-            await queue.enqueue(session, [planning.assembly(one, work.most_at_once) for one in ready])
-            await _note_chunk(session, work, spec, timings, rendered)
+    async with uploading(deps, work) as uploaded:
+        key = chunk_key(work.org_id, cache_key, new_id())
+        uploaded.append(key)
+        kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends)
+        began = time.perf_counter()
+        with _tracer.start_as_current_span("upload chunk"):
+            await deps.objects.put(key, kept.pack(), "application/octet-stream")
+        timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - began}
+        async with deps.database.transaction(work.org_id) as session:
+            await renditions.lock_chunk(session, work.org_id, cache_key)
+            if await queue.finish(session, work, deps.worker_id):
+                advanced = await renditions.finish_chunk(
+                    session,
+                    work.org_id,
+                    cache_key,
+                    object_key=key,
+                    samples=rendered.samples,
+                    applied=dict(rendered.applied),
+                )
+                ready = [one for one in advanced or () if one.is_complete and one.status == "pending"]
+                await queue.enqueue(session, [planning.assembly(one, work.most_at_once) for one in ready])
+                await _note_chunk(session, work, spec, timings, rendered)
     if advanced is None:
         await deps.objects.delete(key)
         return

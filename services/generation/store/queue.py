@@ -271,6 +271,11 @@ async def finish(session: AsyncSession, work: Work, worker: UUID) -> bool:
     return await _FINISH.fetch_one(session, id=work.id, worker=worker) is not None
 
 
+async def lock(session: AsyncSession, work_id: UUID) -> None:
+    """Wait until nobody else is changing a piece of work, if it is there."""
+    await session.execute(select(queue.c.id).where(queue.c.id == work_id).with_for_update())
+
+
 async def is_held(session: AsyncSession, work: Work, worker: UUID) -> bool:
     """Say whether work is still the worker's."""
     statement = select(exists().where(queue.c.id == work.id, queue.c.worker == worker))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Integer,
@@ -61,6 +62,8 @@ chunks = Table(
     _metadata,
     Column("rendition_id", _uuid, primary_key=True),
     Column("idx", Integer, primary_key=True),
+    Column("cache_key", Text),
+    Column("spoken", Boolean),
 )
 
 
@@ -259,6 +262,22 @@ async def list_audio(session: AsyncSession, rendition_ids: Sequence[UUID]) -> di
     return {row.id: (row.object_key, row.size_bytes or 0) for row in await session.execute(statement)}
 
 
+_OBJECTS = text(
+    """
+    select object_key from renditions where id = :id and object_key is not null
+    union all select alignment_key from renditions where id = :id and alignment_key is not null
+    union all select object_key from speech_cache
+        where org_id = :org_id and cache_key = :cache_key and object_key is not null
+    """
+).bindparams(bindparam("org_id", type_=_uuid), bindparam("id", type_=_uuid), bindparam("cache_key", type_=Text))
+
+
+async def list_objects(session: AsyncSession, org_id: UUID, rendition_id: UUID, cache_key: str | None) -> set[str]:
+    """Return the keys of the objects of a rendition's audio and of a piece, as far as there are some."""
+    which = {"org_id": org_id, "id": rendition_id, "cache_key": cache_key}
+    return set((await session.execute(_OBJECTS, which)).scalars())
+
+
 _DELETE_UNWANTED = text(
     """
     delete from speech_cache s where s.org_id = :org_id and s.cache_key = any(:keys)
@@ -320,17 +339,22 @@ async def plan_chunks(
 ) -> list[Missing]:
     """Write down the pieces of a rendition; return those that nobody has spoken or is about to speak."""
     keys = [spec.cache_key(piece.reading.text) for piece in pieces]
-    # A rendition that is made anew: what it was made of before stays in the cache until it is wanted again below.
-    await session.execute(delete(chunks).where(chunks.c.rendition_id == rendition.id))
+    # A rendition that is made anew: what it was made of before stays in the cache until it is wanted again below, and
+    # what was spoken for it is still to be paid for, for it was not completed.
+    former = delete(chunks).where(chunks.c.rendition_id == rendition.id).returning(chunks.c.cache_key, chunks.c.spoken)
+    unpaid = {row.cache_key for row in await session.execute(former) if row.spoken}
     wanted = {"org_id": rendition.org_id, "keys": sorted(set(keys))}
     states = {row.cache_key: row for row in await session.execute(_WANT, wanted)}
     fresh = {key for key, state in states.items() if state.is_new}
     missing: list[Missing] = []
+    paid_for = 0
     rows = []
     for piece, key in zip(pieces, keys, strict=True):
-        spoken = key in fresh
+        is_new, spoken = key in fresh, key in fresh or key in unpaid
         fresh.discard(key)
-        if spoken:
+        unpaid.discard(key)
+        paid_for += piece.characters if spoken else 0
+        if is_new:
             missing.append(Missing(key, piece.reading.text, piece.characters))
         same = list(piece.reading.origins) == list(range(piece.characters))
         rows.append(
@@ -349,7 +373,7 @@ async def plan_chunks(
         planned.values(
             chunks_total=len(pieces),
             chunks_done=sum(states[key].object_key is not None for key in keys),
-            characters_spoken=sum(one.characters for one in missing),
+            characters_spoken=paid_for,
         )
     )
     return missing
