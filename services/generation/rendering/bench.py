@@ -81,6 +81,8 @@ class Bench:
                     upkeep.result()
         finally:
             upkeep.cancel()
+            # What it has locked could not be given back.
+            await asyncio.gather(upkeep, return_exceptions=True)
             await self._drain()
 
     def stop(self) -> None:
@@ -178,7 +180,11 @@ class Bench:
         async with self._deps.database.transaction(work.org_id) as session:
             # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
             await attempts.insert_attempt(
-                session, new_id(), work.rendition_id, model_id=_engine_of(work), error=_told(error)
+                session,
+                new_id(),
+                work.rendition_id,
+                model_id=_engine_of(work),
+                error=f"{type(error).__name__}: {_told(error)}",
             )
             await queue.give_back(
                 session, self._deps.worker_id, [work.id], after_seconds=delay, untried=outage, died=deadly
