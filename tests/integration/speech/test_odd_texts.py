@@ -101,3 +101,24 @@ async def test_the_longest_odd_texts_are_spoken_in_one_piece(engine: EspeakEngin
     jobs = [RenderJob(text, profile_for_language("en-US").to_settings(), FORM, speed=SPEED) for text in texts]
     await asyncio.gather(*map(engine.render, jobs))
     assert engine.process_ids == before
+
+
+KILLED: dict[str, tuple[str, str, InputType]] = {
+    "danish": ("da", "Han sagde: '-a", "text"),
+    "danish quotes": ("da", "‘-And ''-a (’-b) `-c", "text"),
+    "vietnamese": ("vi", "'-a", "text"),
+    "spelled pictographs": ("hi", '<speak><say-as interpret-as="characters">a ☠ 😀</say-as></speak>', "ssml"),
+    "dotted letters": ("en-US", "a.b.c." * 100, "text"),
+}
+"""What killed the engine, by the language of the voice that it killed."""
+
+
+@pytest.mark.parametrize("name", KILLED)
+async def test_what_once_killed_the_engine_is_spoken(engine: EspeakEngine, name: str) -> None:
+    language, text, input_type = KILLED[name]
+    before = engine.process_ids
+    voice = profile_for_language(language).to_settings()
+    for piece in pieces_of(text, input_type, language):
+        is_markup = input_type == "ssml"
+        await engine.render(RenderJob(piece.reading.text, voice, FORM, is_markup=is_markup, has_phonemes=is_markup))
+    assert engine.process_ids == before

@@ -21,3 +21,9 @@ def test_ordinary_text_stays_as_it_is() -> None:
 def test_commands_and_what_is_no_text_become_spaces() -> None:
     assert readable("a\x01b\ue000c") == "a b c"
     assert "." not in readable("A.B.C." * 200)
+
+
+def test_an_apostrophe_before_a_hyphen_becomes_a_space_unless_it_ends_a_word() -> None:
+    assert readable("'-a ‘-b (’-c ''-d") == " -a  -b ( -c ' -d"
+    for text in ("rock'-n'-roll", "it's-a", "'a-b'", "boys' -"):
+        assert readable(text) == text

@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple
 
-from libs.speech.spoken_text import readable
+from libs.speech.spoken_text import readable, spellable
 from libs.speech.text.reading import NOTHING, Reading, spread
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -209,8 +209,10 @@ class _Writer:
         elif element is not None and element.name == "phoneme" and self._phonemes is not None:
             self._pronounced(element, begin, stop, self._phonemes(element.attributes["ph"]))
         else:
-            spelled = element is not None and element.name in ("say-as", "phoneme")
-            self._plain(begin, text, None if spelled else self._respell)
+            as_it_is = element is not None and element.name in ("say-as", "phoneme")
+            if element is not None and element.name == "say-as":
+                text = spellable(text)
+            self._plain(begin, text, None if as_it_is else self._respell)
 
     def finish(self, point: Point | None, rest: Iterator[Point], *, last: bool) -> Reading:
         self.leave(None)
