@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -14,12 +15,34 @@ from libs.database import Database, is_database_away
 from libs.web import Caller
 from services.analytics import domain, store
 
+PLAN_SECONDS = 1.0
+"""How much longer an organisation may go on without a limit when its plan changes."""
+PLANS_KEPT = 10_000
 PARTITIONS_AHEAD = 3
 """Months for which the ledger has partitions before they begin."""
 PARTITION_CHECK_SECONDS = 86_400.0
 PARTITION_RETRY_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
+
+
+class Unlimited:
+    """Plans without a limit, remembered for a moment: then a request needs no transaction here."""
+
+    def __init__(self) -> None:
+        """Nothing is known at first."""
+        self._known: dict[UUID, tuple[float, domain.Plan]] = {}
+
+    def get(self, org_id: UUID) -> domain.Plan | None:
+        """Return the plan of an organisation that had no limit a moment ago, or None."""
+        until, plan = self._known.get(org_id, (0.0, None))
+        return plan if time.monotonic() < until else None
+
+    def keep(self, org_id: UUID, plan: domain.Plan) -> None:
+        """Remember that an organisation's plan has no limit."""
+        if len(self._known) >= PLANS_KEPT:
+            self._known.clear()
+        self._known[org_id] = time.monotonic() + PLAN_SECONDS, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +52,7 @@ class Deps:
     database: Database
     default_plan: domain.Plan
     clock: Callable[[], datetime]
+    unlimited: Unlimited = field(default_factory=Unlimited)
 
 
 async def reserve(deps: Deps, request: ReserveRequest) -> ReserveReply:
@@ -48,12 +72,16 @@ async def _reserve(deps: Deps, org_id: UUID, reservation_id: UUID, characters: i
     now = deps.clock()
     period = domain.period_of(now)
     resets_at = domain.end_of(period)
+    # Where nothing is compared, nothing needs to be held, and nobody has to wait for anybody.
+    free = domain.decide(asked=characters, used=0, reserved=0, limit=None, resets_at=resets_at)
+    known = deps.unlimited.get(org_id)
+    if known is not None:
+        return replace(free, concurrency=known.concurrency)
     async with deps.database.transaction(org_id) as session:
         subscription = await store.get_subscription(session, org_id)
         plan = domain.plan_in_force(subscription, default=deps.default_plan, now=now)
         if plan.characters is None:
-            # Nothing is compared, so nothing needs to be held, and nobody has to wait for anybody.
-            free = domain.decide(asked=characters, used=0, reserved=0, limit=None, resets_at=resets_at)
+            deps.unlimited.keep(org_id, plan)
             return replace(free, concurrency=plan.concurrency)
         await store.lock_organization(session, org_id)
         earlier = await store.get_reservation(session, reservation_id)

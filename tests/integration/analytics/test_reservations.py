@@ -14,13 +14,14 @@ from sqlalchemy import text
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationFailed
-from libs.database import driver_of
+from libs.database import Database, driver_of
 from libs.ids import new_id
 from libs.messaging import connect, rpc
 from services.analytics import domain, store, usecases
 from services.analytics.consumers import begin_subscriptions, record_usage, release_failed
 from services.analytics.domain import Plan
 from tests.integration.analytics.conftest import Books
+from tests.support.polling import eventually
 from tests.support.servers import Servers
 
 
@@ -181,6 +182,21 @@ async def test_a_subscription_that_ended_leaves_the_free_plan(books: Books) -> N
 
 async def test_without_a_limit_everything_is_granted(books: Books) -> None:
     assert (await reserve(books, 10**9)).granted
+
+
+async def test_a_plan_without_a_limit_is_not_asked_for_again_at_once_and_a_limit_counts_soon(books: Books) -> None:
+    assert not (await reserve(books, 1)).limit
+    away = replace(
+        books, deps=replace(books.deps, database=Database("postgresql://x@127.0.0.1:9/x", "", application=""))
+    )
+    assert (await reserve(away, 10**9)).granted
+    created = OrganizationCreated(org_id=str(books.org_id), name="x", plan="pro", created_at=datetime.now(UTC))
+    await books.apply(begin_subscriptions, created)
+
+    async def is_limited() -> bool:
+        return (await reserve(books, 1)).limit == Plan.PRO.characters
+
+    await eventually(is_limited, what="the limit of the new plan")
 
 
 async def test_the_question_is_answered_over_the_broker(servers: Servers, books: Books) -> None:
