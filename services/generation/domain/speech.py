@@ -98,6 +98,11 @@ def spec_of(request: Request, voice: Voice, language: str, *, engine_version: st
     )
 
 
+def same_language(one: str, other: str) -> bool:
+    """Say whether two BCP 47 tags name one language, perhaps of different regions."""
+    return one.split("-", maxsplit=1)[0].lower() == other.split("-", maxsplit=1)[0].lower()
+
+
 def _first(*values: float | None) -> float:
     return next(value for value in values if value is not None)
 

@@ -146,7 +146,8 @@ async def _spec(deps: Deps, request: requests.Request, voice: requests.Voice) ->
         found = (await asyncio.to_thread(detect_language, plain)).language
         if found is None:
             raise errors.LanguageUnknown
-        language = found
+        # What was found has no region: a British voice speaks English as it does.
+        language = voice.language if speech.same_language(found, voice.language) else found
     # A voice in its own language is spoken as it is, also when the request names that language.
     if language != voice.language:
         voice = replace(voice, engine_settings=model.in_language(voice.engine_settings, language))

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from libs.objectstore import ObjectMissing, ObjectStoreUnavailable
 from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
-from libs.speech.kept import placed, unpack, unpack_times
+from libs.speech.kept import KeptChunk, placed, unpack, unpack_times
 from libs.speech.text.reading import source_times
 from libs.web import Caller
 from services.generation.domain import errors, requests
@@ -113,7 +114,7 @@ async def _chunks(
         ready = await _ready(deps, caller, rendition.id, idx)
         for chunk in ready:
             assert chunk.object_key is not None
-            kept = unpack(await deps.objects.get(chunk.object_key))
+            kept = await _kept(deps, chunk.object_key)
             origins: Sequence[int] = range(chunk.characters) if chunk.origins is None else chunk.origins
             starts, ends = source_times(chunk.characters, origins, kept.starts, kept.ends)
             where = samples, kept.samples, form.sample_rate
@@ -132,6 +133,14 @@ async def _chunks(
                 raise StreamBroken(str(error)) from error
             await _news(news)
     yield Part(joiner.finish())
+
+
+async def _kept(deps: Deps, object_key: str) -> KeptChunk:
+    """Return a piece; raises StreamBroken when it is gone, as with a generation that is deleted while it is heard."""
+    try:
+        return unpack(await deps.objects.get(object_key))
+    except (ObjectMissing, ObjectStoreUnavailable) as error:
+        raise StreamBroken("a piece of the audio cannot be read") from error
 
 
 async def _ready(deps: Deps, caller: Caller, rendition_id: UUID, since: int) -> list[renditions.Chunk]:
