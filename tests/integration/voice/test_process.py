@@ -21,6 +21,7 @@ from libs.database import Database
 from libs.ids import SYSTEM_ORG, new_id
 from libs.messaging import Bus, connect
 from libs.messaging.provision import provision
+from libs.messaging.topology import durables
 from libs.objectstore import ObjectStore
 from libs.speech.catalogue import SYSTEM_VOICES
 from libs.speech.engine import VoiceProfile
@@ -36,6 +37,10 @@ async def bus(servers: Servers) -> AsyncIterator[Bus]:
     opened = await connect(servers.nats("provisioner"), "test")
     await provision(opened.jetstream, [CONSUMERS])
     yield opened
+    # Other tests find the broker as they would without these.
+    for stream, durable in durables([CONSUMERS]):
+        assert durable.durable_name is not None
+        await opened.jetstream.delete_consumer(stream, durable.durable_name)
     await opened.close()
 
 
