@@ -290,3 +290,38 @@ async def test_system_voices_are_read_and_not_changed(client: Client, deps: Deps
         answer = await client.ask(method, path + more, json=body)
         assert (answer.status, answer.body["code"]) == (409, "system_voice")
     assert await client.voice(str(SYSTEM_VOICES[0].id)) == before
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    1e308,
+    "",
+    "\0",
+    "\ud800",
+    "x" * 10_000,
+    [],
+    [[]],
+    {},
+    {"speed": None},
+    {"speed": "x"},
+]
+
+
+async def test_whatever_json_can_say_breaks_nothing(client: Client) -> None:
+    voice = await client.created("Anna")
+    path = f"/v1/voices/{voice['id']}"
+    bodies = [
+        *ODD,
+        *({field: odd} for field in ("name", "description", "category", "language", "settings") for odd in ODD),
+    ]
+    bodies += [{"settings": {name: odd}} for name in USUAL for odd in ODD]
+    raw = [json.dumps(body).encode() for body in bodies]
+    raw += [b"", b"{", b"\xff", b"[" * 10_000, b'{"settings": {"speed": NaN}}', b'{"settings": {"pitch": 1e999}}']
+    for body in raw:
+        for method, more in (("PATCH", ""), ("PUT", "/settings")):
+            answer = await client.ask(method, path + more, data=body, content_type="application/json")
+            assert answer.status in (200, 400, 422), (method, body[:100], answer.status, answer.body)
+    now = await client.voice(voice["id"])
+    assert all(isinstance(value, float) for value in now["settings"].values())
