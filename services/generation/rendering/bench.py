@@ -58,7 +58,7 @@ class Bench:
         self._slots = slots
         self._processes = processes
         self._time_to_drain = time_to_drain
-        self._pace = Pace(processes)
+        self._pace = Pace(slots)
         self._running: dict[UUID, tuple[queue.Work, asyncio.Task[None]]] = {}
         self._lost: set[UUID] = set()
         self._may_have_more = False

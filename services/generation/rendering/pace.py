@@ -17,15 +17,15 @@ _WEIGHT = 0.05
 class Pace:
     """A running mean over pieces of work."""
 
-    def __init__(self, processes: int) -> None:
-        """`processes` engines work at the same time."""
-        self._processes = processes
+    def __init__(self, slots: int) -> None:
+        """`slots` pieces of work are done at the same time; what each takes holds its wait for an engine."""
+        self._slots = slots
         self._seconds_per_character = 1 / _FIRST_GUESS
 
     @property
     def characters_per_second(self) -> float:
         """How many characters all engines of the worker speak in a second."""
-        return self._processes / self._seconds_per_character
+        return self._slots / self._seconds_per_character
 
     @contextmanager
     def measured(self, work: queue.Work) -> Iterator[None]:
