@@ -8,6 +8,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+KEPT_TYPE = "audio/vnd.antiphon.chunk"
+"""What the object store is told: of audio it does not try whether it can be compressed."""
 _HEADER = struct.Struct("<4sIQ")
 _MAGIC = b"ANT1"
 

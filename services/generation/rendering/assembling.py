@@ -22,7 +22,7 @@ from services.generation.domain import errors, requests, signals
 from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.recording import record_audio, uploading
-from services.generation.store import dictionaries, queue, renditions
+from services.generation.store import chunks, dictionaries, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
@@ -75,7 +75,7 @@ class _Times:
     is_respelled: bool = False
 
     def add(
-        self, chunk: renditions.Chunk, kept: KeptChunk, before: int, sample_rate: int, rendition: renditions.Rendition
+        self, chunk: chunks.Chunk, kept: KeptChunk, before: int, sample_rate: int, rendition: renditions.Rendition
     ) -> None:
         """Take the times of a chunk of a rendition that follows `before` samples."""
         origins: Sequence[int] = range(chunk.characters) if chunk.origins is None else chunk.origins
@@ -113,12 +113,12 @@ class _Times:
 
 async def read_chunks(
     deps: WorkerDeps, rendition_id: UUID, org_id: UUID
-) -> AsyncIterator[tuple[renditions.Chunk, KeptChunk]]:
+) -> AsyncIterator[tuple[chunks.Chunk, KeptChunk]]:
     """Yield the chunks of a rendition in their order, a few of them read ahead."""
     since = 0
     while True:
         async with deps.database.transaction(org_id) as session:
-            page = await renditions.list_chunks(session, rendition_id, since=since, limit=PAGE)
+            page = await chunks.list_chunks(session, rendition_id, since=since, limit=PAGE)
         if not page:
             return
         for begin in range(0, len(page), AHEAD):
@@ -137,7 +137,7 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
     began = time.perf_counter()
     async with deps.database.transaction(work.org_id) as session:
         rendition = await renditions.get_rendition(session, work.rendition_id)
-        samples = await renditions.total_samples(session, work.rendition_id)
+        samples = await chunks.total_samples(session, work.rendition_id)
     if rendition is None or rendition.status != "pending":
         async with deps.database.transaction(work.org_id) as session:
             await queue.finish(session, work, deps.worker_id)
@@ -148,8 +148,8 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
     key = object_key(work.org_id, work.rendition_id, new_id(), form.extension)
     async with uploading(deps, work) as uploaded:
         uploaded.append(key)
-        chunks = {"antiphon.chunks": rendition.chunks_total or 0}
-        with _tracer.start_as_current_span("assemble audio", attributes=chunks):
+        pieces = {"antiphon.chunks": rendition.chunks_total or 0}
+        with _tracer.start_as_current_span("assemble audio", attributes=pieces):
             joined = _join(deps, rendition, form, samples, times)
             sha256, size = await deps.objects.put_parts(key, joined, form.content_type)
         event = _event(rendition, spec, form, key, sha256, size, samples)

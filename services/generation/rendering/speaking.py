@@ -12,13 +12,13 @@ from libs.ids import new_id
 from libs.messaging import signal
 from libs.speech.encoding import Joiner, parse_output_format
 from libs.speech.engine import Rendered, RenderJob
-from libs.speech.kept import KeptChunk, pack_times
+from libs.speech.kept import KEPT_TYPE, KeptChunk, pack_times
 from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import signals
 from services.generation.domain.speech import Spec, chunk_key, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.recording import record_audio, uploading
-from services.generation.store import attempts, queue, renditions
+from services.generation.store import attempts, chunks, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
@@ -83,20 +83,20 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
     cache_key = work.cache_key
     assert cache_key is not None
     rendered = await _speak(deps, spec, work.payload["reading"], work.characters, goes_on=True)
-    advanced: list[renditions.Advanced] | None = None
-    ready: list[renditions.Advanced] = []
+    advanced: list[chunks.Advanced] | None = None
+    ready: list[chunks.Advanced] = []
     async with uploading(deps, work) as uploaded:
         key = chunk_key(work.org_id, cache_key, new_id())
         uploaded.append(key)
         kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends)
         began = time.perf_counter()
         with _tracer.start_as_current_span("upload chunk"):
-            await deps.objects.put(key, kept.pack(), "application/octet-stream")
+            await deps.objects.put(key, kept.pack(), KEPT_TYPE)
         timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - began}
         async with deps.database.transaction(work.org_id) as session:
-            await renditions.lock_chunk(session, work.org_id, cache_key)
+            await chunks.lock_chunk(session, work.org_id, cache_key)
             if await queue.finish(session, work, deps.worker_id):
-                advanced = await renditions.finish_chunk(
+                advanced = await chunks.finish_chunk(
                     session,
                     work.org_id,
                     cache_key,

@@ -15,7 +15,7 @@ from libs.messaging import signal
 from libs.web import Caller
 from services.generation.adapters import note_finished
 from services.generation.domain import errors, requests, signals, speech
-from services.generation.store import dictionaries, generations, queue, renditions
+from services.generation.store import chunks, dictionaries, generations, queue, renditions
 from services.generation.usecases import planning
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import canceled_event, completed_event, failed_event, requested_event
@@ -61,13 +61,13 @@ async def fail_work(
     """
     waiting = [work.rendition_id]
     if work.cache_key is not None:
-        waiting = await renditions.list_wanting(session, work.org_id, work.cache_key)
+        waiting = await chunks.list_wanting(session, work.org_id, work.cache_key)
     await renditions.hold_renditions(session, work.org_id, waiting, [work.cache_key] if work.cache_key else [])
     if not await queue.is_held(session, work, worker):
         return []
     if work.cache_key is not None:
         # Whoever came to want the piece before it was locked waits for it in vain, too.
-        waiting = await renditions.list_wanting(session, work.org_id, work.cache_key)
+        waiting = await chunks.list_wanting(session, work.org_id, work.cache_key)
     ended = await fail_renditions(session, work.org_id, waiting, code=code, reason=reason, now=now)
     await queue.finish(session, work, worker)
     return ended
@@ -158,6 +158,7 @@ async def delete_generation(deps: Deps, caller: Caller, generation_id: UUID) -> 
             stopped = await _abandon(session, caller.org_id, rendition_id)
             rendition = await renditions.get_rendition(session, rendition_id)
             if rendition is not None and not await generations.is_referred_to(session, rendition_id):
+                deleted.object_keys.extend(await chunks.release_chunks(session, rendition))
                 deleted.object_keys.extend(await renditions.delete_rendition(session, rendition))
                 deleted.audio_id = str(rendition_id)
         outbox.add(session, deleted)
@@ -230,4 +231,4 @@ async def list_previous(deps: Deps, caller: Caller, generation: requests.Generat
     if generation.rendition_id is None or generation.input_type != "text":
         return ()
     async with deps.database.transaction(caller.org_id) as session:
-        return await renditions.list_readings(session, generation.rendition_id)
+        return await chunks.list_readings(session, generation.rendition_id)

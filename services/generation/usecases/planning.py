@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs.speech.text.dictionary import Lexicon, Rule
 from services.generation.domain.requests import TEXT_MAX_LENGTH
 from services.generation.domain.speech import WHOLE_MAX_LENGTH, Piece, Script, Spec
-from services.generation.store import dictionaries, queue, renditions
+from services.generation.store import chunks, dictionaries, queue, renditions
 
 PHONEMES_OF = "espeak-ng"
 """The engine whose notation of sounds is written where a dictionary says how something sounds."""
@@ -98,7 +98,7 @@ async def order(
     if len(rendition.text) <= WHOLE_MAX_LENGTH:
         await queue.enqueue(session, [_whole(rendition, spec, pieces[0], most_at_once)])
         return
-    missing = await renditions.plan_chunks(session, rendition, spec, pieces)
+    missing = await chunks.plan_chunks(session, rendition, spec, pieces)
     work = [_chunk(rendition, spec, one, most_at_once) for one in missing]
     if not work and await renditions.is_complete(session, rendition.id):
         work = [assembly(rendition, most_at_once)]
@@ -124,7 +124,7 @@ def _whole(rendition: renditions.Rendition, spec: Spec, piece: Piece, most_at_on
     )
 
 
-def _chunk(rendition: renditions.Rendition, spec: Spec, piece: renditions.Missing, most_at_once: int) -> queue.NewWork:
+def _chunk(rendition: renditions.Rendition, spec: Spec, piece: chunks.Missing, most_at_once: int) -> queue.NewWork:
     return queue.NewWork(
         org_id=rendition.org_id,
         kind="chunk",
@@ -138,7 +138,7 @@ def _chunk(rendition: renditions.Rendition, spec: Spec, piece: renditions.Missin
     )
 
 
-def assembly(rendition: renditions.Rendition | renditions.Advanced, most_at_once: int) -> queue.NewWork:
+def assembly(rendition: renditions.Rendition | chunks.Advanced, most_at_once: int) -> queue.NewWork:
     """Return the work of joining the chunks of a rendition, which are all there."""
     return queue.NewWork(
         org_id=rendition.org_id,
@@ -154,4 +154,4 @@ async def withdraw(session: AsyncSession, org_id: UUID, rendition_id: UUID) -> N
     """Take back what is queued for a rendition that ended and is held; pieces that others wait for stay."""
     await queue.withdraw(session, rendition_id)
     unspoken = await queue.withdraw_chunks(session, org_id, rendition_id)
-    await renditions.drop_unspoken(session, org_id, unspoken)
+    await chunks.drop_unspoken(session, org_id, unspoken)

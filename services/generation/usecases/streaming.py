@@ -13,7 +13,7 @@ from libs.speech.kept import KeptChunk, placed, unpack, unpack_times
 from libs.speech.text.reading import source_times
 from libs.web import Caller
 from services.generation.domain import errors, requests
-from services.generation.store import generations, renditions
+from services.generation.store import chunks, generations, renditions
 from services.generation.usecases.deps import Deps
 
 LOOK_SECONDS = 0.5
@@ -143,10 +143,10 @@ async def _kept(deps: Deps, object_key: str) -> KeptChunk:
         raise StreamBroken("a piece of the audio cannot be read") from error
 
 
-async def _ready(deps: Deps, caller: Caller, rendition_id: UUID, since: int) -> list[renditions.Chunk]:
+async def _ready(deps: Deps, caller: Caller, rendition_id: UUID, since: int) -> list[chunks.Chunk]:
     """Return the pieces from number `since` on that are there without a gap."""
     async with deps.database.transaction(caller.org_id) as session:
-        page = await renditions.list_chunks(session, rendition_id, since=since, limit=PAGE)
+        page = await chunks.list_chunks(session, rendition_id, since=since, limit=PAGE)
     ready = []
     for chunk in page:
         if chunk.object_key is None:

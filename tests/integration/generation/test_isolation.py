@@ -12,7 +12,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCanceled,
 from libs.ids import new_id
 from services.generation.domain import errors
 from services.generation.domain.requests import DictionaryVersion, Generation
-from services.generation.store import attempts, dictionaries, generations, renditions, voices
+from services.generation.store import attempts, chunks, dictionaries, generations, renditions, voices
 from services.generation.usecases import downloading, ending, requesting, streaming
 from tests.integration.generation.conftest import World, long_text
 
@@ -111,14 +111,14 @@ async def test_no_store_function_finds_anothers_rows(world: World) -> None:
         assert await renditions.hold_renditions(session, org_id, [mine.rendition_id]) == {}
         assert not await renditions.end_rendition(session, mine.rendition_id, "failed")
         await renditions.reopen_rendition(session, mine.rendition_id)
-        assert await renditions.list_chunks(session, mine.rendition_id) == []
-        assert await renditions.list_readings(session, mine.rendition_id) == []
+        assert await chunks.list_chunks(session, mine.rendition_id) == []
+        assert await chunks.list_readings(session, mine.rendition_id) == []
         assert await renditions.list_audio(session, [mine.rendition_id]) == {}
-        assert await renditions.total_samples(session, mine.rendition_id) == 0
+        assert await chunks.total_samples(session, mine.rendition_id) == 0
         assert await renditions.get_times(session, mine.rendition_id) is None
         keys = [row.cache_key for row in before["speech_cache"]]
-        await renditions.drop_unspoken(session, org_id, keys)
-        assert await renditions.list_wanting(session, org_id, keys[0]) == []
+        await chunks.drop_unspoken(session, org_id, keys)
+        assert await chunks.list_wanting(session, org_id, keys[0]) == []
         assert await attempts.list_attempts(session, mine.rendition_id) == []
         assert not await voices.lock_custom_voice(session, mine.voice_id)
         assert await voices.get_voice(session, mine.voice_id) is None
