@@ -185,8 +185,8 @@ async def test_problems_carry_the_request_id(client: aiohttp.ClientSession) -> N
 
 
 async def test_another_method_is_answered_with_those_that_there_are(client: aiohttp.ClientSession) -> None:
-    response = await client.patch("/v1/voices/x")
-    assert (response.status, response.headers["Allow"]) == (405, "DELETE, GET")
+    response = await client.put("/v1/voices/x")
+    assert (response.status, response.headers["Allow"]) == (405, "DELETE, GET, PATCH")
     assert (await response.json())["code"] == "method_not_allowed"
 
 
