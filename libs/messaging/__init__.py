@@ -20,7 +20,7 @@ from libs.messaging.declarations import (
     work,
 )
 from libs.messaging.policy import Permanent, RetryPolicy, Unavailable
-from libs.messaging.signals import heed, signal
+from libs.messaging.signals import heed, signal, signal_later
 
 __all__ = [
     "Bus",
@@ -45,5 +45,6 @@ __all__ = [
     "overhears",
     "projection",
     "signal",
+    "signal_later",
     "work",
 ]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,12 +104,19 @@ class Bus:
         self._wakes[subject] = False
         asyncio.get_running_loop().call_later(WAKE_SECONDS, self._wake_again, subject)
 
+    def wake_later(self, subject: str, seconds: float) -> None:
+        """Do as `wake` does, after a while."""
+        asyncio.get_running_loop().call_later(seconds, lambda: self._start(self.wake(subject)))
+
     def _wake_again(self, subject: str) -> None:
         if self._wakes.pop(subject):
             self._rest(subject)
-            task = asyncio.ensure_future(self._send_wake(subject))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            self._start(self._send_wake(subject))
+
+    def _start(self, sending: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(sending)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     async def _send_wake(self, subject: str) -> None:
         if self.client.is_connected:

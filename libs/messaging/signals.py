@@ -26,6 +26,11 @@ async def signal(bus: Bus, topic: str, detail: str = _NO_DETAIL) -> None:
     await bus.wake(signal_subject(topic, detail))
 
 
+def signal_later(bus: Bus, topic: str, seconds: float) -> None:
+    """Send a topic's signal after a while, unless the process ends before that."""
+    bus.wake_later(signal_subject(topic), seconds)
+
+
 async def heed(bus: Bus, topic: str, hear: Callable[[str], None]) -> Subscription:
     """Call `hear` with the detail of every signal of a topic, until the subscription ends."""
 

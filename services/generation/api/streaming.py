@@ -83,7 +83,7 @@ async def follow_generation(generation_id: str, caller: CallerOf, deps: DepsOf) 
 
 async def _request(deps: Deps, caller: Caller, new: NewGeneration, key: str | None) -> requests.Generation:
     versions = await requesting.resolve_dictionaries(deps, caller, new.named_dictionaries())
-    return await requesting.request_generation(deps, caller, new.to_request(versions), key)
+    return await requesting.request_generation(deps, caller, new.to_request(versions), key, is_streamed=True)
 
 
 async def _begun(parts: AsyncIterator[streaming.Part]) -> AsyncGenerator[streaming.Part]:

@@ -59,7 +59,10 @@ queue = Table(
 
 @dataclass(frozen=True, slots=True)
 class NewWork:
-    """Work to be queued. `characters` is what it costs; `payload` what whoever takes it needs."""
+    """Work to be queued. `characters` is what it costs; `payload` what whoever takes it needs.
+
+    Nobody takes it before `after_seconds`.
+    """
 
     org_id: UUID
     kind: str
@@ -70,6 +73,7 @@ class NewWork:
     cache_key: str | None = None
     engine: str | None = None
     payload: dict[str, Any] = field(default_factory=dict)  # Any: JSON, by kind of work
+    after_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ _ENQUEUE = Prepared(
     text(
         """
     insert into speech_queue
-        (id, org_id, kind, rendition_id, cache_key, engine, priority, tag, characters, most_at_once, payload, trace)
+        (id, org_id, kind, rendition_id, cache_key, engine, priority, tag, characters, most_at_once, payload, trace,
+            available_at)
     select (w->>'id')::uuid, (w->>'org_id')::uuid, w->>'kind', (w->>'rendition_id')::uuid, w->>'cache_key',
         w->>'engine',
         (w->>'priority')::smallint,
@@ -106,7 +111,8 @@ _ENQUEUE = Prepared(
             (select q.tag from speech_queue q where q.priority = (w->>'priority')::smallint order by tag limit 1),
             0
         ) + sum((w->>'characters')::integer) over (partition by w->>'org_id' order by number),
-        (w->>'characters')::integer, (w->>'most_at_once')::integer, w->'payload', :trace
+        (w->>'characters')::integer, (w->>'most_at_once')::integer, w->'payload', :trace,
+        now() + make_interval(secs => (w->>'after_seconds')::double precision)
     from jsonb_array_elements(:work) with ordinality as new (w, number)
     on conflict (org_id, cache_key) where kind = 'chunk'
         do update set priority = least(speech_queue.priority, excluded.priority)
@@ -223,6 +229,7 @@ async def enqueue(session: AsyncSession, work: Sequence[NewWork]) -> None:
             "characters": max(1, one.characters),
             "most_at_once": one.most_at_once,
             "payload": one.payload,
+            "after_seconds": one.after_seconds,
         }
         for one in work
     ]

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeferred
 from libs.ids import new_id, parse_id
-from libs.messaging import Delivery, Unavailable, inbox, signal
+from libs.messaging import Delivery, Unavailable, inbox, signal, signal_later
 from libs.speech.text.detection import detect_language
 from libs.speech.text.dictionary import Lexicon
 from libs.web import Caller
@@ -48,6 +48,7 @@ class _Asked:
     idempotency_key: str | None
     revised_from: UUID | None
     previous: Sequence[str]
+    is_streamed: bool
 
     @property
     def fingerprint(self) -> str | None:
@@ -64,18 +65,21 @@ async def request_generation(
     wait_seconds: float = 0,
     revised_from: UUID | None = None,
     previous: Sequence[str] = (),
+    is_streamed: bool = False,
 ) -> requests.Generation:
     """Accept a request for speech, and return it once it is finished or as it is after `wait_seconds`.
 
     The same idempotency key gives the same generation. What comes while the quota cannot be asked is accepted, too, and
-    fails later if the plan does not cover it. `previous` are the pieces of the generation that it is a revision of.
-    Raises UnknownVoice, DictionaryNotFound, LanguageUnknown, InvalidMarkup, QuotaExceeded, Overloaded,
+    fails later if the plan does not cover it. `previous` are the pieces of the generation that it is a revision of;
+    what `is_streamed` is to be heard while it is spoken. Raises UnknownVoice, DictionaryNotFound, LanguageUnknown, InvalidMarkup, QuotaExceeded, Overloaded,
     IdempotencyConflict.
     """
     generation_id = new_id()
     # Listening begins before anything can finish.
     with deps.finishes.expecting(generation_id) as finished:
-        generation = await _request(deps, caller, request, idempotency_key, generation_id, revised_from, previous)
+        generation = await _request(
+            deps, caller, request, idempotency_key, generation_id, revised_from, previous, is_streamed=is_streamed
+        )
         if wait_seconds and generation.id == generation_id:
             return await _wait(deps, caller, generation, finished, wait_seconds)
     if wait_seconds:
@@ -92,13 +96,15 @@ async def _request(
     generation_id: UUID,
     revised_from: UUID | None,
     previous: Sequence[str],
+    *,
+    is_streamed: bool,
 ) -> requests.Generation:
     earlier = await _asked_before(deps, caller, request, idempotency_key)
     if earlier is not None:
         return earlier
     voice = await _spoken_by(deps, request, await _find_voice(deps, caller, request.voice_id))
     spec = await _spec(deps, request, voice)
-    asked = _Asked(generation_id, caller, request, voice, spec, idempotency_key, revised_from, previous)
+    asked = _Asked(generation_id, caller, request, voice, spec, idempotency_key, revised_from, previous, is_streamed)
     try:
         return await _give(deps, asked) or await _order(deps, asked)
     except asyncpg.UniqueViolationError:
@@ -196,6 +202,8 @@ async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
         most_at_once = None
     generation = await _accept(deps, asked, script, most_at_once)
     await signal(deps.bus, signals.WORK)
+    if asked.is_streamed:
+        signal_later(deps.bus, signals.WORK, planning.HEAD_START_SECONDS)
     return generation
 
 
@@ -227,7 +235,8 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
             return generation
         outbox.add(session, requested)
         if is_new:
-            await planning.begin(session, rendition, plan, most_at_once)
+            head_start = planning.HEAD_START_SECONDS if asked.is_streamed else 0.0
+            await planning.begin(session, rendition, plan, most_at_once, head_start_seconds=head_start)
         elif await planning.is_unplanned(session, rendition):
             # Whoever asked for it first is still waiting for the quota, and may be refused or give up.
             await planning.order_plan(session, rendition, most_at_once)
