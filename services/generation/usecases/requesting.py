@@ -71,8 +71,8 @@ async def request_generation(
 
     The same idempotency key gives the same generation. What comes while the quota cannot be asked is accepted, too, and
     fails later if the plan does not cover it. `previous` are the pieces of the generation that it is a revision of;
-    what `is_streamed` is to be heard while it is spoken. Raises UnknownVoice, DictionaryNotFound, LanguageUnknown, InvalidMarkup, QuotaExceeded, Overloaded,
-    IdempotencyConflict.
+    what `is_streamed` is to be heard while it is spoken. Raises UnknownVoice, DictionaryNotFound, LanguageUnknown,
+    InvalidMarkup, QuotaExceeded, Overloaded, IdempotencyConflict.
     """
     generation_id = new_id()
     # Listening begins before anything can finish.
