@@ -54,8 +54,9 @@ else
 	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/contract
 	# Each folder on servers of its own: what one service's tests tell the broker, another's would hear. And the
 	# supervisor under test ends every child of its process that it did not start, other tests' servers too.
-	@failed=; for folder in $(INTEGRATION) tests/e2e; do ( $(RUN) -m pytest $$folder ) || failed="$$failed $$folder"; done; \
-	[ -z "$$failed" ] || { printf 'test: these failed, see above:%s\n' "$$failed" >&2; exit 1; }
+	# Two at a time: they mostly wait for servers and for events.
+	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(INTEGRATION) | xargs -P 2 -I @ sh tests/folder.sh @
+	@$(RUN) -m pytest tests/e2e
 endif
 
 check: lint contracts-check test chaos-short ## Run what CI runs: lint, types, import rules, contracts, tests, kills
