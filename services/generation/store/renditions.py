@@ -185,6 +185,19 @@ async def complete_renditions(session: AsyncSession, rendition_ids: Sequence[UUI
     await _COMPLETE.fetch(session, ids=list(rendition_ids))
 
 
+_LOCK_PLANNING = text("select pg_advisory_xact_lock(hashtextextended('plan ' || cast(:org_id as text), 0))").bindparams(
+    bindparam("org_id", type_=_uuid)
+)
+
+
+async def hold_planning(session: AsyncSession, org_id: UUID) -> None:
+    """Let nobody else plan a text of the organisation until the transaction ends; before any other lock.
+
+    Pieces that are not there yet cannot be locked in an order: two who bring the same new ones would deadlock.
+    """
+    await session.execute(_LOCK_PLANNING, {"org_id": org_id})
+
+
 _LOCK_PIECES = text(
     """
     select s.cache_key from speech_cache s where s.org_id = :org_id and s.cache_key = any(array(
@@ -212,6 +225,8 @@ async def hold_renditions(
     changes a generation that waits for it, begins with this; so nothing may be locked before. Those that are not there
     are left out.
     """
+    if cache_keys:
+        await hold_planning(session, org_id)
     which = {"org_id": org_id, "ids": list(rendition_ids)}
     held = _RENDITION.where(renditions.c.id.in_(rendition_ids)).order_by(renditions.c.id).with_for_update()
     while True:

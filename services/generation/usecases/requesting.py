@@ -221,6 +221,8 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
     new = renditions.new_rendition(asked.id, asked.caller.org_id, asked.request.text, asked.spec, asked.request.mode)
     plan = await planning.draw_up(new, asked.spec, script, asked.previous)
     async with deps.database.transaction(asked.caller.org_id) as session:
+        if plan.keys:
+            await renditions.hold_planning(session, asked.caller.org_id)
         if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
             raise errors.UnknownVoice
         rendition = await _join(session, asked, new)

@@ -30,7 +30,7 @@ async def analytics(servers: Servers) -> AsyncIterator[Analytics]:
 async def alone(world: World) -> World:
     """A world whose quota nobody answers for."""
     await world.analytics.stop()
-    return replace(world, deps=replace(world.deps, quota=Quota(world.deps.bus, patience_seconds=0.1)))
+    return replace(world, deps=replace(world.deps, quota=Quota(world.deps.bus, patience_seconds=1.0)))
 
 
 async def deferred(world: World, generation: Generation) -> Delivery[GenerationDeferred]:
