@@ -46,6 +46,7 @@ migrate: ready ## Bring the databases of the running system to the current schem
 
 ##@ Test
 .PHONY: test check bench chaos chaos-short chaos-long compose-test
+CLUSTER := tests/integration/cluster
 INTEGRATION := $(patsubst %/__init__.py,%,$(sort $(wildcard tests/integration/*/__init__.py)))
 test: ready ## Run all tests, or those in TESTS=path
 ifneq ($(strip $(TESTS)),)
@@ -54,8 +55,9 @@ else
 	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/contract
 	# Each folder on servers of its own: what one service's tests tell the broker, another's would hear. And the
 	# supervisor under test ends every child of its process that it did not start, other tests' servers too.
-	# Two at a time: they mostly wait for servers and for events.
-	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(INTEGRATION) | xargs -P 2 -I @ sh tests/folder.sh @
+	# Two at a time: they mostly wait for servers and for events. The cluster's three brokers get the machine alone.
+	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(filter-out $(CLUSTER),$(INTEGRATION)) | xargs -P 2 -I @ sh tests/folder.sh @
+	@$(IN) sh tests/folder.sh $(CLUSTER)
 	@$(RUN) -m pytest tests/e2e
 endif
 
