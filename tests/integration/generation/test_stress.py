@@ -272,6 +272,6 @@ async def test_nothing_is_lost_and_nothing_left_over(world: World, seed: int, ca
     # What was deleted while it was joined is missed by whoever joins it; but the database must be content.
     failures = [record.exc_info[1] for record in caplog.records if record.exc_info]
     assert [repr(one) for one in failures if isinstance(one, SQLAlchemyError | asyncpg.PostgresError)] == []
-    # The server's counters come up to a second late, and there is nothing to poll for: that none comes is what is asked.
+    # The server's counters come up to a second late. Nothing to poll for: that none comes is what is asked.
     await asyncio.sleep(1.2)
     assert await _deadlocks(world) == before
