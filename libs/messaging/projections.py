@@ -18,7 +18,7 @@ from libs.messaging import inbox
 from libs.messaging.causes import note_cause
 from libs.messaging.connection import Bus
 from libs.messaging.declarations import Projection
-from libs.messaging.delivery import DeadLetterOffice, acknowledge, heartbeat, tries_of
+from libs.messaging.delivery import DeadLetterOffice, acknowledge, heartbeat
 from libs.messaging.envelope import Received, is_addressed_to, open_envelope
 from libs.messaging.feed import Feed
 from libs.messaging.policy import RetryPolicy, Verdict, judge
@@ -27,6 +27,7 @@ from libs.messaging.tracing import batch_spans, record_outcome
 
 logger = logging.getLogger(__name__)
 
+FAILURES_REMEMBERED = 10_000
 OUTAGE_PAUSE = 0.5
 OUTAGE_PAUSE_MAX = 5.0
 POLICY = RetryPolicy(ack_wait=PROJECTION_ACK_WAIT)
@@ -53,6 +54,7 @@ class ProjectionRunner:
             office = DeadLetterOffice(bus.jetstream, durable, declared.policy or POLICY)
             self._offices.setdefault(declared.event.name, office)
         self._gather_seconds = min((declared.gather_seconds for declared in projections), default=0.0)
+        self._failed_before: dict[str, None] = {}
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -79,16 +81,19 @@ class ProjectionRunner:
 
     async def _take(self, messages: Sequence[Msg]) -> None:
         async with heartbeat(messages, PROJECTION_ACK_WAIT):
-            fresh: list[Received] = []
-            again: list[Received] = []
+            together: list[Received] = []
+            apart: list[Received] = []
             failed: list[tuple[Msg, Exception]] = []
             for message in await self._own(messages):
                 try:
-                    (fresh if tries_of(message) == 1 else again).append(open_envelope(message))
+                    received = open_envelope(message)
+                    (apart if received.id_text in self._failed_before else together).append(received)
                 except (UnknownEvent, UndecodableEvent) as error:
                     failed.append((message, error))
+            # Whatever was delivered and lost, as when a leader dies, comes again with what is newer: in its order.
+            together.sort(key=lambda one: one.message.metadata.sequence.stream)
             # What failed before would spoil the transaction of the others once more.
-            for batch in (fresh, again):
+            for batch in (together, apart):
                 if batch:
                     await self._apply_all(batch, failed)
             # Last, so that what can be applied does not wait for what cannot.
@@ -115,6 +120,7 @@ class ProjectionRunner:
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is judged, never dropped
             if len(batch) == 1:
                 failed.append((batch[0].message, error))
+                self._remember_failure(batch[0])
                 return
             middle = len(batch) // 2
             await self._apply_all(batch[:middle], failed)
@@ -124,6 +130,12 @@ class ProjectionRunner:
         record_outcome(self._durable, "applied", count=new, seconds=time.monotonic() - started)
         if len(batch) > new:
             record_outcome(self._durable, "duplicate", count=len(batch) - new)
+
+    def _remember_failure(self, received: Received) -> None:
+        """Set the event apart when it comes again; of many the oldest are forgotten, and spoil one batch more."""
+        self._failed_before[received.id_text] = None
+        if len(self._failed_before) > FAILURES_REMEMBERED:
+            del self._failed_before[next(iter(self._failed_before))]
 
     async def _apply_through_outages(self, batch: Sequence[Received]) -> int:
         """Apply `batch`, waiting out a database that is away: that is no fault of the events."""
