@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP64_LIMIT, ZIP64_VERSION, ZIP_STORED, ZipFile, ZipInfo
 
 from libs.archive.names import Names
 
@@ -91,6 +91,8 @@ def _described(entry: Entry, name: str) -> ZipInfo:
     described.compress_type = ZIP_STORED
     described.file_size = entry.size
     described.external_attr = _READABLE
+    if entry.size * 1.05 > ZIP64_LIMIT:  # as zipfile decides; before Python 3.11.4 it forgets to say the version
+        described.extract_version = ZIP64_VERSION
     return described
 
 

@@ -46,13 +46,15 @@ _PICTURES = (
 )  # fmt: skip
 """Where Unicode's Extended_Pictographic characters are, but for those that are usual in text, such as ©."""
 
-_ATOM = "(?: [LMJVQ] | D (?! V?Q ) )"
+_RUN = "(?: [LMJVQ]++ | D (?! V?Q ) )+"
+"""Letters and digits with their marks. No group here is possessive: `re` of Python 3.11.0 to 3.11.3 mistakes those."""
+
 _WORD = re.compile(
     rf"""
     [DKC] V? Q [MVQ]*+                                       # a key: 1️⃣
     | R R [MVQ]*+                                            # a flag of two regional indicators
-    | [EFR] [MVQFZ]*+ (?: J [EF] [MVQFZ]*+ )*+                 # an emoji: with tone and tags, joined to others
-    | (?: (?<! [LDMHSNTGJ] ) [CU@] )? (?= [LD] ) {_ATOM}++   # letters and digits with their sign and marks
+    | [EFR] [MVQFZ]*+ (?: J [EF] [MVQFZ]*+ )*                # an emoji: with tone and tags, joined to others
+    | (?: (?<! [LDMHSNTGJ] ) [CU@] )? (?= [LD] ) {_RUN}      # letters and digits with their sign and marks
       (?:
         (?:
           [A@] (?= [LD] )                                    # joined in any word
@@ -60,8 +62,8 @@ _WORD = re.compile(
           | (?<! D ) O (?= L )                               # in an abbreviation
           | (?<= D ) W (?= DDD (?! D ) )                     # between thousands
         )
-        {_ATOM}++
-      )*+
+        {_RUN}
+      )*
       (?: (?<= D ) [PU] [MVQ]*+ )?
     | H [MJVQ]*+
     | [NG] [NGMJVQ]*+
