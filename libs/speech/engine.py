@@ -214,3 +214,19 @@ class EngineTimeout(TransientSpeechError):
 
 class EngineUnavailable(TransientSpeechError):
     """The engine is closed, was never started, or does not start."""
+
+
+def checked_text(text: str, longest: int) -> bytes:
+    """The text in UTF-8. Raises TextNotSpeakable if it is empty, too long or no valid Unicode."""
+    if not text:
+        raise TextNotSpeakable("the text is empty")
+    if len(text) > longest:
+        raise TextNotSpeakable(f"the text has {len(text)} characters; one job takes at most {longest}: split it")
+    if "\0" in text:
+        raise TextNotSpeakable(f"the text has a NUL at character {text.index(chr(0))}: remove it")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as failure:
+        raise TextNotSpeakable(
+            f"the text has half of a surrogate pair at character {failure.start}: it is not valid Unicode"
+        ) from None

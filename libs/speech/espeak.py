@@ -16,6 +16,7 @@ from libs.speech.engine import (
     Timings,
     UnknownEngineVoice,
     VoiceProfile,
+    checked_text,
 )
 from libs.speech.espeak_pool import EnginePool
 from libs.speech.espeak_wire import TIME_BYTES, Fitting, Reply, Request, Spoken
@@ -92,7 +93,7 @@ class EspeakEngine:
 
         Raises TextNotSpeakable, UnknownEngineVoice, EngineCrashed, EngineTimeout, EngineUnavailable.
         """
-        text = _encoded(job.text)
+        text = checked_text(job.text, LONGEST_TEXT)
         (reply, body), waited = await self._pool.ask(_request(job), text)
         return _rendered(job, _accepted(reply), body, waited)
 
@@ -129,21 +130,6 @@ class EspeakEngine:
     async def close(self) -> None:
         """End all processes; jobs still running or waiting fail with EngineUnavailable."""
         await self._pool.close()
-
-
-def _encoded(text: str) -> bytes:
-    if not text:
-        raise TextNotSpeakable("the text is empty")
-    if len(text) > LONGEST_TEXT:
-        raise TextNotSpeakable(f"the text has {len(text)} characters; one job takes at most {LONGEST_TEXT}: split it")
-    if "\0" in text:
-        raise TextNotSpeakable(f"the text has a NUL at character {text.index(chr(0))}: remove it")
-    try:
-        return text.encode()
-    except UnicodeEncodeError as failure:
-        raise TextNotSpeakable(
-            f"the text has half of a surrogate pair at character {failure.start}: it is not valid Unicode"
-        ) from None
 
 
 def _request(job: RenderJob) -> Request:

@@ -24,7 +24,6 @@ from libs.speech.adapters.protocol import (
     UnsupportedLanguage,
     UnusableReference,
     WordTime,
-    checked_text,
 )
 from libs.speech.engine import (
     EngineCrashed,
@@ -32,6 +31,7 @@ from libs.speech.engine import (
     EngineUnavailable,
     TextNotSpeakable,
     UnknownEngineVoice,
+    checked_text,
 )
 from libs.speech.espeak_child import Died, EngineProcess, Frame, start_process
 

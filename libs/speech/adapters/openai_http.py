@@ -10,9 +10,9 @@ from typing import Literal
 import aiohttp
 
 from libs.speech.adapters.openai_errors import failure_of
-from libs.speech.adapters.protocol import EngineRefused, EngineVoice, Speech, SpeechJob, checked_text
+from libs.speech.adapters.protocol import EngineRefused, EngineVoice, Speech, SpeechJob
 from libs.speech.adapters.wav import CutOff, NotWav, pcm_of_wav
-from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable
+from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, checked_text
 
 LONGEST_TEXT = 4_096
 """Characters that OpenAI takes; other servers take what OpenAI does."""

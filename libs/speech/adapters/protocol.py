@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from libs.speech.engine import SPEED_RANGE, PermanentSpeechError, TextNotSpeakable, TransientSpeechError
+from libs.speech.engine import SPEED_RANGE, PermanentSpeechError, TransientSpeechError
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +133,3 @@ class EngineBusy(TransientSpeechError):
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
-
-
-def checked_text(text: str, longest: int) -> bytes:
-    """The text in UTF-8. Raises TextNotSpeakable if it is empty, too long or no valid Unicode."""
-    if not text:
-        raise TextNotSpeakable("the text is empty")
-    if len(text) > longest:
-        raise TextNotSpeakable(f"the text has {len(text)} characters; one job takes at most {longest}: split it")
-    if "\0" in text:
-        raise TextNotSpeakable(f"the text has a NUL at character {text.index(chr(0))}: remove it")
-    try:
-        return text.encode()
-    except UnicodeEncodeError as failure:
-        raise TextNotSpeakable(
-            f"the text has half of a surrogate pair at character {failure.start}: it is not valid Unicode"
-        ) from None
