@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -55,14 +56,8 @@ async def _fetch(servers: Servers, database: str, query: str) -> list[asyncpg.Re
         await connection.close()
 
 
-def test_generations_of_before_have_their_audio_and_waiting_ones_their_place(servers: Servers, scratch: str) -> None:
-    password = servers.service_database("generation").owner_password
-    name = make_url(scratch).database or ""
-    migrate.upgrade("generation", scratch, password, BEFORE)
-    voice = new_id()
-    statuses = {"pending": None, "processing": "key", "completed": "key", "failed": None}
-    made = {status: new_id() for status in statuses}
-    rows = [(made[status], new_id(), voice, status, key, 2.5 if key else None) for status, key in statuses.items()]
+def _fill(servers: Servers, name: str, rows: Sequence[tuple[object, ...]], voice: UUID, spoken: UUID) -> None:
+    """Write generations with their voice, and a try for the one that is spoken."""
     asyncio.run(_execute(servers, name, _INSERT, *rows))
     asyncio.run(
         _execute(
@@ -79,9 +74,20 @@ def test_generations_of_before_have_their_audio_and_waiting_ones_their_place(ser
             name,
             "insert into generation_attempts (id, generation_id, org_id, voice_id, model_id, status)"
             " values ($1, $2, $3, $4, 'espeak-ng', 'rendered')",
-            (new_id(), made["completed"], rows[2][1], voice),
+            (new_id(), spoken, rows[2][1], voice),
         )
     )
+
+
+def test_generations_of_before_have_their_audio_and_waiting_ones_their_place(servers: Servers, scratch: str) -> None:
+    password = servers.service_database("generation").owner_password
+    name = make_url(scratch).database or ""
+    migrate.upgrade("generation", scratch, password, BEFORE)
+    voice = new_id()
+    statuses = {"pending": None, "processing": "key", "completed": "key", "failed": None}
+    made = {status: new_id() for status in statuses}
+    rows = [(made[status], new_id(), voice, status, key, 2.5 if key else None) for status, key in statuses.items()]
+    _fill(servers, name, rows, voice, made["completed"])
 
     migrate.upgrade("generation", scratch, password)
 

@@ -34,8 +34,29 @@ def write_piper(path: Path, *, speakers: Mapping[str, int] | None = None, text_p
 
     With `text_phonemes` a phoneme is a character; else eSpeak NG makes them, in American English.
     """
+    constants = _piper_constants()
+    nodes = _piper_nodes()
+    inputs = [
+        helper.make_tensor_value_info("input", TensorProto.INT64, [1, "phonemes"]),
+        helper.make_tensor_value_info("input_lengths", TensorProto.INT64, [1]),
+        helper.make_tensor_value_info("scales", TensorProto.FLOAT, [3]),
+    ]
+    if speakers:
+        inputs.append(helper.make_tensor_value_info("sid", TensorProto.INT64, [1]))
+        constants["by_speaker"] = np.linspace(0.2, 1.0, len(speakers)).astype(np.float32)
+        nodes += [_node("Gather", "by_speaker sid", "gain"), _node("Mul", "mixed gain", "spoken")]
+    else:
+        nodes.append(_node("Identity", "mixed", "spoken"))
+    nodes.append(_node("Reshape", "spoken shape", "output"))
+    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, 1, "time"])]
+    _save(path, nodes, inputs, outputs, constants)
+    path.with_name(f"{path.name}.json").write_text(json.dumps(_piper_settings(speakers or {}, text_phonemes)))
+    return path
+
+
+def _piper_constants() -> dict[str, Weights]:
     generator = np.random.default_rng(7)
-    constants: dict[str, Weights] = {
+    return {
         "durations": np.array(piper_durations(), np.float32),
         "levels": generator.uniform(0.1, 0.8, _VOCABULARY).astype(np.float32),
         "at_noise": np.array([0], np.int64),
@@ -49,7 +70,10 @@ def write_piper(path: Path, *, speakers: Mapping[str, int] | None = None, text_p
         "flat": np.array([-1], np.int64),
         "shape": np.array([1, 1, 1, -1], np.int64),
     }
-    nodes = [
+
+
+def _piper_nodes() -> list[onnx.NodeProto]:
+    return [
         _node("Reshape", "input flat", "ids"),
         _node("Gather", "scales at_noise", "noise_scale"),
         _node("Gather", "scales at_length", "length_scale"),
@@ -81,22 +105,6 @@ def write_piper(path: Path, *, speakers: Mapping[str, int] | None = None, text_p
         _node("Mul", "noise noise_scale", "hiss"),
         _node("Add", "voice hiss", "mixed"),
     ]
-    inputs = [
-        helper.make_tensor_value_info("input", TensorProto.INT64, [1, "phonemes"]),
-        helper.make_tensor_value_info("input_lengths", TensorProto.INT64, [1]),
-        helper.make_tensor_value_info("scales", TensorProto.FLOAT, [3]),
-    ]
-    if speakers:
-        inputs.append(helper.make_tensor_value_info("sid", TensorProto.INT64, [1]))
-        constants["by_speaker"] = np.linspace(0.2, 1.0, len(speakers)).astype(np.float32)
-        nodes += [_node("Gather", "by_speaker sid", "gain"), _node("Mul", "mixed gain", "spoken")]
-    else:
-        nodes.append(_node("Identity", "mixed", "spoken"))
-    nodes.append(_node("Reshape", "spoken shape", "output"))
-    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, 1, "time"])]
-    _save(path, nodes, inputs, outputs, constants)
-    path.with_name(f"{path.name}.json").write_text(json.dumps(_piper_settings(speakers or {}, text_phonemes)))
-    return path
 
 
 def _piper_settings(speakers: Mapping[str, int], text_phonemes: bool) -> dict[str, object]:
