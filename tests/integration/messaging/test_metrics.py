@@ -15,7 +15,7 @@ from libs.ids import new_id
 from libs.messaging import Consumers, Permanent, projection
 from libs.messaging.topology import projection_durable
 from libs.messaging.upkeep import Upkeep
-from tests.integration.messaging.test_backbone import deleted, emit, running_projection
+from tests.integration.messaging.emitting import deleted, emit, running_projection
 from tests.support.polling import eventually
 from tests.support.scratch import SERVICE, Scratch
 

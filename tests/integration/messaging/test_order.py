@@ -7,7 +7,7 @@ import asyncio
 from libs.ids import new_id
 from libs.messaging import Consumers
 from libs.messaging.topology import projection_durable
-from tests.integration.messaging.test_backbone import (
+from tests.integration.messaging.emitting import (
     Provisioned,
     applied,
     deleted,

@@ -17,7 +17,7 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.ids import new_id
 from libs.messaging import Consumers, Permanent, Projection, projection
 from libs.messaging.deadletters import ConsumerGone, DeadLetter, Filter, drop, find, get, replay
-from tests.integration.messaging.test_backbone import running_projection
+from tests.integration.messaging.emitting import running_projection
 from tests.support.polling import eventually
 from tests.support.scratch import STREAM, Scratch
 

@@ -6,124 +6,29 @@ are counted, so that the same plan is always told by the same events.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
-from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
-from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed, DocumentRemoved
-from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, OrganizationCreated
-from libs.contracts.antiphon.generation.v1.events_pb2 import (
-    Alignment,
-    AudioRendered,
-    GenerationCanceled,
-    GenerationCompleted,
-    GenerationDeferred,
-    GenerationDeleted,
-    GenerationFailed,
-    GenerationRequested,
-)
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
-from libs.contracts.antiphon.voice.v1.events_pb2 import (
-    VoiceCreated,
-    VoiceDeleted,
-    VoiceReady,
-    VoiceRejected,
-    VoiceSnapshot,
-    VoiceSubmitted,
-    VoiceUpdated,
+from tests.integration.shuffled.lives import (
+    Clock,
+    Generation,
+    Ids,
+    Outcome,
+    Voice,
+    generation_events,
+    org_events,
+    voice_events,
 )
 
-BEGINNING = datetime(2026, 1, 31, 23, 58, tzinfo=UTC)
-SPEAKABLE = '{"engine_voice": "en-us", "language": "en-US"}'
-UNSPEAKABLE = '{"engine_voice": "definitely", "language": "xx"}'
-TOO_MUCH = 10_000_000
-"""Characters that no plan covers."""
 TEXTS = ("Hello there.", "Twenty-five ships.", "Grüße, 世界", "Hello there. " * 90)
-
-
-class Outcome(StrEnum):
-    """How far a generation gets."""
-
-    WAITING = "waiting"
-    RENDERED = "rendered"
-    STORED = "stored"
-    REJECTED = "rejected"
-    UNSPEAKABLE = "unspeakable"
-    REFUSED = "refused"
-    """Put off, and then not covered by the plan."""
-    CANCELED = "canceled"
-
-
-@dataclass(frozen=True)
-class Voice:
-    """A voice with so many revisions, rejected if with none; without an organisation it is everybody's and stays."""
-
-    id: UUID
-    org_id: UUID | None
-    revisions: int
-    deleted: bool
-
-    @property
-    def object_keys(self) -> list[str]:
-        return [f"voices/orgs/{self.org_id}/{self.id}"] if self.org_id else []
-
-
-@dataclass(frozen=True)
-class Generation:
-    """A generation and what becomes of it."""
-
-    id: UUID
-    org_id: UUID
-    # Of the first who asked for the same; its own if that is itself.
-    audio_id: UUID
-    voice: Voice
-    text: str
-    outcome: Outcome
-    deferred: bool
-    deleted: bool
-
-    @property
-    def is_deferred(self) -> bool:
-        return self.deferred or self.outcome is Outcome.REFUSED
-
-    @property
-    def is_rendered(self) -> bool:
-        return self.outcome in (Outcome.RENDERED, Outcome.STORED, Outcome.REJECTED)
-
-    @property
-    def audio(self) -> bytes:
-        return f"audio of {self.audio_id}: {self.text}".encode()
-
-    @property
-    def object_key(self) -> str:
-        return f"generations/orgs/{self.org_id}/{self.audio_id}/{hashlib.sha256(self.audio).hexdigest()[:16]}.mp3"
-
-    @property
-    def requested(self) -> GenerationRequested:
-        return GenerationRequested(
-            generation_id=str(self.id),
-            org_id=str(self.org_id),
-            voice_id=str(self.voice.id),
-            text=self.text,
-            characters=TOO_MUCH if self.outcome is Outcome.REFUSED else len(self.text),
-            format="mp3_22050_64",
-            engine="espeak-ng",
-            engine_settings=UNSPEAKABLE if self.outcome is Outcome.UNSPEAKABLE else SPEAKABLE,
-            speed=1.0,
-            requested_at=BEGINNING,
-        )
 
 
 @dataclass(frozen=True)
@@ -163,179 +68,6 @@ class History:
         return deliveries
 
 
-class _Ids:
-    """Counted UUIDv7s of BEGINNING."""
-
-    def __init__(self) -> None:
-        self._count = itertools.count(1)
-
-    def __call__(self) -> UUID:
-        milliseconds = int(BEGINNING.timestamp() * 1000)
-        return UUID(int=(milliseconds << 80) | (7 << 76) | (0b10 << 62) | next(self._count))
-
-
-class _Clock:
-    """Two minutes before the end of a month, and three seconds later with every look."""
-
-    def __init__(self) -> None:
-        self._count = itertools.count()
-
-    def __call__(self) -> datetime:
-        return BEGINNING + timedelta(seconds=3 * next(self._count))
-
-
-def _org_events(org_id: UUID, plan: str, ids: _Ids, now: _Clock) -> Iterator[Message]:
-    yield OrganizationCreated(org_id=str(org_id), name="Someone", plan=plan, created_at=now())
-    yield ApiKeyCreated(key_id=str(ids()), org_id=str(org_id), prefix="ap_1234", created_at=now())
-
-
-def _voice_events(voice: Voice, ids: _Ids, now: _Clock) -> Iterator[Message]:
-    voice_id, org_id = str(voice.id), str(voice.org_id or "")
-    variant = "CUSTOM" if voice.org_id else "SYSTEM"
-    source = {"document_id": str(ids()), "org_id": org_id, "source_type": "voice", "source_id": voice_id}
-    yield VoiceCreated(voice_id=voice_id, org_id=org_id, variant=variant, created_at=now())
-    if voice.org_id:
-        yield VoiceSubmitted(voice_id=voice_id, org_id=org_id, submitted_at=now())
-    if not voice.revisions:
-        yield VoiceRejected(voice_id=voice_id, org_id=org_id, reasons=["too quiet"], rejected_at=now())
-    for revision in range(1, voice.revisions + 1):
-        snapshot = VoiceSnapshot(
-            voice_id=voice_id,
-            org_id=org_id,
-            name=f"Aaron {revision}",
-            description="warm " * revision,
-            category="GENERAL",
-            language="en-US",
-            variant=variant,
-            engine="espeak-ng",
-            engine_settings=json.dumps({"engine_voice": "en-us", "language": "en-US", "rate": 150 + revision}),
-            revision=revision,
-        )
-        if revision == 1:
-            yield VoiceReady(voice_id=voice_id, org_id=org_id, voice=snapshot, ready_at=now())
-        else:
-            yield VoiceUpdated(voice_id=voice_id, org_id=org_id, voice=snapshot, updated_at=now())
-        yield DocumentIndexed(**source, chunks=1, indexed_at=now())
-    if voice.deleted:
-        yield VoiceDeleted(voice_id=voice_id, org_id=org_id, object_keys=voice.object_keys, deleted_at=now())
-        yield MediaDeleted(owner_id=voice_id, org_id=org_id, owner_type="voice", deleted_at=now())
-        yield DocumentRemoved(**source, removed_at=now())
-
-
-def _about(made: Generation) -> dict[str, Any]:  # Any: fields of many events
-    return {"generation_id": str(made.id), "org_id": str(made.org_id)}
-
-
-def _generation_events(sharing: Sequence[Generation], ids: _Ids, now: _Clock) -> Iterator[Message]:
-    """What is told of generations that have their audio in common."""
-    for made in sharing:
-        yield from _asked(made, now)
-    heard = [made for made in sharing if made.is_rendered]
-    if heard:
-        yield _rendered(heard[0], now)
-    stored = [made for made in sharing if made.outcome is Outcome.STORED]
-    if stored:
-        yield from _stored(stored, ids, now)
-    rejected = [made for made in sharing if made.outcome is Outcome.REJECTED]
-    if rejected:
-        audio = _about(rejected[0]) | {"generation_id": str(rejected[0].audio_id)}
-        yield AudioRejected(**audio, reason="not what was announced", rejected_at=now())
-    for made in rejected:
-        yield GenerationFailed(**_about(made), code="audio_rejected", reason="not what was announced", failed_at=now())
-    yield from _deletions(sharing, now)
-
-
-def _asked(made: Generation, now: _Clock) -> Iterator[Message]:
-    if made.is_deferred:
-        yield GenerationDeferred(**_about(made), request=made.requested, deferred_at=now())
-    if made.outcome is Outcome.REFUSED:
-        yield GenerationFailed(**_about(made), code="quota_exceeded", reason="too much", failed_at=now())
-    else:
-        yield made.requested
-    if made.outcome is Outcome.UNSPEAKABLE:
-        yield GenerationFailed(**_about(made), code="text_not_speakable", reason="no such voice", failed_at=now())
-    if made.outcome is Outcome.CANCELED:
-        yield GenerationCanceled(**_about(made), canceled_at=now())
-
-
-def _deletions(sharing: Sequence[Generation], now: _Clock) -> Iterator[Message]:
-    """The audio goes with the last who had it."""
-    deleted = [made for made in sharing if made.deleted]
-    heard = any(made.is_rendered for made in sharing)
-    for made in deleted:
-        is_last = made is deleted[-1] and len(deleted) == len(sharing)
-        keys = [made.object_key] if heard and is_last else []
-        event = GenerationDeleted(**_about(made), object_keys=keys, deleted_at=now())
-        # Before audio was shared, events did not say whose it was.
-        if len(sharing) > 1 or made.id.int % 2:
-            event.audio_id = str(made.audio_id) if is_last else ""
-        yield event
-        if is_last:
-            audio = _about(made) | {"generation_id": str(made.audio_id)}
-            yield AudioDeleted(**audio, size_bytes=len(made.audio), deleted_at=now())
-
-
-def _rendered(made: Generation, now: _Clock) -> AudioRendered:
-    length = len(made.text)
-    wrong = made.outcome is Outcome.REJECTED
-    return AudioRendered(
-        generation_id=str(made.audio_id),
-        org_id=str(made.org_id),
-        object_key=made.object_key,
-        content_type="audio/mpeg",
-        format="mp3",
-        size_bytes=len(made.audio),
-        sha256=hashlib.sha256(b"something else" if wrong else made.audio).hexdigest(),
-        duration_seconds=length / 16,
-        sample_rate=22_050,
-        text=made.text,
-        alignment=Alignment(
-            start_times=[place / 16 for place in range(length)], end_times=[(place + 1) / 16 for place in range(length)]
-        ),
-        model_id="espeak-ng",
-        rendered_at=now(),
-    )
-
-
-def _stored(sharing: Sequence[Generation], ids: _Ids, now: _Clock) -> Iterator[Message]:
-    first = sharing[0]
-    seconds = len(first.text) / 16
-    yield AudioStored(
-        **_about(first) | {"generation_id": str(first.audio_id)},
-        track_id=str(ids()),
-        object_key=first.object_key,
-        sha256=hashlib.sha256(first.audio).hexdigest(),
-        size_bytes=len(first.audio),
-        duration_seconds=seconds,
-        stored_at=now(),
-    )
-    for made in sharing:
-        spoken = len(made.text) if made is first else 0
-        yield GenerationCompleted(
-            **_about(made),
-            voice_id=str(made.voice.id),
-            voice_name="Aaron 1",
-            text=made.text,
-            characters=len(made.text),
-            characters_spoken=spoken,
-            duration_seconds=seconds,
-            format="mp3_22050_64",
-            size_bytes=len(made.audio),
-            model_id="espeak-ng",
-            completed_at=now(),
-        )
-        used = {"characters": spoken, "characters_cached": len(made.text) - spoken, "audio_seconds": seconds}
-        for unit, quantity in used.items():
-            yield UsageRecorded(
-                usage_id=str(ids()),
-                org_id=str(made.org_id),
-                unit=unit,
-                quantity=quantity,
-                resource_id=str(made.id),
-                recorded_at=now(),
-            )
-
-
 @dataclass(frozen=True)
 class _Plan:
     """How one organisation fares: (revisions, deleted) of its voices; generations by (voice, text, outcome, …).
@@ -349,7 +81,7 @@ class _Plan:
 
 
 def _history(plans: Iterable[_Plan], system_revisions: int, seed: int) -> History:
-    ids, now = _Ids(), _Clock()
+    ids, now = Ids(), Clock()
     system = Voice(ids(), None, system_revisions, deleted=False)
     orgs: list[UUID] = []
     voices = [system]
@@ -371,9 +103,9 @@ def _history(plans: Iterable[_Plan], system_revisions: int, seed: int) -> Histor
             others = [replace(made, id=ids(), outcome=goes_on, deleted=gone) for gone in deleted[1:]]
             generations += [made, *others]
             sharing.append([made, *others])
-        lives.append(list(_org_events(org_id, plan.plan, ids, now)))
-    lives += [list(_voice_events(voice, ids, now)) for voice in voices]
-    lives += [list(_generation_events(together, ids, now)) for together in sharing]
+        lives.append(list(org_events(org_id, plan.plan, ids, now)))
+    lives += [list(voice_events(voice, ids, now)) for voice in voices]
+    lives += [list(generation_events(together, ids, now)) for together in sharing]
     events = _interleaved(lives, random.Random(seed))
     return History(tuple(orgs), tuple(voices), tuple(generations), tuple(Told(ids(), event) for event in events))
 

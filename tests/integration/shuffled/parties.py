@@ -29,7 +29,8 @@ from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
 from services.storage.consumers import CONSUMERS as STORAGE
 from services.storage.usecases import Deps as StorageDeps
-from tests.integration.shuffled.histories import BEGINNING, TOO_MUCH, Generation, History, Outcome
+from tests.integration.shuffled.histories import History
+from tests.integration.shuffled.lives import BEGINNING, TOO_MUCH, Generation, Outcome
 from tests.integration.shuffled.stage import Emitted, Party, Stage
 
 

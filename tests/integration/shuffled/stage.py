@@ -34,7 +34,8 @@ from libs.messaging.topology import (
 from libs.messaging.works import WorkRunner
 from libs.objectstore import ObjectStore
 from libs.outbox import OutboxHook
-from tests.integration.shuffled.histories import BEGINNING, History, Told
+from tests.integration.shuffled.histories import History, Told
+from tests.integration.shuffled.lives import BEGINNING
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 
