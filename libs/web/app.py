@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from libs.web.identity import IdentityVerifier, Unauthenticated, unauthenticated_problem
-from libs.web.problems import ProblemOf, install_problems
+from libs.web.problems import ProblemOf, Respond, install_problems, respond
 
 _HEALTH = ("/healthz", "/readyz")
 
@@ -25,8 +25,9 @@ def create_app(
     problems: Mapping[type[Exception], ProblemOf],
     readiness: Readiness,
     deps: object = None,
+    respond: Respond = respond,
 ) -> FastAPI:
-    """Return the application; handlers find `deps` as `request.app.state.deps`."""
+    """Return the application; handlers find `deps` as `request.app.state.deps`, and `respond` tells its errors."""
     app = FastAPI(
         title=f"Antiphon {service}",
         docs_url=None,
@@ -35,7 +36,7 @@ def create_app(
     )
     app.state.deps = deps
     app.state.identity = identity
-    install_problems(app, {Unauthenticated: unauthenticated_problem, **problems})
+    install_problems(app, {Unauthenticated: unauthenticated_problem, **problems}, respond)
     app.include_router(_health(readiness))
     if router is not None:
         app.include_router(router)

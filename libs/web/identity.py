@@ -30,10 +30,11 @@ class Unauthenticated(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: an organisation, through one of its API keys."""
+    """Who is asking: an organisation, through an API key, which is a user's or (None) the organisation's own."""
 
     org_id: UUID
     key_id: UUID
+    user_id: UUID | None = None
 
 
 def machine_time() -> datetime:
@@ -52,6 +53,8 @@ def sign(caller: Caller, service: str, key: bytes, clock: Callable[[], datetime]
         "iat": now,
         "exp": now + LIFETIME_SECONDS,
     }
+    if caller.user_id is not None:
+        claims["usr"] = str(caller.user_id)
     return jwt.encode(claims, key, algorithm=_ALGORITHM)
 
 
@@ -70,7 +73,8 @@ def verify(token: str, service: str, key: bytes, clock: Callable[[], datetime] =
         now = clock().timestamp()
         if not int(claims["iat"]) - LEEWAY_SECONDS <= now < int(claims["exp"]) + LEEWAY_SECONDS:
             raise Unauthenticated
-        return Caller(org_id=UUID(claims["org"]), key_id=UUID(claims["sub"]))
+        user = claims.get("usr")
+        return Caller(UUID(claims["org"]), UUID(claims["sub"]), UUID(user) if user is not None else None)
     except (jwt.PyJWTError, TypeError, ValueError) as error:
         raise Unauthenticated from error
 

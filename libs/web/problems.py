@@ -56,6 +56,10 @@ ProblemOf = Callable[[Any], Problem]  # Any: the exception class it is registere
 """Turns a service's own exception into what the client is told."""
 
 
+Respond = Callable[[Problem, Request], Response]
+"""Tells a client a problem."""
+
+
 def problem_response(problem: Problem, request_id: str) -> Response:
     """Return the HTTP answer for `problem`."""
     return Response(problem.body(request_id), problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)
@@ -67,12 +71,17 @@ def invalid_field(name: str, message: str, **limits: object) -> Problem:
     return Problem(422, "invalid_request", "The request is not valid", f"{name}: {message}", {"errors": [entry]})
 
 
-def install_problems(app: FastAPI, problems: Mapping[type[Exception], ProblemOf]) -> None:
+def respond(problem: Problem, request: Request) -> Response:
+    """Tell a client a problem as `application/problem+json`."""
+    return problem_response(problem, request_id_of(request))
+
+
+def install_problems(app: FastAPI, problems: Mapping[type[Exception], ProblemOf], respond: Respond = respond) -> None:
     """Answer every error of `app` as a problem: the service's own, then those common to all."""
 
     def handler(of: ProblemOf) -> Callable[[Request, Exception], Awaitable[Response]]:
         async def answer(request: Request, error: Exception) -> Response:
-            return problem_response(of(error), request_id_of(request))
+            return respond(of(error), request)
 
         return answer
 
@@ -88,9 +97,9 @@ def install_problems(app: FastAPI, problems: Mapping[type[Exception], ProblemOf]
     async def unexpected(request: Request, error: Exception) -> Response:
         if is_database_away(error):
             logger.warning("database away", extra={"error": type(error).__name__})
-            return problem_response(UNAVAILABLE, request_id_of(request))
+            return respond(UNAVAILABLE, request)
         logger.error("unexpected error", exc_info=error)
-        return problem_response(INTERNAL, request_id_of(request))
+        return respond(INTERNAL, request)
 
     app.add_exception_handler(Exception, unexpected)
 

@@ -6,17 +6,17 @@ import time
 from functools import partial
 
 from libs.service import Composition, Runtime, run
-from libs.web import create_app
-from services.gateway import usecases
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
 from services.gateway.api.door import Door
-from services.gateway.api.own import router
+from services.gateway.api.handlers import answers
+from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
-from services.gateway.api.proxy import Proxy
-from services.gateway.domain.routes import ROUTES, RouteTable
+from services.gateway.domain.route_table import RouteTable
+from services.gateway.domain.routes import ROUTES
 from services.gateway.settings import Settings
-from services.gateway.usecases import Deps
+from services.gateway.usecases import organizations
+from services.gateway.usecases.deps import Deps
 
 
 def main() -> None:
@@ -24,20 +24,16 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
-        deps = Deps(database=runtime.database, clock=runtime.clock)
-        services = Services(settings.service_urls, settings.identity_keys, runtime.clock)
-        known_keys = KnownKeys(partial(usecases.authenticate, deps), time.monotonic)
-        door = Door(
-            routes=RouteTable(ROUTES),
-            proxy=Proxy(known_keys, services),
-            own=create_app("gateway", router, identity=None, problems=PROBLEMS, readiness=runtime.readiness, deps=deps),
-            problems=PROBLEMS,
-        )
+        database, clock = runtime.database, runtime.clock
+        services = Services(settings.service_urls, settings.identity_keys, clock)
+        deps = Deps(database=database, clock=clock, services=services)
+        keys = KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic)
+        own = create_own(deps, runtime.readiness)
         bootstrap = settings.bootstrap_key
         return Composition(
-            app=door,
+            app=Door(routes=RouteTable(ROUTES), keys=keys, answer=answers(services, own), own=own, problems=PROBLEMS),
             deps=deps,
-            startup=[partial(usecases.ensure_first_organization, deps, bootstrap)] if bootstrap else [],
+            startup=[partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else [],
             closing=[services.close],
             # The peer's address is the peer's: nobody is believed who claims to ask for somebody else.
             http_options={"proxy_headers": False},

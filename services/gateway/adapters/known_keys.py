@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from libs.web import Caller
+from services.gateway.domain.access import Credential
 
 KNOWN_SECONDS = 30.0
 """For how long a key goes on opening the door after it was revoked, at most."""
@@ -20,30 +20,30 @@ MAX_KEYS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    caller: Caller | None
+    credential: Credential | None
     until: float
 
 
 class KnownKeys:
-    """Callers by the digest of their key.
+    """Credentials by the digest of their key.
 
     Bounded in time and number; keys themselves are not kept. However many requests come with one key that is not
     known, it is looked up once.
     """
 
-    def __init__(self, look_up: Callable[[bytes], Awaitable[Caller | None]], clock: Callable[[], float]) -> None:
+    def __init__(self, look_up: Callable[[bytes], Awaitable[Credential | None]], clock: Callable[[], float]) -> None:
         """`clock` counts seconds and never goes back."""
         self._look_up = look_up
         self._clock = clock
         self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
-        self._running: dict[bytes, asyncio.Task[Caller | None]] = {}
+        self._running: dict[bytes, asyncio.Task[Credential | None]] = {}
 
-    async def find(self, digest: bytes) -> Caller | None:
+    async def find(self, digest: bytes) -> Credential | None:
         """Return whose key has this digest, or None; raises what looking it up raises."""
         answer = self._answers.get(digest)
         if answer is not None and self._clock() < answer.until:
             self._answers.move_to_end(digest)
-            return answer.caller
+            return answer.credential
         running = self._running.get(digest)
         if running is None:
             running = asyncio.create_task(self._ask(digest))
@@ -52,16 +52,16 @@ class KnownKeys:
         # Shielded: a client that goes away takes nobody else's answer with it.
         return await asyncio.shield(running)
 
-    async def _ask(self, digest: bytes) -> Caller | None:
-        caller = await self._look_up(digest)
-        seconds = UNKNOWN_SECONDS if caller is None else KNOWN_SECONDS
-        self._answers[digest] = _Answer(caller, self._clock() + seconds)
+    async def _ask(self, digest: bytes) -> Credential | None:
+        credential = await self._look_up(digest)
+        seconds = UNKNOWN_SECONDS if credential is None else KNOWN_SECONDS
+        self._answers[digest] = _Answer(credential, self._clock() + seconds)
         self._answers.move_to_end(digest)
         if len(self._answers) > MAX_KEYS:
             self._answers.popitem(last=False)
-        return caller
+        return credential
 
-    def _finished(self, digest: bytes, task: asyncio.Task[Caller | None]) -> None:
+    def _finished(self, digest: bytes, task: asyncio.Task[Credential | None]) -> None:
         del self._running[digest]
         if not task.cancelled():
             # Whoever asked has got it; should all of them have gone away, nobody is left to be told.

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
@@ -17,10 +17,18 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from yarl import URL
 
 from libs.telemetry import current_trace_headers
-from libs.web import Caller
+from libs.web import HANDOVER_HEADER, Caller
 from libs.web.identity import HEADER as IDENTITY_HEADER
 from services.gateway.adapters.identities import Identities
-from services.gateway.domain.failures import AnswerCutOff, BodyTooSlow, ServiceTooSlow, ServiceUnavailable
+from services.gateway.domain.failures import (
+    AnswerCutOff,
+    BodyTooSlow,
+    InvalidHandover,
+    ServiceTooSlow,
+    ServiceUnavailable,
+)
+from services.gateway.domain.headers import conditions
+from services.gateway.domain.routes import SERVICES
 
 PATIENCE_SECONDS = 5.0
 """How long a service may be away without a client noticing: one that restarts is back within 2 s."""
@@ -115,7 +123,21 @@ class Services:
 
     @asynccontextmanager
     async def ask(self, question: Question) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Ask a service and yield its answer, of which only the headers are there yet.
+        """Ask a service, and the one that it hands over to; yield the answer, of which only the headers are there yet.
+
+        Raises what `_ask` raises, and InvalidHandover.
+        """
+        async with self._ask(question) as answer:
+            instruction = answer.headers.get(HANDOVER_HEADER)
+            if instruction is None:
+                yield answer
+                return
+        async with self._ask(_handed_over(question, instruction)) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def _ask(self, question: Question) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask one service and yield its answer.
 
         Raises ServiceUnavailable, ServiceTooSlow, BodyTooSlow, AnswerCutOff, and the body's failure.
         """
@@ -178,6 +200,15 @@ class Services:
             if body is not None and body.failure is not None:
                 raise body.failure from error
             raise ServiceUnavailable(question.service, nothing_done=False) from error
+
+
+def _handed_over(question: Question, instruction: str) -> Question:
+    service, _, target = instruction.partition(" ")
+    if service not in SERVICES or not target.startswith("/internal/"):
+        raise InvalidHandover(f"{question.service} handed {question.template} over to {instruction!r}")
+    kept = [header for header in question.headers if header[0] == "x-request-id"]
+    headers = [*conditions(question.headers), *kept]
+    return replace(question, service=service, target=target, headers=headers, body=None)
 
 
 def _may_repeat(question: Question, failure: ServiceUnavailable) -> bool:

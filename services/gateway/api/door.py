@@ -19,11 +19,15 @@ from libs.database import is_database_away
 from libs.telemetry import trace_context
 from libs.web import Problem, ProblemOf
 from libs.web.problems import INTERNAL, UNAVAILABLE
+from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.exchange import Exchange
-from services.gateway.api.proxy import Proxied, Proxy
+from services.gateway.api.keys import credential_of, require_scope
+from services.gateway.domain.access import Credential
 from services.gateway.domain.failures import AnswerCutOff, BodyTooLarge, ClientGone
 from services.gateway.domain.headers import read_request_headers
-from services.gateway.domain.routes import MethodNotAllowed, Route, RouteTable
+from services.gateway.domain.route_table import MethodNotAllowed, RouteTable
+from services.gateway.domain.routes import Route
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +40,18 @@ class Door:
     """Finds out what a request asks for, has it answered, and leaves a line about it in the log."""
 
     def __init__(
-        self, *, routes: RouteTable, proxy: Proxy, own: ASGIApp, problems: Mapping[type[Exception], ProblemOf]
+        self,
+        *,
+        routes: RouteTable,
+        keys: KnownKeys,
+        answer: Handler,
+        own: ASGIApp,
+        problems: Mapping[type[Exception], ProblemOf],
     ) -> None:
-        """`own` answers whatever `routes` do not have, with 404 if need be."""
+        """`answer` gets what `routes` have, once it is allowed; `own` all the rest, with 404 if need be."""
         self._routes = routes
-        self._proxy = proxy
+        self._keys = keys
+        self._answer = answer
         self._own = own
         self._problems = problems
 
@@ -60,7 +71,7 @@ class Door:
         if route is None:
             await self._answer_here(scope, exchange)
         else:
-            await self._answer_from_service(route, scope, exchange)
+            await self._answer_route(route, scope, exchange)
 
     async def _answer_here(self, scope: Scope, exchange: Exchange) -> None:
         kept = [header for header in scope["headers"] if header[0] != _REQUEST_ID]
@@ -71,12 +82,16 @@ class Door:
             if scope["path"] not in HEALTH:
                 exchange.log(getattr(scope.get("route"), "path", None))
 
-    async def _answer_from_service(self, route: Route, scope: Scope, exchange: Exchange) -> None:
+    async def _answer_route(self, route: Route, scope: Scope, exchange: Exchange) -> None:
         path = scope["raw_path"].decode("ascii")
+        exchange.dialect = route.dialect
         with _ServerSpan(route, path, scope["scheme"], exchange) as span:
-            request = Proxied(route, path, scope["query_string"], exchange.headers, exchange.request_id)
             try:
-                await self._proxy(request, exchange.receive, exchange.send)
+                credential = await self._admit(route, exchange)
+                asked = Asked(
+                    route, path, scope["query_string"], exchange.headers, exchange.request_id, credential, scope
+                )
+                await self._answer(asked, exchange.receive, exchange.send)
             except ClientGone:
                 exchange.outcome = "client_gone"
             except AnswerCutOff:
@@ -87,6 +102,14 @@ class Door:
             finally:
                 exchange.log(route.template)
                 _finish(span, exchange)
+
+    async def _admit(self, route: Route, exchange: Exchange) -> Credential | None:
+        """Return what the request's key says where one is needed; raises InvalidKey, ScopeMissing."""
+        if route.scope is None:
+            return None
+        credential = await credential_of(self._keys, exchange.headers)
+        require_scope(credential, route.scope)
+        return credential
 
     async def _fail(self, error: Exception, exchange: Exchange) -> None:
         problem = self._problem_of(error)

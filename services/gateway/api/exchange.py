@@ -12,8 +12,9 @@ from starlette.types import Message, Receive, Send
 
 from libs.ids import new_id
 from libs.web import Problem
-from libs.web.problems import MEDIA_TYPE
+from services.gateway.api.dialects import render
 from services.gateway.domain.headers import RequestHeaders
+from services.gateway.domain.routes import Dialect
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +30,22 @@ _duration = metrics.get_meter("antiphon.gateway").create_histogram(
 class Exchange:
     """Sends the answer to one request, with the request's id, and knows what became of it.
 
-    `status` is 0 until an answer has begun; `outcome` is the code of a problem, or what cut the exchange short.
+    `status` is 0 until an answer has begun; `outcome` is the code of a problem, or what cut the exchange short;
+    `added` are headers that the answer gets, whoever gives it; `dialect` is the form of its errors.
     """
 
-    __slots__ = ("_client_send", "_method", "_started", "headers", "outcome", "receive", "request_id", "status")
+    __slots__ = (
+        "_client_send",
+        "_method",
+        "_started",
+        "added",
+        "dialect",
+        "headers",
+        "outcome",
+        "receive",
+        "request_id",
+        "status",
+    )
 
     def __init__(self, method: str, headers: RequestHeaders, receive: Receive, send: Send) -> None:
         self._started = time.perf_counter()
@@ -43,18 +56,24 @@ class Exchange:
         self.request_id = headers.request_id or str(new_id())
         self.status = 0
         self.outcome = ""
+        self.added: list[tuple[bytes, bytes]] = []
+        self.dialect: Dialect = "antiphon"
 
     async def send(self, message: Message) -> None:
         """Send one ASGI message; what was accepted is held by nobody but the connection."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+            message["headers"] = [
+                *message.get("headers", ()),
+                *self.added,
+                (b"x-request-id", self.request_id.encode()),
+            ]
         await self._client_send(message)
 
     async def refuse(self, problem: Problem) -> None:
         """Answer with `problem`."""
-        await self._start_refusal(problem)
-        await self.send({"type": "http.response.body", "body": problem.body(self.request_id)})
+        body = await self._start_refusal(problem)
+        await self.send({"type": "http.response.body", "body": body})
 
     async def refuse_body(self, problem: Problem) -> None:
         """Answer with `problem` while the client is still sending, and close the connection.
@@ -62,8 +81,8 @@ class Exchange:
         A client that sends all before it reads would find the connection broken and never see the answer: some more is
         taken and thrown away. One that was told to wait (`Expect: 100-continue`) sends nothing.
         """
-        await self._start_refusal(problem)
-        await self.send({"type": "http.response.body", "body": problem.body(self.request_id), "more_body": True})
+        body = await self._start_refusal(problem)
+        await self.send({"type": "http.response.body", "body": body, "more_body": True})
         if not (self.headers.expects_continue and self.headers.content_length):
             await self._linger()
         await self.send({"type": "http.response.body", "body": b""})
@@ -91,11 +110,14 @@ class Exchange:
             },
         )
 
-    async def _start_refusal(self, problem: Problem) -> None:
+    async def _start_refusal(self, problem: Problem) -> bytes:
+        """Send the status and the headers; return the body."""
         self.outcome = problem.code
-        headers = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(problem.body(self.request_id)))}
+        body, media_type = render(problem, self.dialect, self.request_id)
+        headers = {"Content-Type": media_type, "Content-Length": str(len(body))}
         raw = [(name.lower().encode(), value.encode()) for name, value in (headers | dict(problem.headers)).items()]
         await self.send({"type": "http.response.start", "status": problem.status, "headers": raw})
+        return body
 
     async def _linger(self) -> None:
         taken = 0

@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from libs.web import Problem, ProblemOf
 from libs.web.problems import http_problem
 from services.gateway.domain import failures
-from services.gateway.domain.routes import MIB, MethodNotAllowed
+from services.gateway.domain.route_table import MethodNotAllowed
+from services.gateway.domain.routes import MIB
 
 RETRY_AFTER_SECONDS = "1"
 
@@ -28,6 +29,16 @@ _TOO_SLOW = Problem(
     "The request's body did not come in time",
     "Please send it again over a faster connection, or send less.",
 )
+
+
+def _scope_missing(error: failures.ScopeMissing) -> Problem:
+    return Problem(
+        403,
+        "scope_missing",
+        "The API key may not do this",
+        f"It needs the scope {error.scope}: use another key, or make one that has it.",
+        {"scope": error.scope},
+    )
 
 
 def body_too_large(error: failures.BodyTooLarge) -> Problem:
@@ -81,11 +92,14 @@ def _service_too_slow(error: failures.ServiceTooSlow) -> Problem:
 
 
 def _framework(error: HTTPException) -> Problem:
+    if isinstance(error.__cause__, failures.BodyTooLarge):  # raised while the framework read the body
+        return body_too_large(error.__cause__)
     return _NOTHING_HERE if error.status_code == HTTPStatus.NOT_FOUND else http_problem(error)
 
 
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.InvalidKey: lambda _error: _INVALID_KEY,
+    failures.ScopeMissing: _scope_missing,
     failures.BodyTooLarge: body_too_large,
     failures.BodyTooSlow: lambda _error: _TOO_SLOW,
     failures.ServiceUnavailable: _service_unavailable,

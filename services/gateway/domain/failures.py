@@ -7,6 +7,14 @@ class InvalidKey(Exception):
     """The request carries no API key that opens anything."""
 
 
+class ScopeMissing(Exception):
+    """The key does not have the scope that the route needs."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
+
 class BodyTooLarge(Exception):
     """The request's body is longer than its route takes."""
 

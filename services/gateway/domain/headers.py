@@ -40,6 +40,7 @@ _ENDING_HERE = frozenset(
         b"x-forwarded-proto",
         b"x-real-ip",
         b"x-request-id",
+        b"xi-api-key",
     )
 )
 _CONDITIONS = frozenset(
@@ -53,12 +54,14 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 class RequestHeaders:
     """What a client's headers say.
 
-    `passed` goes to the service; `authorization` and `request_id` are None when absent, unusable or sent twice;
+    `passed` goes to the service; `authorization`, `xi_api_key` (ElevenLabs' clients send their key in it) and
+    `request_id` are None when absent, unusable or sent twice;
     `content_length` is None without a declared length; `trace` has what of `traceparent` and `tracestate` was sent.
     """
 
     passed: list[tuple[str, str]] = field(default_factory=list)
     authorization: str | None = None
+    xi_api_key: str | None = None
     request_id: str | None = None
     content_length: int | None = None
     chunked: bool = False
@@ -69,10 +72,6 @@ class RequestHeaders:
     def has_body(self) -> bool:
         """Say whether a body follows the headers."""
         return self.chunked or bool(self.content_length)
-
-    def conditions(self) -> list[tuple[str, str]]:
-        """Return those passed headers that say which part or version of a resource is wanted."""
-        return [header for header in self.passed if header[0] in _CONDITIONS]
 
 
 def read_request_headers(headers: RawHeaders) -> RequestHeaders:
@@ -86,6 +85,7 @@ def read_request_headers(headers: RawHeaders) -> RequestHeaders:
             read.passed.append((_text(name), _text(value)))
     _drop_connection_headers(read, special.get(b"connection", ()))
     read.authorization = _only(special.get(b"authorization"))
+    read.xi_api_key = _only(special.get(b"xi-api-key"))
     request_id = _only(special.get(b"x-request-id"))
     if request_id is not None and _REQUEST_ID.fullmatch(request_id):
         read.request_id = request_id
@@ -97,6 +97,11 @@ def read_request_headers(headers: RawHeaders) -> RequestHeaders:
         if name in special:
             read.trace[name.decode()] = ",".join(special[name])
     return read
+
+
+def conditions(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return those of a request's passed headers that say which part or version of a resource is wanted."""
+    return [header for header in headers if header[0] in _CONDITIONS]
 
 
 def answer_headers(status: int, headers: RawHeaders) -> list[tuple[bytes, bytes]]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from services.analytics.api import router as analytics
 from services.embedding.api import router as embedding
+from services.gateway.api.own import ROUTERS as GATEWAY
 from services.generation.api import router as generation
 from services.voice.api import router as voice
 
@@ -40,7 +41,7 @@ def offered(router: APIRouter) -> set[tuple[str, str]]:
 
 
 def test_every_route_is_told_and_none_that_there_is_not() -> None:
-    assert told() == set().union(*map(offered, (voice, generation, embedding, analytics)))
+    assert told() == set().union(*map(offered, (voice, generation, embedding, analytics, *GATEWAY)))
 
 
 def test_every_code_is_told() -> None:

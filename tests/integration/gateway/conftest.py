@@ -15,24 +15,29 @@ import pytest
 from libs.apikeys import new_api_key
 from libs.database import Database
 from libs.ids import new_id
-from libs.web import create_app
-from services.gateway import store, usecases
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
 from services.gateway.api.door import Door
-from services.gateway.api.own import router
+from services.gateway.api.handlers import answers
+from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
-from services.gateway.api.proxy import Proxy
 from services.gateway.domain.credentials import digest_of, shown_prefix
 from services.gateway.domain.organizations import ApiKey, Organization
-from services.gateway.domain.routes import ROUTES, RouteTable
-from services.gateway.usecases import Deps
+from services.gateway.domain.route_table import RouteTable
+from services.gateway.domain.routes import ROUTES
+from services.gateway.store import organizations as store
+from services.gateway.usecases import organizations as usecases
+from services.gateway.usecases.deps import Deps
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
 from tests.support.servers import Servers
 
 IDENTITY_KEYS = {name: name.encode() * 8 for name in ("voice", "generation", "storage", "embedding", "analytics")}
 ANSWER_SECONDS, PATIENCE_SECONDS = 2.0, 1.5
 """Everything is as it is, only more impatient."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,6 @@ async def database(servers: Servers, schema: None) -> AsyncIterator[Database]:
     opened = servers.database("gateway")
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-def deps(database: Database) -> Deps:
-    return Deps(database=database, clock=lambda: datetime.now(UTC))
 
 
 async def new_tenant(database: Database) -> Tenant:
@@ -102,21 +102,24 @@ async def voice_running(voice: Service, voice_port: int) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def gateway(deps: Deps, storage: Service, voice_port: int) -> AsyncIterator[str]:
+async def gateway(database: Database, storage: Service, voice_port: int) -> AsyncIterator[str]:
     """The gateway's URL; the voice service need not run, and nothing runs where the others should be."""
     async with serving(storage) as storage_url:
         urls = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}")
         urls |= {"voice": f"http://{HOST}:{voice_port}", "storage": storage_url}
-        services = Services(urls, IDENTITY_KEYS, deps.clock, patience_seconds=PATIENCE_SECONDS)
+        services = Services(urls, IDENTITY_KEYS, _now, patience_seconds=PATIENCE_SECONDS)
+        deps = Deps(database=database, clock=_now, services=services)
         impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in ROUTES]
 
         async def readiness() -> dict[str, bool]:
             return {"started": True}
 
+        own = create_own(deps, readiness)
         door = Door(
             routes=RouteTable(impatient),
-            proxy=Proxy(KnownKeys(partial(usecases.authenticate, deps), time.monotonic), services),
-            own=create_app("gateway", router, identity=None, problems=PROBLEMS, readiness=readiness, deps=deps),
+            keys=KnownKeys(partial(usecases.authenticate, database, _now), time.monotonic),
+            answer=answers(services, own),
+            own=own,
             problems=PROBLEMS,
         )
         async with serving(door) as url:

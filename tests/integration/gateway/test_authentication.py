@@ -13,9 +13,9 @@ from libs.apikeys import new_api_key
 from libs.database import Database
 from libs.web.identity import HEADER as IDENTITY_HEADER
 from libs.web.identity import verify
-from services.gateway import store, usecases
 from services.gateway.domain.credentials import digest_of
-from services.gateway.usecases import Deps
+from services.gateway.store import organizations as store
+from services.gateway.usecases import organizations as usecases
 from tests.integration.gateway.conftest import IDENTITY_KEYS, Tenant, new_tenant
 from tests.integration.gateway.serving import Service
 
@@ -82,8 +82,7 @@ async def test_the_use_of_a_key_is_noted_now_and_then(database: Database, tenant
     first = datetime(2026, 11, 21, 12, tzinfo=UTC)
     later = first + 2 * usecases.USE_RESOLUTION
     for moment, noted in ((first, first), (first + usecases.USE_RESOLUTION, first), (later, later)):
-        deps = Deps(database=database, clock=partial(_same, moment))
-        caller = await usecases.authenticate(deps, digest_of(tenant.key))
+        caller = await usecases.authenticate(database, partial(_same, moment), digest_of(tenant.key))
         assert caller is not None
         assert (caller.org_id, caller.key_id) == (tenant.org_id, tenant.key_id)
         async with database.transaction(tenant.org_id) as session:

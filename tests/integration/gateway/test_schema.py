@@ -15,8 +15,8 @@ from deploy.embedded.credentials import POSTGRES_ADMIN
 from libs.apikeys import new_api_key
 from libs.database import Database, migrate
 from libs.ids import SYSTEM_ORG, new_id
-from services.gateway import store
 from services.gateway.domain.credentials import digest_of
+from services.gateway.store import organizations as store
 from tests.integration.gateway.conftest import Tenant, new_tenant
 from tests.support.servers import Servers
 

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from libs.web import Caller
 from services.gateway.adapters import known_keys
 from services.gateway.adapters.known_keys import KNOWN_SECONDS, UNKNOWN_SECONDS, KnownKeys
+from services.gateway.domain.access import ALL_SCOPES, Credential
 
-CALLER = Caller(org_id=UUID(int=1), key_id=UUID(int=2))
+CALLER = Credential(UUID(int=1), UUID(int=2), None, ALL_SCOPES, "free")
 
 
 class Database:
@@ -23,7 +23,7 @@ class Database:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def look_up(self, digest: bytes) -> Caller | None:
+    async def look_up(self, digest: bytes) -> Credential | None:
         self.asked += 1
         await self.may_answer.wait()
         if self.away:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.domain.routes import BOOK_BYTES, JSON_BYTES, MIB, ROUTES, MethodNotAllowed, Route, RouteTable
+from services.gateway.domain.access import Scope
+from services.gateway.domain.route_table import MethodNotAllowed, RouteTable
+from services.gateway.domain.routes import BOOK_BYTES, JSON_BYTES, MIB, ROUTES, Route
 
 TABLE = RouteTable(ROUTES)
 ID = "0190a0c0-0000-7000-8000-000000000000"
@@ -66,9 +68,9 @@ def test_another_method_says_which_there_are() -> None:
 
 
 def test_a_literal_goes_before_a_parameter_and_does_not_hide_it() -> None:
-    literal = Route("GET", "/v1/history/download", "storage")
-    parameter = Route("GET", "/v1/history/{id}", "storage")
-    deeper = Route("GET", "/v1/history/{id}/audio", "storage")
+    literal = Route("GET", "/v1/history/download", "storage", Scope.SPEECH_READ)
+    parameter = Route("GET", "/v1/history/{id}", "storage", Scope.SPEECH_READ)
+    deeper = Route("GET", "/v1/history/{id}/audio", "storage", Scope.SPEECH_READ)
     table = RouteTable([parameter, deeper, literal])
     assert table.find("GET", "/v1/history/download") is literal
     assert table.find("GET", "/v1/history/other") is parameter
@@ -77,7 +79,7 @@ def test_a_literal_goes_before_a_parameter_and_does_not_hide_it() -> None:
 
 def test_a_route_is_declared_once() -> None:
     with pytest.raises(ValueError, match="two routes for GET /v1/voices"):
-        RouteTable([*ROUTES, Route("GET", "/v1/voices", "storage")])
+        RouteTable([*ROUTES, Route("GET", "/v1/voices", "storage", Scope.SPEECH_READ)])
 
 
 def test_limits() -> None:

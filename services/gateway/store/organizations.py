@@ -1,4 +1,4 @@
-"""The gateway's tables and the queries on them."""
+"""Organisations and their keys."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    select,
     text,
     update,
 )
@@ -22,7 +23,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.gateway.domain.organizations import ApiKey, Organization
+from services.gateway.domain.organizations import ApiKey, Organization, Plan
 
 _metadata = MetaData()
 
@@ -67,6 +68,12 @@ async def get_valid_key(session: AsyncSession, digest: bytes) -> FoundKey | None
     """Return the key with this digest, of whatever organisation, unless it is unknown or revoked."""
     row = (await session.execute(_FIND_KEY, {"digest": digest})).one_or_none()
     return FoundKey(row.key_id, row.org_id, row.last_used_at) if row else None
+
+
+async def get_plan(session: AsyncSession, org_id: UUID) -> Plan:
+    """Return the plan of an organisation that exists."""
+    plan: Plan = (await session.execute(select(organizations.c.plan).where(organizations.c.id == org_id))).scalar_one()
+    return plan
 
 
 async def save_key_use(session: AsyncSession, key_id: UUID, at: datetime) -> None:

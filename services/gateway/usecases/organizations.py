@@ -1,10 +1,9 @@
-"""What the gateway itself decides and records."""
+"""Who gets in, and the first organisation."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from libs import outbox
@@ -12,8 +11,7 @@ from libs.apikeys import is_well_formed
 from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, OrganizationCreated
 from libs.database import Database
 from libs.ids import new_id
-from libs.web import Caller
-from services.gateway import store
+from services.gateway.domain.access import ALL_SCOPES, Credential
 from services.gateway.domain.credentials import digest_of, shown_prefix
 from services.gateway.domain.organizations import (
     FIRST_ORGANIZATION_ID,
@@ -22,6 +20,7 @@ from services.gateway.domain.organizations import (
     ApiKey,
     Organization,
 )
+from services.gateway.store import organizations as store
 
 logger = logging.getLogger(__name__)
 
@@ -33,28 +32,21 @@ class MalformedBootstrapKey(Exception):
     """The file of the first key holds something else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deps:
-    """What use cases and routes work with."""
-
-    database: Database
-    clock: Callable[[], datetime]
-
-
-async def authenticate(deps: Deps, digest: bytes) -> Caller | None:
-    """Return whose key has this digest; None when it opens nothing."""
-    async with deps.database.transaction() as session:
+async def authenticate(database: Database, clock: Callable[[], datetime], digest: bytes) -> Credential | None:
+    """Return what the key with this digest says; None when it opens nothing."""
+    async with database.transaction() as session:
         key = await store.get_valid_key(session, digest)
     if key is None:
         return None
-    now = deps.clock()
-    if key.last_used_at is None or now - key.last_used_at > USE_RESOLUTION:
-        async with deps.database.transaction(key.org_id) as session:
+    now = clock()
+    async with database.transaction(key.org_id) as session:
+        plan = await store.get_plan(session, key.org_id)
+        if key.last_used_at is None or now - key.last_used_at > USE_RESOLUTION:
             await store.save_key_use(session, key.id, now)
-    return Caller(org_id=key.org_id, key_id=key.id)
+    return Credential(org_id=key.org_id, key_id=key.id, user_id=None, scopes=ALL_SCOPES, plan=plan)
 
 
-async def ensure_first_organization(deps: Deps, key: str) -> None:
+async def ensure_first_organization(database: Database, clock: Callable[[], datetime], key: str) -> None:
     """Make `key` open the door, for the first organisation, which is created if it is missing.
 
     Safe to repeat and to run in several replicas at once: who comes second finds the work done. A key that was
@@ -65,8 +57,8 @@ async def ensure_first_organization(deps: Deps, key: str) -> None:
             "ANTIPHON_BOOTSTRAP_KEY_FILE holds no API key; make one with "
             "python -c 'from libs.apikeys import new_api_key; print(new_api_key())'"
         )
-    digest, now = digest_of(key), deps.clock()
-    async with deps.database.transaction(FIRST_ORGANIZATION_ID) as session:
+    digest, now = digest_of(key), clock()
+    async with database.transaction(FIRST_ORGANIZATION_ID) as session:
         if await store.get_valid_key(session, digest) is not None:
             return
         organization = Organization(

@@ -1,0 +1,22 @@
+"""What answers a request that may pass: a service, or the gateway itself, behind what holds for both."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.types import Receive, Send
+
+from services.gateway.adapters.services import Services
+from services.gateway.api.asked import Asked, Handler
+from services.gateway.api.own import own_handler
+from services.gateway.api.proxy import Proxy
+
+
+def answers(services: Services, own: FastAPI) -> Handler:
+    """Return the handler of all routes in the table."""
+    from_service, from_here = Proxy(services), own_handler(own)
+
+    async def answer(asked: Asked, receive: Receive, send: Send) -> None:
+        handler = from_here if asked.route.service is None else from_service
+        await handler(asked, receive, send)
+
+    return answer

@@ -1,0 +1,1 @@
+"""What the gateway itself decides and records."""

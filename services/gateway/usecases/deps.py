@@ -1,0 +1,19 @@
+"""What use cases and the gateway's own routes work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.database import Database
+from services.gateway.adapters.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What use cases and the gateway's own routes work with; `services` are asked in the name of callers."""
+
+    database: Database
+    clock: Callable[[], datetime]
+    services: Services
