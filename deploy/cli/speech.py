@@ -22,7 +22,7 @@ _DEADLINE_SECONDS = 300.0
 """Without any progress."""
 _VOICES_SECONDS = 30.0
 _INTERACTIVE_CHARACTERS = 5000
-_BY_SUFFIX = {f".{name}": name for name in ("mp3", "wav", "opus", "ogg", "flac", "pcm", "ulaw", "alaw")}
+_BY_SUFFIX = {f".{name}": name for name in ("mp3", "wav", "opus", "ogg", "flac", "aac", "pcm", "ulaw", "alaw")}
 
 
 def speak(

@@ -75,7 +75,7 @@ async def test_every_format_plays_as_long_as_is_declared(api: Api) -> None:
     short = prose(60)
     await asyncio.gather(*(check(form, short) for form in output_formats()))
     long = prose(1_500)
-    names = ("mp3", "wav", "opus", "ogg", "flac", "pcm", "ulaw", "alaw", "mp3_44100_128")
+    names = ("mp3", "wav", "opus", "ogg", "flac", "aac", "pcm", "ulaw", "alaw", "mp3_44100_128")
     await asyncio.gather(*(check(parse_output_format(name), long) for name in names))
 
 

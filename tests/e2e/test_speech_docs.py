@@ -38,5 +38,5 @@ def test_the_commands_work_as_written(stack: Stack, tmp_path: Path) -> None:
 
 def test_every_element_and_every_short_name_is_told() -> None:
     assert not [name for name in ELEMENTS if f"`{name}`" not in PAGE and f"`<{name}>`" not in PAGE]
-    for name in ("mp3", "wav", "opus", "ogg", "flac", "pcm", "ulaw", "alaw"):
+    for name in ("mp3", "wav", "opus", "ogg", "flac", "aac", "pcm", "ulaw", "alaw"):
         assert f"`{parse_output_format(name).name}`" in PAGE

@@ -14,6 +14,7 @@ class Codec(StrEnum):
     OPUS = "opus"
     OGG = "ogg"
     FLAC = "flac"
+    AAC = "aac"
     PCM = "pcm"
     ULAW = "ulaw"
     ALAW = "alaw"
@@ -22,6 +23,11 @@ class Codec(StrEnum):
 SAMPLE_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 _OPUS_KBPS = (24, 32, 48, 64, 96, 128, 192)
+_AAC_KBPS = (24, 32, 48, 64, 96, 128, 160, 192)
+_MOST_AAC_KBPS_AT_22_050 = 128
+"""A frame of 1,024 samples has at most 6,144 bits."""
+_LOWEST_AAC_RATE = 22_050
+"""The first frame of 1,024 samples fades in (`aac`); at lower rates that would be heard."""
 _LOWEST_RATE_BY_MP3_KBPS = (
     (32_000, (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)),  # MPEG-1
     (16_000, (16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)),  # MPEG-2
@@ -33,6 +39,7 @@ _SHORT_NAMES = {
     "opus": "opus_48000_64",
     "ogg": "ogg_48000_64",
     "flac": "flac_22050",
+    "aac": "aac_24000_64",
     "pcm": "pcm_24000",  # as OpenAI's "pcm"
     "ulaw": "ulaw_8000",
     "alaw": "alaw_8000",
@@ -44,6 +51,7 @@ _CONTENT_TYPES = {
     Codec.OPUS: "audio/ogg; codecs=opus",
     Codec.OGG: "audio/ogg; codecs=opus",
     Codec.FLAC: "audio/flac",
+    Codec.AAC: "audio/aac",
 }
 _RAW_CONTENT_TYPES = {Codec.PCM: "audio/pcm", Codec.ULAW: "audio/PCMU", Codec.ALAW: "audio/PCMA"}
 
@@ -56,7 +64,7 @@ class OutputFormat:
     sample_rate: int
     """In Hz, of the audio that is heard."""
     bit_rate_kbps: int | None = None
-    """Of mp3 and Opus; None for the others."""
+    """Of mp3, Opus and AAC; None for the others."""
 
     def __post_init__(self) -> None:
         rates = sample_rates(self.codec)
@@ -69,7 +77,7 @@ class OutputFormat:
         if bit_rates and self.bit_rate_kbps not in bit_rates:
             raise ValueError(
                 f"{self.codec}_{self.sample_rate} needs one of these bit rates in kbit/s: {_listed(bit_rates)}, "
-                f"as in {self.codec}_{self.sample_rate}_64"
+                f"as in {self.codec}_{self.sample_rate}_{bit_rates[0]}"
             )
         if not bit_rates and self.bit_rate_kbps is not None:
             raise ValueError(f"{self.codec} has no bit rate: use {self.codec}_{self.sample_rate}")
@@ -106,6 +114,8 @@ class OutputFormat:
 
 def sample_rates(codec: Codec) -> tuple[int, ...]:
     """The sample rates that a codec can have, in Hz."""
+    if codec is Codec.AAC:
+        return tuple(rate for rate in SAMPLE_RATES if rate >= _LOWEST_AAC_RATE)
     return (48_000,) if codec in (Codec.OPUS, Codec.OGG) else SAMPLE_RATES
 
 
@@ -113,6 +123,8 @@ def bit_rates_kbps(codec: Codec, sample_rate: int) -> tuple[int, ...]:
     """The bit rates that a codec can have at a sample rate; none if it has no such thing."""
     if codec is Codec.MP3:
         return next(rates for lowest, rates in _LOWEST_RATE_BY_MP3_KBPS if sample_rate >= lowest)
+    if codec is Codec.AAC:
+        return tuple(kbps for kbps in _AAC_KBPS if sample_rate >= 32_000 or kbps <= _MOST_AAC_KBPS_AT_22_050)
     return _OPUS_KBPS if codec in (Codec.OPUS, Codec.OGG) else ()
 
 

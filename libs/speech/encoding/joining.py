@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from libs.speech.encoding.aac import AacFrames
 from libs.speech.encoding.formats import Codec, OutputFormat
 from libs.speech.encoding.g711 import alaw, ulaw
 from libs.speech.encoding.mp3_frames import DECODER_DELAY, ENCODER_DELAY, OVERHANG, FrameLayout, info_frame
@@ -89,6 +90,9 @@ def _joint(form: OutputFormat, total: int | None) -> _Joint:
             return _Flac(form.sample_rate, total)
         case Codec.WAV:
             return _Raw(_wav_header(form.sample_rate, total), bytes)
+        case Codec.AAC:
+            assert form.bit_rate_kbps is not None
+            return _Aac(form.sample_rate, form.bit_rate_kbps)
         case Codec.PCM:
             return _Raw(b"", bytes)
         case Codec.ULAW:
@@ -206,3 +210,19 @@ def _flac_encoder(sample_rate: int) -> AudioCodecContext:
     codec.layout = "mono"
     codec.format = "s16"
     return codec
+
+
+class _Aac:
+    """PCM encoded as one stream; the frames' headers know no length, so live or not is the same."""
+
+    def __init__(self, sample_rate: int, bit_rate_kbps: int) -> None:
+        self._frames = AacFrames(sample_rate, bit_rate_kbps)
+
+    def head(self) -> bytes:
+        return b""
+
+    def add(self, segment: bytes) -> tuple[bytes, int]:
+        return self._frames.feed(segment), len(segment) // 2
+
+    def finish(self) -> bytes:
+        return self._frames.finish()

@@ -49,7 +49,13 @@ async def test_the_first_part_comes_before_the_last_piece_is_spoken(world: World
 
 @pytest.mark.parametrize(
     ("output", "kind"),
-    [("mp3_22050_64", "mp3"), ("wav_22050", "wav"), ("opus_48000_64", "ogg"), ("flac_22050", "flac")],
+    [
+        ("mp3_22050_64", "mp3"),
+        ("wav_22050", "wav"),
+        ("opus_48000_64", "ogg"),
+        ("flac_22050", "flac"),
+        ("aac_24000_64", "aac"),
+    ],
 )
 async def test_what_is_streamed_is_what_a_decoder_wants(world: World, output: str, kind: str) -> None:
     wanted = long_text(1_500)

@@ -131,7 +131,7 @@ SENTENCES = (
 )
 
 
-@pytest.mark.parametrize("name", ["mp3", "opus", "flac_44100", "wav", "mp3_44100_128", "alaw", "pcm_16000"])
+@pytest.mark.parametrize("name", ["mp3", "opus", "flac_44100", "aac", "wav", "mp3_44100_128", "alaw", "pcm_16000"])
 async def test_chunks_are_heard_where_their_alignment_says(engine: EspeakEngine, name: str) -> None:
     form = parse_output_format(name)
     spoken = await speak(engine, SENTENCES, "en-US", form, chunked=True)

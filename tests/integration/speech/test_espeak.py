@@ -102,7 +102,7 @@ async def test_any_text_is_spoken_and_aligned(engine: EspeakEngine, name: str) -
     check(text, await engine.render(job(text, VoiceProfile(language.partition("-")[0], language))))
 
 
-@pytest.mark.parametrize("form", ["mp3", "mp3_44100_128", "opus", "ogg", "flac", "wav", "pcm", "ulaw", "alaw"])
+@pytest.mark.parametrize("form", ["mp3", "mp3_44100_128", "opus", "ogg", "flac", "aac", "wav", "pcm", "ulaw", "alaw"])
 async def test_a_segment_is_what_joins_into_its_format(engine: EspeakEngine, form: str) -> None:
     rendered = await engine.render(job("As a part of something longer.", form=form))
     check("As a part of something longer.", rendered)

@@ -177,7 +177,8 @@ async def test_an_alignment_of_another_organisation_is_refused(deps: Deps, studi
 
 
 @pytest.mark.parametrize(
-    "name", ["mp3", "mp3_44100_128", "wav", "opus", "ogg", "flac", "pcm", "pcm_16000", "ulaw", "ulaw_16000", "alaw"]
+    "name",
+    ["mp3", "mp3_44100_128", "wav", "opus", "ogg", "flac", "aac", "pcm", "pcm_16000", "ulaw", "ulaw_16000", "alaw"],
 )
 async def test_audio_is_served_as_what_its_format_is(deps: Deps, studio: Studio, client: Client, name: str) -> None:
     form = parse_output_format(name)

@@ -67,7 +67,7 @@ def test_what_a_format_says_of_itself(name: str, segment: str, extension: str, c
 @pytest.mark.parametrize(
     ("name", "names"),
     [
-        ("aac", "mp3, wav, opus, ogg, flac, pcm, ulaw, alaw"),
+        ("wma", "mp3, wav, opus, ogg, flac, aac, pcm, ulaw, alaw"),
         ("", "mp3_44100_128"),
         ("MP3", "mp3"),
         ("mp3_44100", "mp3_22050_64"),

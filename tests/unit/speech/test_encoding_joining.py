@@ -15,7 +15,7 @@ from libs.speech.encoding.g711 import alaw, ulaw
 from tests.unit.speech.joined_audio import burst, decode, encode, join
 
 RATE = 22_050
-ONE_OF_EACH = ["mp3", "mp3_44100_128", "opus", "ogg", "flac", "wav", "pcm", "ulaw", "alaw"]
+ONE_OF_EACH = ["mp3", "mp3_44100_128", "opus", "ogg", "flac", "aac", "wav", "pcm", "ulaw", "alaw"]
 WITH_HEADER = ["mp3_22050_64", "mp3_44100_128", "mp3_8000_32", "opus", "flac", "wav"]
 
 

@@ -10,8 +10,8 @@ from tests.unit.speech.joined_audio import burst, decode, encode, heard_at, join
 
 FORMATS = [
     "mp3_22050_64", "mp3_44100_128", "mp3_44100_32", "mp3_24000_48", "mp3_8000_16", "mp3_48000_320", "opus_48000_64",
-    "opus_48000_24", "opus_48000_192", "ogg_48000_64", "flac_22050", "flac_44100", "wav_22050", "wav_48000",
-    "pcm_22050", "pcm_16000", "ulaw_8000", "alaw_8000", "alaw_44100",
+    "opus_48000_24", "opus_48000_192", "ogg_48000_64", "flac_22050", "flac_44100", "aac_24000_64", "aac_44100_128",
+    "aac_22050_24", "wav_22050", "wav_48000", "pcm_22050", "pcm_16000", "ulaw_8000", "alaw_8000", "alaw_44100",
 ]  # fmt: skip
 INPUT_RATE = 22_050
 CHUNKS = 5
@@ -33,6 +33,11 @@ def most_more(form: OutputFormat) -> int:
     return 960 if form.segment.startswith("opus") else 1
 
 
+def last_frame(form: OutputFormat) -> int:
+    """How long the last frame is that a file is filled up to, in samples: AAC in ADTS cannot say where it ends."""
+    return 1024 if form.codec == "aac" else 1
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("live", [False, True], ids=["file", "live"])
 def test_each_chunk_is_heard_where_the_samples_before_it_say(name: str, live: bool) -> None:
@@ -51,7 +56,7 @@ def test_each_chunk_is_heard_where_the_samples_before_it_say(name: str, live: bo
     if live and form.codec == "mp3":
         assert before <= len(decoded.samples) < before + 1152
     else:
-        assert len(decoded.samples) == before
+        assert 0 <= len(decoded.samples) - before < last_frame(form)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -135,7 +140,7 @@ def test_a_pause_lasts_as_long_as_was_asked(name: str) -> None:
     pause = silence(form, 1.5)
     assert 0 <= pause.samples - 1.5 * form.sample_rate <= most_more(form)
     decoded = decode(form, join(form, [pause, pause]))
-    assert len(decoded.samples) == 2 * pause.samples
+    assert 0 <= len(decoded.samples) - 2 * pause.samples < last_frame(form)
     assert np.abs(decoded.samples).max() < NEAR_SILENCE
 
 
@@ -145,7 +150,7 @@ def test_a_chunk_without_samples_joins_too(name: str) -> None:
     empty = segment_encoder(form, INPUT_RATE).finish()
     spoken = encode(form, burst(5000, 2000, INPUT_RATE), INPUT_RATE)
     decoded = decode(form, join(form, [empty, spoken, empty]))
-    assert len(decoded.samples) == 2 * empty.samples + spoken.samples
+    assert 0 <= len(decoded.samples) - 2 * empty.samples - spoken.samples < last_frame(form)
     assert empty.samples / form.sample_rate < 0.25
 
 
