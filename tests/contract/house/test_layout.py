@@ -28,7 +28,7 @@ def test_every_folder_with_code_is_a_package() -> None:
 
 
 def test_the_locks_name_no_index() -> None:
-    for lock in (ROOT / "requirements").glob("*.txt"):
+    for lock in (ROOT / "requirements").rglob("*.txt"):
         assert "://" not in lock.read_text("utf-8"), f"{lock.name} says where its packages come from"
 
 

@@ -8,7 +8,7 @@ from tests.contract.house import ROOT
 def test_every_locked_package_is_named_with_a_licence() -> None:
     table = (ROOT / "NOTICE").read_text(encoding="utf-8").split("Python packages\n")[1]
     named = {_normal(name) for name in re.findall(r"^  (\S+)  +\S", table, re.MULTILINE)}
-    locked = {name for lock in (ROOT / "requirements").glob("*.txt") for name in _locked(lock.read_text("utf-8"))}
+    locked = {name for lock in (ROOT / "requirements").rglob("*.txt") for name in _locked(lock.read_text("utf-8"))}
     assert sorted(locked - named) == [], "name them in NOTICE with the licence from their metadata"
     assert sorted(named - locked) == [], "NOTICE names packages that are no longer locked"
 
