@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -18,6 +19,8 @@ router = APIRouter()
 
 QUERY_MAX_LENGTH = 1_000
 LIMIT_MAX = 250
+INPUTS_MAX = 256
+"""Texts that are embedded in one request."""
 RETRY_AFTER_SECONDS = 5
 
 
@@ -83,6 +86,41 @@ async def search(wanted: Search, caller: CallerOf, deps: DepsOf) -> HitList:
         limit=wanted.limit,
     )
     return HitList(items=[HitView.model_validate(hit, from_attributes=True) for hit in hits])
+
+
+class Texts(BaseModel):
+    """Texts to embed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1, max_length=INPUTS_MAX)
+
+
+class ModelView(BaseModel):
+    """The installation's model."""
+
+    model: str
+    dimensions: int
+
+
+class VectorsView(ModelView):
+    """The texts' vectors, one after another: 32-bit floats, little-endian, in Base64."""
+
+    vectors: str
+
+
+@router.get("/internal/embeddings/model", include_in_schema=False)
+async def get_model(_caller: CallerOf, deps: DepsOf) -> ModelView:
+    """Say which model embeds."""
+    return ModelView(model=deps.embedder.model_id, dimensions=domain.DIMENSIONS)
+
+
+@router.post("/internal/embeddings", include_in_schema=False)
+async def embed(texts: Texts, _caller: CallerOf, deps: DepsOf) -> VectorsView:
+    """Embed texts for a client, who gets their vectors; nothing is kept."""
+    vectors = await deps.embedder.embed(texts.input)
+    content = base64.b64encode(vectors.astype("<f4").tobytes()).decode()
+    return VectorsView(model=deps.embedder.model_id, dimensions=domain.DIMENSIONS, vectors=content)
 
 
 def _no_meaning(error: domain.EmbeddingError) -> Problem:

@@ -17,6 +17,7 @@ from services.gateway.domain.routes import ROUTES
 from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
 from services.gateway.usecases.deps import Deps
+from services.gateway.usecases.voices import VoiceNames
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     async def compose(runtime: Runtime) -> Composition:
         database, clock = runtime.database, runtime.clock
         services = Services(settings.service_urls, settings.identity_keys, clock)
-        deps = Deps(database=database, clock=clock, services=services)
+        deps = Deps(database=database, clock=clock, services=services, voice_names=VoiceNames(time.monotonic))
         keys = KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic)
         own = create_own(deps, runtime.readiness)
         bootstrap = settings.bootstrap_key

@@ -6,23 +6,22 @@ from collections.abc import Callable
 
 from libs.web import Problem
 from libs.web.problems import MEDIA_TYPE
+from services.gateway.api.openai.errors import openai_error
+from services.gateway.api.told import Told
 from services.gateway.domain.routes import Dialect
 
-Rendered = tuple[bytes, str]
-"""A body and its media type."""
+
+def _problem(problem: Problem, request_id: str) -> Told:
+    return Told(problem.status, problem.body(request_id), MEDIA_TYPE, problem.headers)
 
 
-def _antiphon(problem: Problem, request_id: str) -> Rendered:
-    return problem.body(request_id), MEDIA_TYPE
-
-
-_RENDERERS: dict[Dialect, Callable[[Problem, str], Rendered]] = {
-    "antiphon": _antiphon,
-    "openai": _antiphon,
-    "elevenlabs": _antiphon,
+_RENDERERS: dict[Dialect, Callable[[Problem, str], Told]] = {
+    "antiphon": _problem,
+    "openai": lambda problem, _request_id: openai_error(problem),
+    "elevenlabs": _problem,
 }
 
 
-def render(problem: Problem, dialect: Dialect, request_id: str) -> Rendered:
+def render(problem: Problem, dialect: Dialect, request_id: str) -> Told:
     """Return `problem` as the clients of `dialect` expect it."""
     return _RENDERERS[dialect](problem, request_id)

@@ -113,11 +113,11 @@ class Exchange:
     async def _start_refusal(self, problem: Problem) -> bytes:
         """Send the status and the headers; return the body."""
         self.outcome = problem.code
-        body, media_type = render(problem, self.dialect, self.request_id)
-        headers = {"Content-Type": media_type, "Content-Length": str(len(body))}
-        raw = [(name.lower().encode(), value.encode()) for name, value in (headers | dict(problem.headers)).items()]
-        await self.send({"type": "http.response.start", "status": problem.status, "headers": raw})
-        return body
+        told = render(problem, self.dialect, self.request_id)
+        headers = {"Content-Type": told.media_type, "Content-Length": str(len(told.body))}
+        raw = [(name.lower().encode(), value.encode()) for name, value in (headers | dict(told.headers)).items()]
+        await self.send({"type": "http.response.start", "status": told.status, "headers": raw})
+        return told.body
 
     async def _linger(self) -> None:
         taken = 0

@@ -1,59 +1,27 @@
-"""The routes that the gateway answers itself: its application, and how a request gets to it."""
+"""The gateway's own application: the routes that it answers itself, and how a request gets to them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Send
 
 from libs.web import Problem, create_app
 from libs.web.app import Readiness
 from libs.web.problems import request_id_of
+from services.gateway.api import welcome
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.dialects import render
+from services.gateway.api.openai import models as openai_models
+from services.gateway.api.openai import speech as openai_speech
+from services.gateway.api.parts import ASKED
 from services.gateway.api.problems import PROBLEMS
-from services.gateway.domain.access import Credential
 from services.gateway.domain.failures import BodyTooLarge
 from services.gateway.usecases.deps import Deps
 
-welcome_router = APIRouter()
-ROUTERS: Sequence[APIRouter] = (welcome_router,)
-
-_ASKED = "antiphon.asked"
-"""Where a request's scope holds what the door found out about it."""
-
-
-class Links(BaseModel):
-    """Where to go from here."""
-
-    voices: str = "/v1/voices"
-    generations: str = "/v1/generations"
-    usage: str = "/v1/usage"
-    search: str = "/v1/search"
-    health: str = "/healthz"
-    readiness: str = "/readyz"
-
-
-class Welcome(BaseModel):
-    """What this is."""
-
-    name: str
-    version: str
-    links: Links
-
-
-_WELCOME = Welcome(name="Antiphon", version=version("antiphon"), links=Links())
-
-
-@welcome_router.get("/")
-async def welcome() -> Welcome:
-    """Say what answers here, and where to go on."""
-    return _WELCOME
+ROUTERS: Sequence[APIRouter] = (welcome.router, openai_models.router, openai_speech.router)
 
 
 def create_own(deps: Deps, readiness: Readiness) -> FastAPI:
@@ -70,7 +38,7 @@ def own_handler(own: FastAPI) -> Handler:
     """Return what answers a request from the gateway's own application."""
 
     async def answer(asked: Asked, receive: Receive, send: Send) -> None:
-        asked.scope[_ASKED] = asked
+        asked.scope[ASKED] = asked
         limit, length = asked.route.body_bytes, asked.headers.content_length
         if length is not None and length > limit:
             raise BodyTooLarge(limit)
@@ -94,30 +62,8 @@ def _counted(receive: Receive, limit: int) -> Receive:
     return counted
 
 
-def asked_of(request: Request) -> Asked:
-    """Return what the door found out about a request of a route in the table."""
-    asked: Asked = request.scope[_ASKED]
-    return asked
-
-
-def _credential(request: Request) -> Credential:
-    credential = asked_of(request).credential
-    assert credential is not None, "a route that wants a credential has a scope in the table"
-    return credential
-
-
-def _deps(request: Request) -> Deps:
-    deps: Deps = request.app.state.deps
-    return deps
-
-
-CredentialOf = Annotated[Credential, Depends(_credential)]
-"""A route's parameter: who is asking, and what they may do."""
-DepsOf = Annotated[Deps, Depends(_deps)]
-
-
 def _respond(problem: Problem, request: Request) -> Response:
-    asked: Asked | None = request.scope.get(_ASKED)
+    asked: Asked | None = request.scope.get(ASKED)
     dialect = asked.route.dialect if asked else "antiphon"
-    body, media_type = render(problem, dialect, asked.request_id if asked else request_id_of(request))
-    return Response(body, problem.status, headers=dict(problem.headers), media_type=media_type)
+    told = render(problem, dialect, asked.request_id if asked else request_id_of(request))
+    return Response(told.body, told.status, headers=dict(told.headers), media_type=told.media_type)

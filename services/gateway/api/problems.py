@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 
-from libs.web import Problem, ProblemOf
+from libs.web import Problem, ProblemOf, invalid_field
 from libs.web.problems import http_problem
 from services.gateway.domain import failures
 from services.gateway.domain.route_table import MethodNotAllowed
@@ -91,6 +91,14 @@ def _service_too_slow(error: failures.ServiceTooSlow) -> Problem:
     )
 
 
+def _refused(error: failures.Refused) -> Problem:
+    return Problem(error.status, error.code, error.title, error.detail, error.extra, error.headers)
+
+
+def _unknown_model(error: failures.UnknownModel) -> Problem:
+    return Problem(404, "model_not_found", "There is no such model", f"The list of models has no {error.model!r}.")
+
+
 def _framework(error: HTTPException) -> Problem:
     if isinstance(error.__cause__, failures.BodyTooLarge):  # raised while the framework read the body
         return body_too_large(error.__cause__)
@@ -104,6 +112,9 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.BodyTooSlow: lambda _error: _TOO_SLOW,
     failures.ServiceUnavailable: _service_unavailable,
     failures.ServiceTooSlow: _service_too_slow,
+    failures.Refused: _refused,
+    failures.InvalidField: lambda error: invalid_field(error.field, error.message),
+    failures.UnknownModel: _unknown_model,
     MethodNotAllowed: _method_not_allowed,
     HTTPException: _framework,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class InvalidKey(Exception):
     """The request carries no API key that opens anything."""
@@ -61,3 +63,42 @@ class AnswerCutOff(Exception):
 
 class InvalidHandover(Exception):
     """A service handed a request over to a place that serves nothing."""
+
+
+class Refused(Exception):
+    """A service said no to what the gateway asked for the client; the client is told the same in its own dialect."""
+
+    def __init__(
+        self,
+        *,
+        status: int,
+        code: str,
+        title: str,
+        detail: str,
+        extra: Mapping[str, object],
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.extra = extra
+        self.headers = headers
+
+
+class InvalidField(Exception):
+    """A field of a request does not say what can be done; `message` says what can."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class UnknownModel(Exception):
+    """There is no model of this name."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model

@@ -44,6 +44,22 @@ class Route:
     dialect: Dialect = "antiphon"
 
 
+def _openai(method: str, template: str, scope: Scope, answer_seconds: float = ANSWER_SECONDS) -> Route:
+    return Route(method, template, None, scope, answer_seconds=answer_seconds, dialect="openai")
+
+
+OPENAI_ROUTES = (
+    _openai("POST", "/openai/v1/audio/speech", Scope.SPEECH_WRITE, WAIT_SECONDS),
+    _openai("POST", "/v1/audio/speech", Scope.SPEECH_WRITE, WAIT_SECONDS),
+    _openai("GET", "/openai/v1/audio/voices", Scope.VOICES_READ),
+    _openai("GET", "/v1/audio/voices", Scope.VOICES_READ),
+    _openai("GET", "/openai/v1/models", Scope.SPEECH_READ),
+    _openai("GET", "/openai/v1/models/{model}", Scope.SPEECH_READ),
+    _openai("POST", "/openai/v1/embeddings", Scope.SEARCH_READ),
+    _openai("POST", "/v1/embeddings", Scope.SEARCH_READ),
+)
+"""Under a prefix of their own, and at the root where none of ours has the same path."""
+
 ROUTES = (
     Route("GET", "/v1/voices", "voice", Scope.VOICES_READ),
     Route("POST", "/v1/voices", "voice", Scope.VOICES_WRITE, body_bytes=VOICE_BYTES, answer_seconds=UPLOAD_SECONDS),
@@ -92,4 +108,5 @@ ROUTES = (
     Route("GET", "/v1/models", "generation", Scope.SPEECH_READ),
     Route("GET", "/v1/usage", "analytics", Scope.USAGE_READ),
     Route("POST", "/v1/search", "embedding", Scope.SEARCH_READ),
+    *OPENAI_ROUTES,
 )

@@ -8,12 +8,17 @@ from datetime import datetime
 
 from libs.database import Database
 from services.gateway.adapters.services import Services
+from services.gateway.usecases.voices import VoiceNames
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What use cases and the gateway's own routes work with; `services` are asked in the name of callers."""
+    """What use cases and the gateway's own routes work with.
+
+    `services` are asked in the name of callers; `voice_names` knows which voices these mean by a name.
+    """
 
     database: Database
     clock: Callable[[], datetime]
     services: Services
+    voice_names: VoiceNames

@@ -28,6 +28,7 @@ from services.gateway.domain.routes import ROUTES
 from services.gateway.store import organizations as store
 from services.gateway.usecases import organizations as usecases
 from services.gateway.usecases.deps import Deps
+from services.gateway.usecases.voices import VoiceNames
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
 from tests.support.servers import Servers
 
@@ -108,7 +109,7 @@ async def gateway(database: Database, storage: Service, voice_port: int) -> Asyn
         urls = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}")
         urls |= {"voice": f"http://{HOST}:{voice_port}", "storage": storage_url}
         services = Services(urls, IDENTITY_KEYS, _now, patience_seconds=PATIENCE_SECONDS)
-        deps = Deps(database=database, clock=_now, services=services)
+        deps = Deps(database=database, clock=_now, services=services, voice_names=VoiceNames(time.monotonic))
         impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in ROUTES]
 
         async def readiness() -> dict[str, bool]:

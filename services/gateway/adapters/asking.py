@@ -1,0 +1,120 @@
+"""Asking services on behalf of one request, for routes that the gateway answers itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import orjson
+
+from libs.web import Caller
+from services.gateway.adapters.services import Question, Services
+from services.gateway.domain.failures import Refused
+from services.gateway.domain.routes import ANSWER_SECONDS, Service
+
+_PASSED_ON = ("Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate")
+_MADE_ANEW = ("type", "status", "request_id", "trace_id")
+_JSON = ("content-type", "application/json")
+
+
+class Content:
+    """A request's body that is known in full."""
+
+    started = False
+    awaits_client = False
+    failure: Exception | None = None
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """Yield it in one piece."""
+        self.started = True
+        yield self._content
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Asks services in the name of `caller`; what they do is logged under `request_id`."""
+
+    services: Services
+    caller: Caller
+    request_id: str
+
+    async def json(
+        self,
+        method: str,
+        service: Service,
+        target: str,
+        *,
+        template: str | None = None,
+        document: object = None,
+        answer_seconds: float = ANSWER_SECONDS,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Any:  # Any: whatever JSON the service answers; None for an answer without a body
+        """Return what a service answers.
+
+        `target` is a path with its query, escaped, and `template` the same for people; `document` becomes the JSON of
+        the request. Raises Refused, and what `Services.ask` raises.
+        """
+        async with self.open(
+            method,
+            service,
+            target,
+            template=template,
+            document=document,
+            answer_seconds=answer_seconds,
+            headers=headers,
+        ) as answer:
+            content = await answer.read()
+        return orjson.loads(content) if content else None
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        service: Service,
+        target: str,
+        *,
+        template: str | None = None,
+        document: object = None,
+        answer_seconds: float = ANSWER_SECONDS,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask as `json` does; yield the answer while its body still comes."""
+        sent = [*headers, ("x-request-id", self.request_id)]
+        body = None
+        if document is not None:
+            content = orjson.dumps(document)
+            body = Content(content)
+            sent += [_JSON, ("content-length", str(len(content)))]
+        question = Question(
+            service=service,
+            method=method,
+            target=target,
+            template=template or target.partition("?")[0],
+            headers=sent,
+            caller=self.caller,
+            answer_seconds=answer_seconds,
+            body=body,
+        )
+        async with self.services.ask(question) as answer:
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                raise _refusal(answer.status, answer.headers, await answer.read())
+            yield answer
+
+
+def _refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+    members: dict[str, Any] = orjson.loads(body) if body.startswith(b"{") else {}  # Any: a problem's members
+    return Refused(
+        status=status,
+        code=str(members.pop("code", "http_error")),
+        title=str(members.pop("title", HTTPStatus(status).phrase)),
+        detail=str(members.pop("detail", "")),
+        extra={name: value for name, value in members.items() if name not in _MADE_ANEW},
+        headers={name: headers[name] for name in _PASSED_ON if name in headers},
+    )
