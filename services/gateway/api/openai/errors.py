@@ -45,7 +45,13 @@ def openai_error(problem: Problem) -> Told:
 def _about(problem: Problem) -> tuple[str | None, str]:
     # Any: a field, its message, its limits
     errors: list[Mapping[str, Any]] = problem.extra.get("errors", [])
-    named = [(_FIELDS.get(one["field"], one["field"]), one["message"]) for one in errors if "field" in one]
+    named = [(_field(one["field"]), one["message"]) for one in errors if "field" in one]
     if not named:
         return None, problem.detail or problem.title
     return named[0][0], "; ".join(f"{field}: {message}" for field, message in named)
+
+
+def _field(path: str) -> str:
+    """Return the field as their clients know it, of a path into it."""
+    name = path.partition(".")[0]
+    return _FIELDS.get(name, name)

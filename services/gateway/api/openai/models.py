@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from array import array
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -58,17 +58,16 @@ class EmbeddingRequest(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     model: str = Field(min_length=1, max_length=100)
-    input: Annotated[str, Field(min_length=1)] | list[Annotated[str, Field(min_length=1)]] | list[int] | list[list[int]]
+    input: str | list[str] | list[int] | list[list[int]]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, ge=1)
 
     def texts(self) -> Sequence[str]:
         """Return the texts; raises InvalidField."""
-        if isinstance(self.input, str):
-            return [self.input]
-        texts = [one for one in self.input if isinstance(one, str)]
-        if len(texts) < len(self.input) or not texts:
-            raise InvalidField("input", "is to be a text or a list of texts; tokens of another model mean nothing here")
+        given = [self.input] if isinstance(self.input, str) else self.input
+        texts = [one for one in given if isinstance(one, str) and one]
+        if len(texts) < len(given) or not texts:
+            raise InvalidField("input", "is to be a text or a list of texts, none of them empty, and no tokens")
         if len(texts) > INPUTS_MAX:
             raise InvalidField("input", f"has {len(texts)} texts; at most {INPUTS_MAX} are taken at once")
         return texts
