@@ -20,7 +20,7 @@ from libs.messaging.declarations import (
     work,
 )
 from libs.messaging.policy import Permanent, RetryPolicy, Unavailable
-from libs.messaging.signals import heed, signal, signal_later
+from libs.messaging.signals import Signal, heed, signal, signal_later
 
 __all__ = [
     "Bus",
@@ -36,6 +36,7 @@ __all__ = [
     "Rebuildable",
     "RetryPolicy",
     "Serves",
+    "Signal",
     "Signals",
     "Unavailable",
     "Work",

@@ -6,6 +6,7 @@ A signal can be lost, as when the broker is away; whoever waits for one also loo
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -21,9 +22,23 @@ def signal_subject(topic: str, detail: str = _NO_DETAIL) -> str:
     return f"{_PREFIX}.{topic}.{detail}"
 
 
-async def signal(bus: Bus, topic: str, detail: str = _NO_DETAIL) -> None:
-    """Send a signal; of many within a moment for the same detail the first and the last are sent."""
-    await bus.wake(signal_subject(topic, detail))
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A signal as it is heard; most have no content."""
+
+    detail: str
+    content: bytes
+
+
+async def signal(bus: Bus, topic: str, detail: str = _NO_DETAIL, content: bytes = b"") -> None:
+    """Send a signal; of many within a moment for the same detail the first and the last are sent.
+
+    `content` spares hearers a look. Each signal with some is sent; it is lost as easily as any other.
+    """
+    if not content:
+        await bus.wake(signal_subject(topic, detail))
+    elif bus.is_connected:
+        await bus.client.publish(signal_subject(topic, detail), content)
 
 
 def signal_later(bus: Bus, topic: str, seconds: float) -> None:
@@ -31,10 +46,10 @@ def signal_later(bus: Bus, topic: str, seconds: float) -> None:
     bus.wake_later(signal_subject(topic), seconds)
 
 
-async def heed(bus: Bus, topic: str, hear: Callable[[str], None]) -> Subscription:
-    """Call `hear` with the detail of every signal of a topic, until the subscription ends."""
+async def heed(bus: Bus, topic: str, hear: Callable[[Signal], None]) -> Subscription:
+    """Call `hear` with every signal of a topic, until the subscription ends."""
 
     async def take(message: Msg) -> None:
-        hear(message.subject.rpartition(".")[2])
+        hear(Signal(message.subject.rpartition(".")[2], message.data))
 
     return await bus.client.subscribe(signal_subject(topic, "*"), cb=take)

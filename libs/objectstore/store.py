@@ -136,7 +136,10 @@ class ObjectStore:
         return (await self.put_checked(key, content, content_type)).sha256
 
     async def put_checked(self, key: str, content: bytes, content_type: str) -> Digests:
-        """As `put`; returns the MD5, too, by which `is_unchanged` knows the content again."""
+        """As `put`; returns the MD5, too, by which `is_unchanged` knows the content again.
+
+        The store answers with the MD5 of what it wrote, unless it keeps it encrypted: another one is not taken.
+        """
         large = len(content) > LARGE_BYTES
         digests = await asyncio.to_thread(_digests, content) if large else _digests(content)
         headers = {
@@ -146,6 +149,9 @@ class ObjectStore:
         async with self._request("PUT", key, data=io.BytesIO(content), headers=headers) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing an object was answered {response.status}")
+            tag = response.headers.get("ETag", "").strip('"')
+            if _MD5.fullmatch(tag) and tag != digests.md5:
+                raise ObjectStoreUnavailable("what the store wrote is not what it was sent")
         return digests
 
     async def put_parts(self, key: str, parts: AsyncIterator[bytes], content_type: str) -> tuple[str, int]:

@@ -68,7 +68,7 @@ async def forget_voices(session: AsyncSession, events: Sequence[VoiceDeleted]) -
 
 @projection(AudioStored)
 async def complete_generations(session: AsyncSession, events: Sequence[AudioStored]) -> None:
-    """Audio, track and alignment can be read: whatever waited for it is completed."""
+    """Audio, track and alignment can be read: what an earlier release's worker left waiting for that is completed."""
     await ending.complete(session, {UUID(event.generation_id): event for event in events})
 
 
@@ -84,6 +84,7 @@ async def fail_generations(session: AsyncSession, events: Sequence[AudioRejected
             reason=event.reason,
             now=event.rejected_at.ToDatetime(),
             cause=event,
+            refused_key=event.object_key,
         )
 
 

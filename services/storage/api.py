@@ -23,7 +23,7 @@ from libs.web.problems import UNAVAILABLE
 from services.storage import store
 from services.storage.adapters import describe_object
 from services.storage.domain import timing
-from services.storage.domain.audio import AudioNotFound
+from services.storage.domain.audio import Alignment, AudioNotFound, AudioOnItsWay
 from services.storage.domain.delivery import (
     CONDITIONS,
     ByteRange,
@@ -33,7 +33,7 @@ from services.storage.domain.delivery import (
     select_part,
 )
 from services.storage.domain.keys import Audience, audience_of
-from services.storage.usecases import Deps, read_alignment
+from services.storage.usecases import Deps, find_audio, read_alignment
 
 router = APIRouter()
 
@@ -58,12 +58,11 @@ def _id(text: str) -> UUID:
 
 @router.head("/internal/generations/{generation_id}/audio", include_in_schema=False)
 @router.get("/internal/generations/{generation_id}/audio")
-async def get_audio(generation_id: str, request: Request, caller: CallerOf, deps: DepsOf) -> Response:
-    """Send a generation's audio, or the asked part of it."""
-    async with deps.database.transaction(caller.org_id) as session:
-        track = await store.get_track(session, caller.org_id, _id(generation_id))
-    if track is None:
-        raise AudioNotFound
+async def get_audio(
+    generation_id: str, request: Request, caller: CallerOf, deps: DepsOf, made: bool = False
+) -> Response:
+    """Send a generation's audio, or the asked part of it; what is `made` is waited for."""
+    track = await find_audio(deps, caller, _id(generation_id), store.get_track, made=made)
     file = File(
         key=track.object_key,
         representation=track.representation,
@@ -82,14 +81,11 @@ async def get_alignment(
     level: Level = Level.CHARACTER,
     form: Annotated[SubtitleFormat | Literal["json"], Query(alias="format")] = timing.JSON,
     normalized: bool = False,
+    made: bool = False,
 ) -> Response:
     """Send when each character, word or sentence of a generation is heard, in seconds, or subtitles."""
-    async with deps.database.transaction(caller.org_id) as session:
-        alignment = await store.get_alignment(session, caller.org_id, _id(generation_id))
-    if alignment is None:
-        raise AudioNotFound
-    if isinstance(alignment, str):
-        alignment = await read_alignment(deps, alignment)
+    found: Alignment | str = await find_audio(deps, caller, _id(generation_id), store.get_alignment, made=made)
+    alignment = await read_alignment(deps, found) if isinstance(found, str) else found
     content, content_type = await asyncio.to_thread(timing.document, alignment, level, form, normalized=normalized)
     return Response(content, headers={"cache-control": _PRIVATE, "content-type": content_type})
 
@@ -184,6 +180,13 @@ class _ObjectResponse(StreamingResponse):
 
 
 _NO_AUDIO = Problem(404, "audio_not_found", "There is no such audio")
+_ON_ITS_WAY = Problem(
+    503,
+    "audio_on_its_way",
+    "The audio is made, and not at hand yet",
+    "It is handed from one service to another; please ask again in a moment.",
+    headers={"Retry-After": "1"},
+)
 _NO_OBJECT = Problem(404, "object_not_found", "There is no such file")
 _CHANGED = Problem(
     412,
@@ -206,6 +209,7 @@ def _unsatisfiable(error: RangeNotSatisfiable) -> Problem:
 
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     AudioNotFound: lambda _error: _NO_AUDIO,
+    AudioOnItsWay: lambda _error: _ON_ITS_WAY,
     ObjectMissing: lambda _error: _NO_OBJECT,
     ObjectStoreUnavailable: lambda _error: UNAVAILABLE,
     PreconditionFailed: lambda _error: _CHANGED,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
@@ -18,6 +21,7 @@ from libs.database import Database
 from libs.ids import new_id, parse_id
 from libs.messaging import Delivery, Permanent, inbox
 from libs.objectstore import ObjectMissing, ObjectStore
+from libs.web import Caller
 from services.storage import store
 from services.storage.domain import audio as domain
 from services.storage.domain.keys import ForeignObject, require_own
@@ -27,6 +31,13 @@ KEEP_AUDIO = "storage-keep_audio"
 REMOVE_AUDIO = "storage-remove_audio"
 REMOVE_VOICE_OBJECTS = "storage-remove_voice_objects"
 
+ARRIVAL_SECONDS = 5.0
+"""How long a request waits for the news of audio that was made: the way of an event, and a restart of this service."""
+ARRIVAL_LOOKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25)
+"""After how many seconds it looks again, the last of them from then on."""
+
+Found = TypeVar("Found")
+
 
 @dataclass(frozen=True, slots=True)
 class Deps:
@@ -35,6 +46,35 @@ class Deps:
     database: Database
     objects: ObjectStore
     clock: Callable[[], datetime]
+    arrival_seconds: float = ARRIVAL_SECONDS
+
+
+async def find_audio(
+    deps: Deps,
+    caller: Caller,
+    generation_id: UUID,
+    find: Callable[[AsyncSession, UUID, UUID], Awaitable[Found | None]],
+    *,
+    made: bool,
+) -> Found:
+    """Return what `find` finds of a generation of the caller's organisation.
+
+    What is `made`, as the generation service knows that it is, may still be on its way here: it is waited for, unless
+    it was deleted meanwhile. Raises AudioNotFound, AudioOnItsWay.
+    """
+    deadline = asyncio.get_running_loop().time() + deps.arrival_seconds
+    for number in itertools.count():
+        async with deps.database.transaction(caller.org_id) as session:
+            found = await find(session, caller.org_id, generation_id)
+            if found is not None:
+                return found
+            if not made or await store.is_deleted(session, generation_id):
+                raise domain.AudioNotFound
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            break
+        await asyncio.sleep(min(left, ARRIVAL_LOOKS[min(number, len(ARRIVAL_LOOKS) - 1)]))
+    raise domain.AudioOnItsWay
 
 
 async def keep_audio(deps: Deps, delivery: Delivery[AudioRendered]) -> None:
@@ -116,7 +156,8 @@ async def _record(deps: Deps, audio: domain.RenderedAudio, event_id: str) -> boo
         await store.lock_generation(session, audio.generation_id)
         is_new = await inbox.is_new(session, KEEP_AUDIO, event_id)
         if is_new and await store.insert_track(session, audio, track_id=track_id, now=now):
-            outbox.add(session, _stored(audio, track_id, now))
+            if not audio.is_completed:
+                outbox.add(session, _stored(audio, track_id, now))
             return True
         if await store.is_deleted(session, audio.generation_id):
             return False
@@ -161,7 +202,13 @@ async def reject_audio(deps: Deps, delivery: Delivery[AudioRendered], reason: st
         if await inbox.is_new(session, KEEP_AUDIO, delivery.event_id):
             outbox.add(
                 session,
-                AudioRejected(generation_id=event.generation_id, org_id=event.org_id, reason=reason, rejected_at=now),
+                AudioRejected(
+                    generation_id=event.generation_id,
+                    org_id=event.org_id,
+                    reason=reason,
+                    rejected_at=now,
+                    object_key=event.object_key,
+                ),
             )
 
 
@@ -232,6 +279,7 @@ def _announced(event: AudioRendered) -> domain.RenderedAudio:
         input_type=event.input_type or "text",
         alignment_key=event.alignment_key or None,
         md5=event.md5,
+        is_completed=event.completed,
         normalized=domain.Timeline(
             event.normalized.text, event.normalized.alignment.start_times, event.normalized.alignment.end_times
         )

@@ -10,7 +10,7 @@ from uuid import UUID
 from nats.aio.subscription import Subscription
 
 from libs.ids import parse_id
-from libs.messaging import Bus, heed
+from libs.messaging import Bus, Signal, heed
 from services.generation.domain.signals import PROGRESS
 
 
@@ -27,8 +27,8 @@ class Progress:
         """Begin to listen."""
         self._subscription = await heed(self._bus, PROGRESS, self._hear)
 
-    def _hear(self, detail: str) -> None:
-        rendition_id = parse_id(detail)
+    def _hear(self, heard: Signal) -> None:
+        rendition_id = parse_id(heard.detail)
         for follower in self._followers.get(rendition_id, ()) if rendition_id else ():
             follower.set()
 

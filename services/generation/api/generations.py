@@ -191,7 +191,7 @@ async def list_attempts(generation_id: str, caller: CallerOf, deps: DepsOf) -> A
 async def get_audio(generation_id: str, caller: CallerOf, deps: DepsOf) -> Response:
     """Return the audio; 409 with Retry-After while it is being made."""
     audio_id = requests.audio_of(await _get(deps, caller, generation_id))
-    return handover("storage", f"/internal/generations/{audio_id}/audio")
+    return handover("storage", f"/internal/generations/{audio_id}/audio?made=true")
 
 
 @router.get("/v1/generations/{generation_id}/alignment")
@@ -205,5 +205,5 @@ async def get_alignment(
 ) -> Response:
     """Return when each character, word or sentence is heard, or subtitles; 409 with Retry-After while it is made."""
     audio_id = requests.audio_of(await _get(deps, caller, generation_id))
-    query = f"level={level}&format={form}&normalized={str(normalized).lower()}"
+    query = f"made=true&level={level}&format={form}&normalized={str(normalized).lower()}"
     return handover("storage", f"/internal/generations/{audio_id}/alignment?{query}")

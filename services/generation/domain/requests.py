@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -175,6 +175,28 @@ class Generation:
             # What the voice's own engine spoke names no voice of the engine's.
             model_id=self.model_id if self.model_voice is not None else None,
             model_voice=self.model_voice,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What is new in a generation once it is completed."""
+
+    generation_id: UUID
+    duration_seconds: float | None
+    characters_spoken: int | None
+    applied: dict[str, Any]  # Any: the engine's own values
+    at: datetime
+
+    def of(self, generation: Generation) -> Generation:
+        """Return the generation as it is now."""
+        return replace(
+            generation,
+            status="completed",
+            duration_seconds=self.duration_seconds,
+            characters_spoken=self.characters_spoken,
+            applied=self.applied,
+            updated_at=self.at,
         )
 
 

@@ -12,11 +12,12 @@ from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered
 from libs.database import is_database_away
 from libs.ids import new_id
-from libs.messaging import signal
 from libs.objectstore import ObjectStoreUnavailable
-from services.generation.domain import signals
+from services.generation.adapters import tell_of_audio
+from services.generation.domain.requests import Generation
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.store import attempts, queue, renditions
+from services.generation.usecases import ending
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,11 @@ async def record_audio(
     timings: dict[str, float],
     settings: Mapping[str, Any],  # Any: the engine's own values
 ) -> bool:
-    """Write a rendition's audio down and tell of it, in one transaction; False when nobody wants it any more."""
+    """Write a rendition's audio down, complete what waited for it, and tell of both, in one transaction.
+
+    The object store has checked what was uploaded. False when nobody wants it any more.
+    """
+    completed: Sequence[Generation] = ()
     try:
         async with deps.database.transaction(work.org_id) as session:
             # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
@@ -87,9 +92,11 @@ async def record_audio(
                     settings=dict(settings),
                 )
                 event.rendered_at.FromDatetime(deps.clock())
+                event.completed = True
                 outbox.add(session, event)
+                completed = await ending.complete_rendition(session, work.rendition_id)
     except _NotOurs:
         return False
     if wanted:
-        await signal(deps.bus, signals.PROGRESS, str(work.rendition_id))
+        await tell_of_audio(deps.bus, work.rendition_id, completed)
     return wanted

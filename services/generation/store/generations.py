@@ -344,13 +344,16 @@ async def complete_generations(
 
 
 async def fail_generations(
-    session: AsyncSession, rendition_id: UUID, *, code: str, reason: str
+    session: AsyncSession, rendition_id: UUID, *, code: str, reason: str, even_completed: bool = False
 ) -> list[tuple[UUID, UUID]]:
-    """Fail the unfinished generations of a rendition; return them as (id, organisation)."""
+    """Fail the unfinished generations of a rendition, or also the completed ones; return them as (id, organisation)."""
+    failing = (*_UNFINISHED, "completed") if even_completed else _UNFINISHED
+    failed = {"status": "failed", "error_code": code, "error": reason}
+    nothing = {"object_key": None, "duration_seconds": None, "characters_spoken": None}
     statement = (
         update(generations)
-        .where(generations.c.rendition_id == rendition_id, generations.c.status.in_(_UNFINISHED))
-        .values(status="failed", error_code=code, error=reason)
+        .where(generations.c.rendition_id == rendition_id, generations.c.status.in_(failing))
+        .values(failed | nothing)
         .returning(generations.c.id, generations.c.org_id)
     )
     return [(row.id, row.org_id) for row in await session.execute(statement)]

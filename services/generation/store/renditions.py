@@ -136,13 +136,17 @@ async def get_rendition(session: AsyncSession, rendition_id: UUID, *, lock: bool
     return Rendition(**row._asdict()) if row else None
 
 
-async def end_rendition(session: AsyncSession, rendition_id: UUID, status: Literal["failed", "canceled"]) -> bool:
+async def end_rendition(
+    session: AsyncSession, rendition_id: UUID, status: Literal["failed", "canceled"], *, even_completed: bool = False
+) -> bool:
     """Fail or cancel a rendition, so that equal requests begin anew; False when there is none that can be.
 
-    Audio that was made can fail, when storage refuses it, but not be canceled: storage has it under the rendition's id,
-    and would take no other.
+    Audio that was made can fail, when storage refuses it (`even_completed`), but not be canceled: storage has it under
+    the rendition's id, and would take no other.
     """
-    unended = ("pending", "rendered") if status == "failed" else ("pending",)
+    unended = ["pending"]
+    if status == "failed":
+        unended += ["rendered", "completed"] if even_completed else ["rendered"]
     statement = (
         update(renditions)
         .where(renditions.c.id == rendition_id, renditions.c.status.in_(unended))
@@ -303,7 +307,7 @@ _SAVE_AUDIO = Prepared(
     text(
         f"""
         update renditions
-        set status = 'rendered', {", ".join(f"{name} = coalesce(:{name}, {name})" for name in Audio.__slots__)}
+        set status = 'completed', {", ".join(f"{name} = coalesce(:{name}, {name})" for name in Audio.__slots__)}
         where id = :id and status = 'pending' returning id
         """  # noqa: S608 - names of ours
     ).bindparams(

@@ -21,8 +21,20 @@ from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import canceled_event, completed_event, failed_event, requested_event
 
 
+async def complete_rendition(session: AsyncSession, rendition_id: UUID) -> list[requests.Generation]:
+    """Complete everything that waited for a rendition whose audio is written down; return what was completed."""
+    completed = []
+    for generation, size_bytes in await generations.complete_generations(session, [rendition_id]):
+        outbox.add(session, completed_event(generation, size_bytes))
+        completed.append(generation)
+    return completed
+
+
 async def complete(session: AsyncSession, causes: dict[UUID, Message]) -> None:
-    """Complete everything that waited for these renditions; `causes` are the events that say that they can be read."""
+    """Complete everything that waited for these renditions; `causes` are the events that say that they can be read.
+
+    So does what workers of an earlier release made, who left it to storage.
+    """
     await renditions.complete_renditions(session, list(causes))
     for generation, size_bytes in await generations.complete_generations(session, list(causes)):
         assert generation.rendition_id is not None
@@ -39,14 +51,21 @@ async def fail_renditions(
     reason: str,
     now: datetime,
     cause: Message | None = None,
+    refused_key: str = "",
 ) -> list[UUID]:
-    """Fail renditions of an organisation, with everything that waited for them; return those that had not ended."""
+    """Fail renditions of an organisation, with everything that waited for them; return those that had not ended.
+
+    Also what was completed with the object `refused_key`.
+    """
     failed = []
-    for rendition_id in await renditions.hold_renditions(session, org_id, rendition_ids):
-        if not await renditions.end_rendition(session, rendition_id, "failed"):
+    for rendition_id, held in (await renditions.hold_renditions(session, org_id, rendition_ids)).items():
+        refused = held.status == "completed" and held.object_key == refused_key
+        if not await renditions.end_rendition(session, rendition_id, "failed", even_completed=refused):
             continue
         await planning.withdraw(session, org_id, rendition_id)
-        for generation_id, owner in await generations.fail_generations(session, rendition_id, code=code, reason=reason):
+        for generation_id, owner in await generations.fail_generations(
+            session, rendition_id, code=code, reason=reason, even_completed=refused
+        ):
             outbox.add(session, failed_event(generation_id, owner, code, reason, now), cause=cause)
         failed.append(rendition_id)
     return failed

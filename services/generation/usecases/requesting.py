@@ -337,7 +337,7 @@ async def _wait(
     deps: Deps,
     caller: Caller,
     generation: requests.Generation,
-    finished: asyncio.Future[requests.Generation | None],
+    finished: asyncio.Future[requests.Completion | None],
     seconds: float,
 ) -> requests.Generation:
     """Return the generation once it is finished, or as it is after `seconds` or when the process is to stop.
@@ -351,7 +351,7 @@ async def _wait(
             break
         await asyncio.wait({finished}, timeout=min(left, WAIT_POLL_SECONDS))
         told = finished.result() if finished.done() else None
-        generation = told or await get_generation(deps, caller, generation.id)
+        generation = told.of(generation) if told else await get_generation(deps, caller, generation.id)
         if finished.done():
             finished = asyncio.get_running_loop().create_future()  # heard once; from here on only time counts
     return generation

@@ -19,6 +19,10 @@ class AudioNotFound(Exception):
     """The caller's organisation has no audio of that generation."""
 
 
+class AudioOnItsWay(Exception):
+    """The audio was made, and storage has not heard of it yet."""
+
+
 class AudioRefused(Exception):
     """What was announced can never be kept; the message says why, to the client too."""
 
@@ -37,7 +41,7 @@ class RenderedAudio:
     """What a worker says that it has uploaded: one character of the text has one start and one end time, in seconds.
 
     `normalized` is what was read in place of the text, where that differs. Of a long text all of this lies in the
-    object `alignment_key`.
+    object `alignment_key`. Nobody waits to be told of what `is_completed`.
     """
 
     generation_id: UUID
@@ -58,6 +62,7 @@ class RenderedAudio:
     alignment_key: str | None = None
     normalized: Timeline | None = None
     md5: str = ""
+    is_completed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

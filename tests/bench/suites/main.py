@@ -199,7 +199,7 @@ def _parts(spans: Sequence[ReceivedSpan]) -> dict[str, float]:
         marks = [_first(spans, service, start) for service, start in _MARKS]
     except LookupError:
         return {}
-    door, served, worked, spoke, uploaded, rendered, stored, announced, finished, _completed = marks
+    door, served, worked, spoke, uploaded, kept = marks
 
     def between(start: int, end: int) -> float:
         return (end - start) / 1e6
@@ -216,11 +216,9 @@ def _parts(spans: Sequence[ReceivedSpan]) -> dict[str, float]:
         "encoding": engine["encoding"],
         "engine round trip": between(spoke.started, spoke.ended) - sum(engine.values()),
         "upload": between(uploaded.started, uploaded.ended),
-        "record and commit": between(uploaded.ended, rendered.started),
-        "relay to storage": between(rendered.started, stored.started),
-        "storage": between(stored.started, announced.started),
-        "relay to generation": between(announced.started, finished.started),
-        "completion": between(finished.started, served.ended),
+        "record and complete": between(uploaded.ended, worked.ended),
+        "news to the request": between(worked.ended, served.ended),
+        "until storage has it, from the record": between(worked.ended, kept.ended),
         "all": between(door.started, door.ended),
     }
 
@@ -239,9 +237,5 @@ _MARKS = (
     ("worker", "speech whole"),
     ("worker", "speak"),
     ("worker", "upload audio"),
-    ("generation", "send evt.generation.audio_rendered"),
-    ("storage", "process"),
-    ("storage", "send evt.storage.audio_stored"),
-    ("generation", "process evt.storage.audio_stored"),
-    ("generation", "send evt.generation.generation_completed"),
+    ("storage", "process evt.generation.audio_rendered"),
 )

@@ -11,11 +11,13 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, Gene
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.ids import new_id
+from services.generation.api.views import view
 from services.generation.consumers import complete_generations, fail_generations, forget_voices, learn_voices
 from services.generation.domain.errors import UnknownVoice
-from services.generation.domain.requests import Voice
+from services.generation.domain.requests import Request, Voice
 from services.generation.store import voices
 from services.generation.usecases import ending
+from services.generation.usecases.requesting import request_generation
 from tests.integration.generation.conftest import World, stored, voice_ready
 from tests.support.polling import eventually
 
@@ -71,19 +73,38 @@ async def test_nobody_speaks_with_a_deleted_voice(world: World) -> None:
             await world.ask(wanted, voice_id)
 
 
-async def test_stored_audio_completes_a_generation_once(world: World) -> None:
+async def test_a_generation_is_completed_with_its_audio_once(world: World) -> None:
     asked = await world.ask("Hello there.")
     async with world.working():
         uploaded = await world.until_rendered(asked.id)
-    assert (await world.get(asked.id)).status == "processing"
-    for _ in range(2):
-        await world.apply(complete_generations, stored(uploaded))
+    assert uploaded.completed
     assert (await world.get(asked.id)).status == "completed"
+    await world.apply(complete_generations, stored(uploaded))
     (completed,) = await world.emitted(GenerationCompleted, asked.id)
     assert completed.text == "Hello there."
     assert (completed.characters, completed.characters_spoken) == (12, 12)
     assert completed.size_bytes == uploaded.size_bytes
     assert completed.duration_seconds == uploaded.duration_seconds
+
+
+async def test_stored_audio_completes_what_an_earlier_release_left_to_storage_once(world: World) -> None:
+    asked = await world.ask("Hello there.")
+    async with world.working():
+        uploaded = await world.until_rendered(asked.id)
+    await world.leave_to_storage()
+    assert (await world.get(asked.id)).status == "processing"
+    for _ in range(2):
+        await world.apply(complete_generations, stored(uploaded))
+    assert (await world.get(asked.id)).status == "completed"
+    assert len(await world.emitted(GenerationCompleted, asked.id)) == 2
+
+
+async def test_whoever_waits_is_told_what_a_worker_completed(world: World) -> None:
+    request = Request(text="Hello there.", voice_id=await world.known_voice())
+    async with world.working():
+        told = await request_generation(world.deps, world.caller, request, None, wait_seconds=30)
+    assert view(told) == view(await world.get(told.id))
+    assert told.status == "completed"
 
 
 async def test_what_is_uploaded_is_what_is_told(world: World) -> None:
@@ -101,23 +122,53 @@ async def test_what_is_uploaded_is_what_is_told(world: World) -> None:
 async def test_rejected_audio_fails_a_generation_once(world: World, tries_again: bool) -> None:
     asked = await world.ask()
     async with world.working():
-        await world.until_rendered(asked.id)
-    rejected = AudioRejected(
-        generation_id=str(asked.id),
-        org_id=str(world.org_id),
-        reason="not what was announced",
-        rejected_at=datetime.now(UTC),
-    )
+        uploaded = await world.until_rendered(asked.id)
     for _ in range(2):
-        await world.apply(fail_generations, rejected)
+        await world.apply(fail_generations, rejected(uploaded))
     failed = await world.get(asked.id)
     assert (failed.status, failed.error_code) == ("failed", "audio_rejected")
+    assert (failed.duration_seconds, failed.characters_spoken) == (None, None)
     assert len(await world.emitted(GenerationFailed, failed.id)) == 1
     if tries_again:
         await ending.retry_generation(world.deps, world.caller, asked.id)
         async with world.working():
             await eventually(lambda: _made(world, asked.id, 2), what="the second audio")
             assert (await world.until(asked.id)).status == "completed"
+        # What is heard again of the first audio is no news of the second.
+        await world.apply(fail_generations, rejected(uploaded))
+        assert (await world.get(asked.id)).status == "completed"
+
+
+async def test_rejected_audio_fails_all_that_share_it_and_is_not_given_again(world: World) -> None:
+    voice_id = await world.known_voice()
+    first, second = [await world.ask("One for both.", voice_id) for _ in range(2)]
+    async with world.working():
+        uploaded = await world.until_rendered(first.id)
+    await world.apply(fail_generations, rejected(uploaded))
+    assert [(await world.get(one.id)).status for one in (first, second)] == ["failed", "failed"]
+    third = await world.spoken("One for both.", voice_id)
+    assert (third.status, third.characters_spoken) == ("completed", len("One for both."))
+
+
+async def test_rejected_audio_fails_what_an_earlier_release_left_to_storage(world: World) -> None:
+    asked = await world.ask()
+    async with world.working():
+        uploaded = await world.until_rendered(asked.id)
+    await world.leave_to_storage()
+    refusal = rejected(uploaded)
+    refusal.ClearField("object_key")
+    await world.apply(fail_generations, refusal)
+    assert (await world.get(asked.id)).error_code == "audio_rejected"
+
+
+def rejected(uploaded: AudioRendered) -> AudioRejected:
+    return AudioRejected(
+        generation_id=uploaded.generation_id,
+        org_id=uploaded.org_id,
+        reason="not what was announced",
+        rejected_at=datetime.now(UTC),
+        object_key=uploaded.object_key,
+    )
 
 
 async def _made(world: World, rendition_id: UUID, times: int) -> bool:

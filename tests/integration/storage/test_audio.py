@@ -97,7 +97,7 @@ async def test_another_object_than_announced_is_rejected_once(
     await usecases.keep_audio(deps, came)
     await usecases.keep_audio(deps, came)
     (rejected,) = await ledger.events(AudioRejected)
-    assert rejected.generation_id == event.generation_id
+    assert (rejected.generation_id, rejected.object_key) == (event.generation_id, event.object_key)
     assert ("SHA-256" if what == "content" else "5 bytes in the object store and not 15") in rejected.reason
     assert event.object_key not in rejected.reason
     assert await ledger.events(AudioStored) == []

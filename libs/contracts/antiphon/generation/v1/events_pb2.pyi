@@ -57,7 +57,7 @@ class Alignment(_message.Message):
     def __init__(self, start_times: _Optional[_Iterable[float]] = ..., end_times: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class AudioRendered(_message.Message):
-    __slots__ = ("generation_id", "org_id", "object_key", "content_type", "format", "size_bytes", "sha256", "duration_seconds", "sample_rate", "text", "alignment", "model_id", "rendered_at", "alignment_key", "normalized", "language", "input_type", "md5")
+    __slots__ = ("generation_id", "org_id", "object_key", "content_type", "format", "size_bytes", "sha256", "duration_seconds", "sample_rate", "text", "alignment", "model_id", "rendered_at", "alignment_key", "normalized", "language", "input_type", "md5", "completed")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class AudioRendered(_message.Message):
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     INPUT_TYPE_FIELD_NUMBER: _ClassVar[int]
     MD5_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     org_id: str
     object_key: str
@@ -94,7 +95,8 @@ class AudioRendered(_message.Message):
     language: str
     input_type: str
     md5: str
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_key: _Optional[str] = ..., content_type: _Optional[str] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., duration_seconds: _Optional[float] = ..., sample_rate: _Optional[int] = ..., text: _Optional[str] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ..., model_id: _Optional[str] = ..., rendered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alignment_key: _Optional[str] = ..., normalized: _Optional[_Union[Normalized, _Mapping]] = ..., language: _Optional[str] = ..., input_type: _Optional[str] = ..., md5: _Optional[str] = ...) -> None: ...
+    completed: bool
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_key: _Optional[str] = ..., content_type: _Optional[str] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., duration_seconds: _Optional[float] = ..., sample_rate: _Optional[int] = ..., text: _Optional[str] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ..., model_id: _Optional[str] = ..., rendered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alignment_key: _Optional[str] = ..., normalized: _Optional[_Union[Normalized, _Mapping]] = ..., language: _Optional[str] = ..., input_type: _Optional[str] = ..., md5: _Optional[str] = ..., completed: _Optional[bool] = ...) -> None: ...
 
 class Normalized(_message.Message):
     __slots__ = ("text", "alignment")

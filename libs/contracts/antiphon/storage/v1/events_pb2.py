@@ -26,7 +26,7 @@ from libs.contracts.antiphon.options.v1 import options_pb2 as antiphon_dot_optio
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n antiphon/storage/v1/events.proto\x12\x13\x61ntiphon.storage.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x02\n\x0b\x41udioStored\x12#\n\rgeneration_id\x18\x01 \x01(\tR\x0cgenerationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x19\n\x08track_id\x18\x03 \x01(\tR\x07trackId\x12\x1d\n\nobject_key\x18\x04 \x01(\tR\tobjectKey\x12\x16\n\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x1d\n\nsize_bytes\x18\x06 \x01(\x03R\tsizeBytes\x12)\n\x10\x64uration_seconds\x18\x07 \x01(\x01R\x0f\x64urationSeconds\x12\x37\n\tstored_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08storedAt:0\x8a\xb5\x18,\n\x1b\x65vt.storage.audio_stored.v1\x12\rgeneration_id\"\xd4\x01\n\rAudioRejected\x12#\n\rgeneration_id\x18\x01 \x01(\tR\x0cgenerationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12;\n\x0brejected_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrejectedAt:2\x8a\xb5\x18.\n\x1d\x65vt.storage.audio_rejected.v1\x12\rgeneration_id\"\xd7\x01\n\x0c\x41udioDeleted\x12#\n\rgeneration_id\x18\x01 \x01(\tR\x0cgenerationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1d\n\nsize_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x39\n\ndeleted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tdeletedAt:1\x8a\xb5\x18-\n\x1c\x65vt.storage.audio_deleted.v1\x12\rgeneration_id\"\xc8\x01\n\x0cMediaDeleted\x12\x19\n\x08owner_id\x18\x01 \x01(\tR\x07ownerId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1d\n\nowner_type\x18\x03 \x01(\tR\townerType\x12\x39\n\ndeleted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tdeletedAt:,\x8a\xb5\x18(\n\x1c\x65vt.storage.media_deleted.v1\x12\x08owner_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n antiphon/storage/v1/events.proto\x12\x13\x61ntiphon.storage.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x02\n\x0b\x41udioStored\x12#\n\rgeneration_id\x18\x01 \x01(\tR\x0cgenerationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x19\n\x08track_id\x18\x03 \x01(\tR\x07trackId\x12\x1d\n\nobject_key\x18\x04 \x01(\tR\tobjectKey\x12\x16\n\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x1d\n\nsize_bytes\x18\x06 \x01(\x03R\tsizeBytes\x12)\n\x10\x64uration_seconds\x18\x07 \x01(\x01R\x0f\x64urationSeconds\x12\x37\n\tstored_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08storedAt:0\x8a\xb5\x18,\n\x1b\x65vt.storage.audio_stored.v1\x12\rgeneration_id\"\xf3\x01\n\rAudioRejected\x12#\n\rgeneration_id\x18\x01 \x01(\tR\x0cgenerationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12;\n\x0brejected_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrejectedAt\x12\x1d\n\nobject_key\x18\x05 \x01(\tR\tobjectKey:2\x8a\xb5\x18.\n\x1d\x65vt.storage.audio_rejected.v1\x12\rgeneration_id\"\xd7\x01\n\x0c\x41udioDeleted\x12#\n\rgeneration_id\x18\x01 \x01(\tR\x0cgenerationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1d\n\nsize_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x39\n\ndeleted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tdeletedAt:1\x8a\xb5\x18-\n\x1c\x65vt.storage.audio_deleted.v1\x12\rgeneration_id\"\xc8\x01\n\x0cMediaDeleted\x12\x19\n\x08owner_id\x18\x01 \x01(\tR\x07ownerId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1d\n\nowner_type\x18\x03 \x01(\tR\townerType\x12\x39\n\ndeleted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tdeletedAt:,\x8a\xb5\x18(\n\x1c\x65vt.storage.media_deleted.v1\x12\x08owner_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,9 +44,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDIOSTORED']._serialized_start=126
   _globals['_AUDIOSTORED']._serialized_end=462
   _globals['_AUDIOREJECTED']._serialized_start=465
-  _globals['_AUDIOREJECTED']._serialized_end=677
-  _globals['_AUDIODELETED']._serialized_start=680
-  _globals['_AUDIODELETED']._serialized_end=895
-  _globals['_MEDIADELETED']._serialized_start=898
-  _globals['_MEDIADELETED']._serialized_end=1098
+  _globals['_AUDIOREJECTED']._serialized_end=708
+  _globals['_AUDIODELETED']._serialized_start=711
+  _globals['_AUDIODELETED']._serialized_end=926
+  _globals['_MEDIADELETED']._serialized_start=929
+  _globals['_MEDIADELETED']._serialized_end=1129
 # @@protoc_insertion_point(module_scope)

@@ -30,16 +30,18 @@ class AudioStored(_message.Message):
     def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., track_id: _Optional[str] = ..., object_key: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., duration_seconds: _Optional[float] = ..., stored_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class AudioRejected(_message.Message):
-    __slots__ = ("generation_id", "org_id", "reason", "rejected_at")
+    __slots__ = ("generation_id", "org_id", "reason", "rejected_at", "object_key")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REJECTED_AT_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     org_id: str
     reason: str
     rejected_at: _timestamp_pb2.Timestamp
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., reason: _Optional[str] = ..., rejected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    object_key: str
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., reason: _Optional[str] = ..., rejected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., object_key: _Optional[str] = ...) -> None: ...
 
 class AudioDeleted(_message.Message):
     __slots__ = ("generation_id", "org_id", "size_bytes", "deleted_at")
