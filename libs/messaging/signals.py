@@ -33,11 +33,12 @@ class Signal:
 async def signal(bus: Bus, topic: str, detail: str = _NO_DETAIL, content: bytes = b"") -> None:
     """Send a signal; of many within a moment for the same detail the first and the last are sent.
 
-    `content` spares hearers a look. Each signal with some is sent; it is lost as easily as any other.
+    `content` spares hearers a look. Each signal with some is sent, unless it is larger than the broker takes; it is
+    lost as easily as any other.
     """
     if not content:
         await bus.wake(signal_subject(topic, detail))
-    elif bus.is_connected:
+    elif bus.is_connected and len(content) <= bus.client.max_payload:
         await bus.client.publish(signal_subject(topic, detail), content)
 
 

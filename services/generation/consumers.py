@@ -103,5 +103,6 @@ HEARS_OF_CANCELING = overhears(GenerationCanceled)
 TELLS_OF_WORK = Signals(signals.WORK)
 TELLS_WHAT_IS_NOT_WANTED = Signals(signals.STOP)
 HEARS_OF_PROGRESS = Heeds(signals.PROGRESS)
+HEARS_FIRST_PIECES = Heeds(signals.FIRST)
 
 CONSUMERS = declared("generation", sys.modules[__name__])

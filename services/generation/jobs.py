@@ -11,5 +11,6 @@ HEARS_OF_WORK = Heeds(signals.WORK)
 HEARS_WHAT_IS_NOT_WANTED = Heeds(signals.STOP)
 TELLS_OF_WORK = Signals(signals.WORK)
 TELLS_OF_PROGRESS = Signals(signals.PROGRESS)
+TELLS_FIRST_PIECES = Signals(signals.FIRST)
 
 CONSUMERS = declared("worker", sys.modules[__name__])

@@ -11,7 +11,20 @@ from nats.aio.subscription import Subscription
 
 from libs.ids import parse_id
 from libs.messaging import Bus, Signal, heed
-from services.generation.domain.signals import PROGRESS
+from services.generation.domain.signals import FIRST, PROGRESS
+
+
+class Following:
+    """What is heard of a rendition: `news` whenever there is more of it, and its first piece as soon as it is spoken.
+
+    Whoever waits for news clears them.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is heard yet."""
+        self.news = asyncio.Event()
+        self.first: bytes | None = None
+        """The first piece as it is kept, if it was sent: before it can be read anywhere else."""
 
 
 class Progress:
@@ -20,27 +33,38 @@ class Progress:
     def __init__(self, bus: Bus) -> None:
         """Nothing is heard before `start`."""
         self._bus = bus
-        self._followers: dict[UUID, set[asyncio.Event]] = {}
-        self._subscription: Subscription | None = None
+        self._followers: dict[UUID, set[Following]] = {}
+        self._subscriptions: list[Subscription] = []
 
     async def start(self) -> None:
         """Begin to listen."""
-        self._subscription = await heed(self._bus, PROGRESS, self._hear)
+        self._subscriptions += [
+            await heed(self._bus, PROGRESS, self._hear),
+            await heed(self._bus, FIRST, self._hear_first),
+        ]
+
+    def _of(self, heard: Signal) -> set[Following]:
+        rendition_id = parse_id(heard.detail)
+        return self._followers.get(rendition_id, set()) if rendition_id else set()
 
     def _hear(self, heard: Signal) -> None:
-        rendition_id = parse_id(heard.detail)
-        for follower in self._followers.get(rendition_id, ()) if rendition_id else ():
-            follower.set()
+        for follower in self._of(heard):
+            follower.news.set()
+
+    def _hear_first(self, heard: Signal) -> None:
+        for follower in self._of(heard):
+            follower.first = heard.content
+            follower.news.set()
 
     @contextmanager
-    def following(self, rendition_id: UUID) -> Iterator[asyncio.Event]:
-        """Yield an event that is set whenever there is more of the rendition; whoever waits for it clears it."""
-        news = asyncio.Event()
-        self._followers.setdefault(rendition_id, set()).add(news)
+    def following(self, rendition_id: UUID) -> Iterator[Following]:
+        """Yield what is heard of the rendition from now on."""
+        follower = Following()
+        self._followers.setdefault(rendition_id, set()).add(follower)
         try:
-            yield news
+            yield follower
         finally:
             followers = self._followers[rendition_id]
-            followers.discard(news)
+            followers.discard(follower)
             if not followers:
                 del self._followers[rendition_id]

@@ -83,15 +83,17 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
     cache_key = work.cache_key
     assert cache_key is not None
     rendered = await _speak(deps, spec, work.payload["reading"], work.characters, goes_on=True)
+    kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends).pack()
+    if work.payload.get("is_awaited"):
+        await signal(deps.bus, signals.FIRST, str(work.rendition_id), kept)
     advanced: list[chunks.Advanced] | None = None
     ready: list[chunks.Advanced] = []
     async with uploading(deps, work) as uploaded:
         key = chunk_key(work.org_id, cache_key, new_id())
         uploaded.append(key)
-        kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends)
         began = time.perf_counter()
         with _tracer.start_as_current_span("upload chunk"):
-            await deps.objects.put(key, kept.pack(), KEPT_TYPE)
+            await deps.objects.put(key, kept, KEPT_TYPE)
         timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - began}
         async with deps.database.transaction(work.org_id) as session:
             await chunks.lock_chunk(session, work.org_id, cache_key)

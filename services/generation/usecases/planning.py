@@ -69,13 +69,13 @@ async def begin(
     plan: Plan,
     most_at_once: int,
     *,
-    head_start_seconds: float = 0.0,
+    is_streamed: bool = False,
 ) -> None:
     """Queue the work for a rendition that is new, or is held with the plan's keys."""
     if plan.pieces is None:
         await order_plan(session, rendition, most_at_once, plan.previous)
     else:
-        await order(session, rendition, plan.spec, plan.pieces, most_at_once, head_start_seconds=head_start_seconds)
+        await order(session, rendition, plan.spec, plan.pieces, most_at_once, is_streamed=is_streamed)
 
 
 async def order_plan(
@@ -110,18 +110,21 @@ async def order(
     pieces: Sequence[Piece],
     most_at_once: int,
     *,
-    head_start_seconds: float = 0.0,
+    is_streamed: bool = False,
 ) -> None:
     """Queue what has to be spoken of a rendition whose pieces are these; it is new, or held with their keys.
 
-    All pieces but the first may be taken only after `head_start_seconds`.
+    The first piece of what `is_streamed` is told of before it is kept, and the others are taken a moment later.
     """
     if len(rendition.text) <= WHOLE_MAX_LENGTH:
         await queue.enqueue(session, [_whole(rendition, spec, pieces[0], most_at_once)])
         return
     missing = await chunks.plan_chunks(session, rendition, spec, pieces)
     work = [_chunk(rendition, spec, one, most_at_once) for one in missing]
-    work[1:] = [replace(one, after_seconds=head_start_seconds) for one in work[1:]]
+    if is_streamed and work:
+        work[1:] = [replace(one, after_seconds=HEAD_START_SECONDS) for one in work[1:]]
+        if work[0].cache_key == spec.cache_key(pieces[0].reading.text):
+            work[0] = replace(work[0], payload=work[0].payload | {"is_awaited": True})
     if not work and await renditions.is_complete(session, rendition.id):
         work = [assembly(rendition, most_at_once)]
     await queue.enqueue(session, work)

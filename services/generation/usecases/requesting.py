@@ -237,8 +237,7 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
             return generation
         outbox.add(session, requested)
         if is_new:
-            head_start = planning.HEAD_START_SECONDS if asked.is_streamed else 0.0
-            await planning.begin(session, rendition, plan, most_at_once, head_start_seconds=head_start)
+            await planning.begin(session, rendition, plan, most_at_once, is_streamed=asked.is_streamed)
         elif await planning.is_unplanned(session, rendition):
             # Whoever asked for it first is still waiting for the quota, and may be refused or give up.
             await planning.order_plan(session, rendition, most_at_once)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.objectstore import ObjectMissing, ObjectStoreUnavailable
 from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
 from libs.speech.kept import KeptChunk, placed, unpack, unpack_times
 from libs.speech.text.reading import source_times
 from libs.web import Caller
+from services.generation.adapters import Following
 from services.generation.domain import errors, requests
 from services.generation.store import chunks, generations, renditions
 from services.generation.usecases.deps import Deps
@@ -43,34 +47,44 @@ async def follow(deps: Deps, caller: Caller, generation: requests.Generation) ->
     """
     form = parse_output_format(generation.format)
     assert generation.rendition_id is not None
-    with deps.progress.following(generation.rendition_id) as news:
-        rendition = await _once(deps, caller, generation, news)
+    with deps.progress.following(generation.rendition_id) as following:
+        rendition, page = await _once(deps, caller, generation, following)
         if rendition.chunks_total is None:
             async for part in _whole(deps, caller, rendition):
                 yield part
             return
-        async for part in _chunks(deps, caller, generation, rendition, form, news):
+        async for part in _chunks(deps, caller, generation, rendition, form, following, page):
             yield part
 
 
 async def _once(
-    deps: Deps, caller: Caller, generation: requests.Generation, news: asyncio.Event
-) -> renditions.Rendition:
-    """Wait until a rendition has a piece or is made as a whole, so that what fails is still answered as a failure."""
+    deps: Deps, caller: Caller, generation: requests.Generation, following: Following
+) -> tuple[renditions.Rendition, list[chunks.Chunk]]:
+    """Wait until there is something of a rendition, so that what fails before is answered as a failure.
+
+    Return it with its first pieces.
+    """
     while True:
-        rendition = await _look(deps, caller, generation)
+        async with deps.database.transaction(caller.org_id) as session:
+            rendition = await _found(session, caller, generation)
+            page = []
+            if rendition.chunks_total is not None:
+                page = await chunks.list_chunks(session, rendition.id, limit=PAGE)
         if rendition.chunks_done or rendition.object_key is not None:
-            return rendition
-        await _news(news)
+            return rendition, page
+        if following.first is None:
+            await _news(following.news)
+        if following.first is not None and page:
+            return rendition, page
 
 
-async def _look(deps: Deps, caller: Caller, generation: requests.Generation) -> renditions.Rendition:
+async def _found(session: AsyncSession, caller: Caller, generation: requests.Generation) -> renditions.Rendition:
+    """Return the rendition unless it ended without audio."""
     assert generation.rendition_id is not None
-    async with deps.database.transaction(caller.org_id) as session:
-        rendition = await renditions.get_rendition(session, generation.rendition_id)
-        if rendition is not None and rendition.status in ("pending", "rendered", "completed"):
-            return rendition
-        now = await generations.get_generation(session, caller.org_id, generation.id)
+    rendition = await renditions.get_rendition(session, generation.rendition_id)
+    if rendition is not None and rendition.status in ("pending", "rendered", "completed"):
+        return rendition
+    now = await generations.get_generation(session, caller.org_id, generation.id)
     if now is None:
         raise errors.GenerationNotFound
     raise errors.GenerationFailedError(now.error_code or now.status, now.error or f"The generation is {now.status}.")
@@ -105,16 +119,16 @@ async def _chunks(
     generation: requests.Generation,
     rendition: renditions.Rendition,
     form: OutputFormat,
-    news: asyncio.Event,
+    following: Following,
+    page: Sequence[chunks.Chunk],
 ) -> AsyncIterator[Part]:
     joiner = Joiner(form, None)
     yield Part(joiner.head())
     idx, samples = 0, 0
-    while idx < (rendition.chunks_total or 0):
-        ready = await _ready(deps, caller, rendition.id, idx)
+    while True:
+        ready = list(takewhile(lambda chunk: _is_ready(chunk, following), page))
         for chunk in ready:
-            assert chunk.object_key is not None
-            kept = await _kept(deps, chunk.object_key)
+            kept = await _kept(deps, chunk, following)
             origins: Sequence[int] = range(chunk.characters) if chunk.origins is None else chunk.origins
             starts, ends = source_times(chunk.characters, origins, kept.starts, kept.ends)
             where = samples, kept.samples, form.sample_rate
@@ -126,30 +140,40 @@ async def _chunks(
                 ends=placed(ends, *where),
             )
             idx = chunk.idx + 1
-        if not ready:
-            try:
-                await _look(deps, caller, generation)
-            except (errors.GenerationFailedError, errors.GenerationNotFound) as error:
-                raise StreamBroken(str(error)) from error
-            await _news(news)
+        if idx >= (rendition.chunks_total or 0):
+            break
+        page = await _next(deps, caller, generation, rendition.id, idx, following)
     yield Part(joiner.finish())
 
 
-async def _kept(deps: Deps, object_key: str) -> KeptChunk:
+def _is_ready(chunk: chunks.Chunk, following: Following) -> bool:
+    return chunk.object_key is not None or (chunk.idx == 0 and following.first is not None)
+
+
+async def _kept(deps: Deps, chunk: chunks.Chunk, following: Following) -> KeptChunk:
     """Return a piece; raises StreamBroken when it is gone, as with a generation that is deleted while it is heard."""
+    if chunk.idx == 0 and following.first is not None:
+        first, following.first = following.first, None
+        return unpack(first)
+    assert chunk.object_key is not None
     try:
-        return unpack(await deps.objects.get(object_key))
+        return unpack(await deps.objects.get(chunk.object_key))
     except (ObjectMissing, ObjectStoreUnavailable) as error:
         raise StreamBroken("a piece of the audio cannot be read") from error
 
 
-async def _ready(deps: Deps, caller: Caller, rendition_id: UUID, since: int) -> list[chunks.Chunk]:
-    """Return the pieces from number `since` on that are there without a gap."""
-    async with deps.database.transaction(caller.org_id) as session:
-        page = await chunks.list_chunks(session, rendition_id, since=since, limit=PAGE)
-    ready = []
-    for chunk in page:
-        if chunk.object_key is None:
-            break
-        ready.append(chunk)
-    return ready
+async def _next(
+    deps: Deps, caller: Caller, generation: requests.Generation, rendition_id: UUID, since: int, following: Following
+) -> list[chunks.Chunk]:
+    """Return the pieces from number `since` on, once that one is there; raises StreamBroken when it never will be."""
+    while True:
+        async with deps.database.transaction(caller.org_id) as session:
+            page = await chunks.list_chunks(session, rendition_id, since=since, limit=PAGE)
+        if page and _is_ready(page[0], following):
+            return page
+        try:
+            async with deps.database.transaction(caller.org_id) as session:
+                await _found(session, caller, generation)
+        except (errors.GenerationFailedError, errors.GenerationNotFound) as error:
+            raise StreamBroken(str(error)) from error
+        await _news(following.news)

@@ -195,6 +195,11 @@ class World:
         request = Request(text=wanted, voice_id=voice_id or await self.known_voice(), **fields)
         return await request_generation(self.deps, self.caller, request, None)
 
+    async def ask_to_hear(self, wanted: str, voice_id: UUID | None = None) -> Generation:
+        """Ask for speech that is heard while it is spoken."""
+        request = Request(text=wanted, voice_id=voice_id or await self.known_voice())
+        return await request_generation(self.deps, self.caller, request, None, is_streamed=True)
+
     async def get(self, generation_id: UUID) -> Generation:
         return await get_generation(self.deps, self.caller, generation_id)
 

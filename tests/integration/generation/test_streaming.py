@@ -11,13 +11,13 @@ from itertools import pairwise
 import av
 import pytest
 
-from libs.objectstore import ObjectStore
+from libs.objectstore import ObjectStore, ObjectStoreAddress
 from libs.speech.engine import EngineCrashed, RenderJob, TextNotSpeakable
 from services.generation.domain import errors
 from services.generation.domain.requests import Generation
 from services.generation.usecases import ending, streaming
 from services.generation.usecases.streaming import Part, StreamBroken
-from tests.integration.generation.conftest import World, long_text
+from tests.integration.generation.conftest import World, another_worker, long_text
 from tests.integration.generation.test_bench import DEADLY, Stuck, failing
 from tests.support.servers import Servers
 
@@ -45,6 +45,36 @@ async def test_the_first_part_comes_before_the_last_piece_is_spoken(world: World
         stuck.may_go_on.set()
         heard += [part async for part in parts]
     assert "".join(part.text for part in heard) == wanted
+
+
+async def test_the_first_piece_is_heard_before_it_is_kept(world: World) -> None:
+    nowhere = ObjectStore(ObjectStoreAddress("http://127.0.0.1:9", "us-east-1", "antiphon", "a", "b"))
+    wanted = long_text(1_500)
+    asked = await world.ask_to_hear(wanted)
+    parts = follow(world, asked)
+    async with world.working(another_worker(world.worker, objects=nowhere)):
+        heard = [await asyncio.wait_for(anext(parts), 15), await asyncio.wait_for(anext(parts), 15)]
+    await nowhere.close()
+    assert heard[1].audio
+    assert heard[1].text == wanted[: len(heard[1].text)] != ""
+    await world.change("update speech_queue set available_at = clock_timestamp()")
+    async with world.working():
+        heard += [part async for part in parts]
+        made = await world.until(asked.id)
+    assert "".join(part.text for part in heard) == wanted
+    assert made.duration_seconds is not None
+    assert seconds_of(b"".join(part.audio for part in heard), "mp3") == pytest.approx(made.duration_seconds, abs=0.15)
+
+
+async def test_a_first_piece_that_is_there_already_is_heard_from_where_it_is_kept(world: World) -> None:
+    voice_id, wanted = await world.known_voice(), long_text(1_500)
+    await world.spoken(wanted, voice_id)
+    asked = await world.ask_to_hear(f"{wanted} And something else.", voice_id)
+    async with world.working():
+        heard = [part async for part in follow(world, asked)]
+        made = await world.until(asked.id)
+    assert "".join(part.text for part in heard) == f"{wanted} And something else."
+    assert (made.characters_spoken or 0) < 1_000
 
 
 @pytest.mark.parametrize(
