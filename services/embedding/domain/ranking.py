@@ -1,0 +1,64 @@
+"""How what was found is ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, TypeVar
+from uuid import UUID
+
+# Cormack, Clarke and Büttcher 2009, "Reciprocal Rank Fusion outperforms Condorcet".
+FUSION_K: Final = 60
+# A fusion of short rankings misses what is second-best in both of them.
+LEAST_DEPTH: Final = 50
+
+T = TypeVar("T", bound=Hashable)
+
+
+class SearchMode(StrEnum):
+    """By meaning, by words, or by both."""
+
+    HYBRID = "hybrid"
+    VECTOR = "vector"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document that was found, with the text of its best chunk.
+
+    `score` orders the hits of one search and compares with nothing else; `similarity` is the cosine between
+    query and chunk, None where the search did not look at meaning.
+    """
+
+    document_id: UUID
+    source_type: str
+    source_id: str
+    title: str
+    text: str
+    score: float
+    similarity: float | None
+
+
+def fuse_hits(rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
+    """The best `limit` documents of all rankings by reciprocal rank, each as the first ranking that has it shows it."""
+    shown: dict[UUID, Hit] = {}
+    for ranking in rankings:
+        for hit in ranking:
+            shown.setdefault(hit.document_id, hit)
+    fused = fuse([[hit.document_id for hit in ranking] for ranking in rankings])
+    return [replace(shown[document_id], score=score) for document_id, score in fused[:limit]]
+
+
+def fuse(rankings: Sequence[Sequence[T]], k: int = FUSION_K) -> list[tuple[T, float]]:
+    """Reciprocal rank fusion: every item with the sum of 1 / (k + rank) over the rankings, best first.
+
+    Ranks count from 1; an item repeated within one ranking counts once, at its best rank. Equal sums keep the
+    order in which the items were first met, so the same rankings always give the same answer.
+    """
+    scores: dict[T, float] = {}
+    for ranking in rankings:
+        for rank, item in enumerate(dict.fromkeys(ranking), start=1):
+            scores[item] = scores.get(item, 0.0) + 1.0 / (k + rank)
+    return sorted(scores.items(), key=lambda entry: -entry[1])

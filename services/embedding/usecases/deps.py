@@ -1,0 +1,22 @@
+"""What the use cases work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from libs.database import Database
+from services.embedding.adapters import Embedder
+from services.embedding.usecases.filing import Filing
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the use cases work with. Up to `exact_chunks` chunks of an organisation are all compared in a search."""
+
+    database: Database
+    embedder: Embedder
+    clock: Callable[[], datetime]
+    exact_chunks: int
+    filing: Filing = field(default_factory=Filing)
