@@ -8,15 +8,20 @@ from functools import partial
 from libs.service import Composition, Runtime, run
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
+from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.door import Door
 from services.gateway.api.handlers import answers
+from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
+from services.gateway.domain.limits import PlanLimits, Rate
+from services.gateway.domain.organizations import Plan
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
 from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
 from services.gateway.usecases.deps import Deps
+from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.voices import VoiceNames
 
 
@@ -27,20 +32,49 @@ def main() -> None:
     async def compose(runtime: Runtime) -> Composition:
         database, clock = runtime.database, runtime.clock
         services = Services(settings.service_urls, settings.identity_keys, clock)
-        deps = Deps(database=database, clock=clock, services=services, voice_names=VoiceNames(time.monotonic))
-        keys = KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic)
+        limiter = Limiter(database, _plan_limits(settings))
+        deps = Deps(
+            database=database, clock=clock, services=services, limiter=limiter, voice_names=VoiceNames(time.monotonic)
+        )
+        keys = Keys(
+            KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic),
+            Strangers(Rate(settings.stranger_requests), time.monotonic),
+        )
         own = create_own(deps, runtime.readiness)
         bootstrap = settings.bootstrap_key
         return Composition(
-            app=Door(routes=RouteTable(ROUTES), keys=keys, answer=answers(services, own), own=own, problems=PROBLEMS),
+            app=Door(
+                routes=RouteTable(ROUTES), keys=keys, answer=answers(services, limiter, own), own=own, problems=PROBLEMS
+            ),
             deps=deps,
             startup=[partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else [],
-            closing=[services.close],
+            background=[limiter.run],
+            closing=[services.close, limiter.close],
             # The peer's address is the peer's: nobody is believed who claims to ask for somebody else.
             http_options={"proxy_headers": False},
         )
 
     run("gateway", settings, compose)
+
+
+def _plan_limits(settings: Settings) -> dict[Plan, PlanLimits]:
+    return {
+        "free": PlanLimits(
+            Rate(settings.free_key_requests),
+            Rate(settings.free_organization_requests),
+            settings.free_concurrent_requests,
+        ),
+        "pro": PlanLimits(
+            Rate(settings.pro_key_requests),
+            Rate(settings.pro_organization_requests),
+            settings.pro_concurrent_requests,
+        ),
+        "enterprise": PlanLimits(
+            Rate(settings.enterprise_key_requests),
+            Rate(settings.enterprise_organization_requests),
+            settings.enterprise_concurrent_requests,
+        ),
+    }
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import HttpUrl
+from pydantic import Field, HttpUrl
 
 from libs.service import ServiceSettings, read_secret
 
@@ -24,6 +24,19 @@ class Settings(ServiceSettings):
 
     bootstrap_key_file: Path | None = None
     """The API key of the first organisation; without it no organisation is made."""
+
+    free_key_requests: int = Field(default=300, ge=1, le=10_000_000)
+    free_organization_requests: int = Field(default=600, ge=1, le=10_000_000)
+    free_concurrent_requests: int = Field(default=10, ge=1, le=100_000)
+    pro_key_requests: int = Field(default=3_000, ge=1, le=10_000_000)
+    pro_organization_requests: int = Field(default=6_000, ge=1, le=10_000_000)
+    pro_concurrent_requests: int = Field(default=100, ge=1, le=100_000)
+    enterprise_key_requests: int = Field(default=120_000, ge=1, le=10_000_000)
+    enterprise_organization_requests: int = Field(default=240_000, ge=1, le=10_000_000)
+    enterprise_concurrent_requests: int = Field(default=5_000, ge=1, le=100_000)
+    """What each plan allows in a minute, to one key and to an organisation, and at the same time."""
+    stranger_requests: int = Field(default=600, ge=1, le=10_000_000)
+    """What one address may send in a minute without a valid key."""
 
     @cached_property
     def service_urls(self) -> dict[str, str]:

@@ -38,6 +38,14 @@ class KnownKeys:
         self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[Credential | None]] = {}
 
+    def get(self, digest: bytes) -> Credential | None:
+        """Return whose key has this digest, as far as that is known already."""
+        answer = self._answers.get(digest)
+        if answer is None or self._clock() >= answer.until:
+            return None
+        self._answers.move_to_end(digest)
+        return answer.credential
+
     async def find(self, digest: bytes) -> Credential | None:
         """Return whose key has this digest, or None; raises what looking it up raises."""
         answer = self._answers.get(digest)

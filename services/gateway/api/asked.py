@@ -18,6 +18,7 @@ class Asked:
     """A request on its way to what answers it.
 
     `path` and `query` are as they came; `credential` is None where the route needs no key; `scope` is the server's.
+    `added` are headers that the answer gets, whoever gives it, also when it is an error.
     """
 
     route: Route
@@ -27,6 +28,7 @@ class Asked:
     request_id: str
     credential: Credential | None
     scope: Scope
+    added: list[tuple[bytes, bytes]]
 
 
 Handler = Callable[[Asked, Receive, Send], Awaitable[None]]

@@ -19,10 +19,9 @@ from libs.database import is_database_away
 from libs.telemetry import trace_context
 from libs.web import Problem, ProblemOf
 from libs.web.problems import INTERNAL, UNAVAILABLE
-from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.exchange import Exchange
-from services.gateway.api.keys import credential_of, require_scope
+from services.gateway.api.keys import Keys, address_of, require_scope
 from services.gateway.domain.access import Credential
 from services.gateway.domain.failures import AnswerCutOff, BodyTooLarge, ClientGone
 from services.gateway.domain.headers import read_request_headers
@@ -43,7 +42,7 @@ class Door:
         self,
         *,
         routes: RouteTable,
-        keys: KnownKeys,
+        keys: Keys,
         answer: Handler,
         own: ASGIApp,
         problems: Mapping[type[Exception], ProblemOf],
@@ -87,9 +86,16 @@ class Door:
         exchange.dialect = route.dialect
         with _ServerSpan(route, path, scope["scheme"], exchange) as span:
             try:
-                credential = await self._admit(route, exchange)
+                credential = await self._admit(route, scope, exchange)
                 asked = Asked(
-                    route, path, scope["query_string"], exchange.headers, exchange.request_id, credential, scope
+                    route,
+                    path,
+                    scope["query_string"],
+                    exchange.headers,
+                    exchange.request_id,
+                    credential,
+                    scope,
+                    exchange.added,
                 )
                 await self._answer(asked, exchange.receive, exchange.send)
             except ClientGone:
@@ -103,11 +109,16 @@ class Door:
                 exchange.log(route.template)
                 _finish(span, exchange)
 
-    async def _admit(self, route: Route, exchange: Exchange) -> Credential | None:
-        """Return what the request's key says where one is needed; raises InvalidKey, ScopeMissing."""
+    async def _admit(self, route: Route, scope: Scope, exchange: Exchange) -> Credential | None:
+        """Return what the request's key says where one is needed.
+
+        Raises InvalidKey, ScopeMissing, StrangerLimitReached.
+        """
+        address = address_of(scope)
         if route.scope is None:
+            self._keys.count_stranger(address)
             return None
-        credential = await credential_of(self._keys, exchange.headers)
+        credential = await self._keys.credential_of(exchange.headers, address)
         require_scope(credential, route.scope)
         return credential
 

@@ -7,11 +7,13 @@ from starlette.types import Receive, Send
 
 from services.gateway.adapters.services import Services
 from services.gateway.api.asked import Asked, Handler
+from services.gateway.api.limits import limited
 from services.gateway.api.own import own_handler
 from services.gateway.api.proxy import Proxy
+from services.gateway.usecases.limiter import Limiter
 
 
-def answers(services: Services, own: FastAPI) -> Handler:
+def answers(services: Services, limiter: Limiter, own: FastAPI) -> Handler:
     """Return the handler of all routes in the table."""
     from_service, from_here = Proxy(services), own_handler(own)
 
@@ -19,4 +21,4 @@ def answers(services: Services, own: FastAPI) -> Handler:
         handler = from_here if asked.route.service is None else from_service
         await handler(asked, receive, send)
 
-    return answer
+    return limited(limiter, answer)

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from libs.web import Problem, ProblemOf, invalid_field
 from libs.web.problems import http_problem
 from services.gateway.domain import failures
+from services.gateway.domain.limits import CONCURRENCY, LimitReached, StrangerLimitReached
 from services.gateway.domain.route_table import MethodNotAllowed
 from services.gateway.domain.routes import MIB
 
@@ -50,6 +51,32 @@ def body_too_large(error: failures.BodyTooLarge) -> Problem:
         f"At most {error.limit_bytes} bytes ({error.limit_bytes // MIB} MiB) are taken here; send less.",
         {"limit_bytes": error.limit_bytes},
         headers={"Connection": "close"},
+    )
+
+
+def _limit_reached(error: LimitReached) -> Problem:
+    detail = (
+        f"At most {error.limit} requests of an organisation on this plan are answered at the same time; wait for some."
+        if error.policy == CONCURRENCY
+        else f"Wait {error.retry_after} s; RateLimit-Policy says what the plan allows, and RateLimit what is left."
+    )
+    return Problem(
+        429,
+        "concurrency_limited" if error.policy == CONCURRENCY else "rate_limited",
+        "Too many requests",
+        detail,
+        {"policy": error.policy, "limit": error.limit},
+        headers={"Retry-After": str(error.retry_after)},
+    )
+
+
+def _stranger_limit_reached(error: StrangerLimitReached) -> Problem:
+    return Problem(
+        429,
+        "too_many_attempts",
+        "Too many requests without a valid API key",
+        f"Wait {error.retry_after} s, and send a valid key.",
+        headers={"Retry-After": str(error.retry_after)},
     )
 
 
@@ -115,6 +142,8 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.Refused: _refused,
     failures.InvalidField: lambda error: invalid_field(error.field, error.message),
     failures.UnknownModel: _unknown_model,
+    LimitReached: _limit_reached,
+    StrangerLimitReached: _stranger_limit_reached,
     MethodNotAllowed: _method_not_allowed,
     HTTPException: _framework,
 }

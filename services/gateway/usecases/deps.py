@@ -8,6 +8,7 @@ from datetime import datetime
 
 from libs.database import Database
 from services.gateway.adapters.services import Services
+from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.voices import VoiceNames
 
 
@@ -15,10 +16,12 @@ from services.gateway.usecases.voices import VoiceNames
 class Deps:
     """What use cases and the gateway's own routes work with.
 
-    `services` are asked in the name of callers; `voice_names` knows which voices these mean by a name.
+    `services` are asked in the name of callers; `voice_names` knows which voices these mean by a name;
+    `limiter` has let in already what comes through a route of the table, but a WebSocket has to ask it.
     """
 
     database: Database
     clock: Callable[[], datetime]
     services: Services
     voice_names: VoiceNames
+    limiter: Limiter

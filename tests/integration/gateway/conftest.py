@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -17,17 +18,21 @@ from libs.database import Database
 from libs.ids import new_id
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
+from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.door import Door
 from services.gateway.api.handlers import answers
+from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain.credentials import digest_of, shown_prefix
-from services.gateway.domain.organizations import ApiKey, Organization
+from services.gateway.domain.limits import PlanLimits, Rate
+from services.gateway.domain.organizations import ApiKey, Organization, Plan
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
 from services.gateway.store import organizations as store
 from services.gateway.usecases import organizations as usecases
 from services.gateway.usecases.deps import Deps
+from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.voices import VoiceNames
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
 from tests.support.servers import Servers
@@ -35,6 +40,14 @@ from tests.support.servers import Servers
 IDENTITY_KEYS = {name: name.encode() * 8 for name in ("voice", "generation", "storage", "embedding", "analytics")}
 ANSWER_SECONDS, PATIENCE_SECONDS = 2.0, 1.5
 """Everything is as it is, only more impatient."""
+
+
+PLANS: dict[Plan, PlanLimits] = {
+    "free": PlanLimits(Rate(1000), Rate(2000), 100),
+    "pro": PlanLimits(Rate(10), Rate(15), 3),
+    "enterprise": PlanLimits(Rate(1_000_000), Rate(1_000_000), 10_000),
+}
+STRANGERS = Rate(1000)
 
 
 def _now() -> datetime:
@@ -66,11 +79,11 @@ async def database(servers: Servers, schema: None) -> AsyncIterator[Database]:
     await opened.close()
 
 
-async def new_tenant(database: Database) -> Tenant:
+async def new_tenant(database: Database, plan: Plan = "free") -> Tenant:
     tenant = Tenant(org_id=new_id(), key_id=new_id(), key=new_api_key())
     now = datetime.now(UTC)
     async with database.transaction(tenant.org_id) as session:
-        await store.insert_organization(session, Organization(tenant.org_id, "Tenant", "free", now))
+        await store.insert_organization(session, Organization(tenant.org_id, "Tenant", plan, now))
         key = ApiKey(tenant.key_id, tenant.org_id, "Key", shown_prefix(tenant.key), digest_of(tenant.key), now)
         await store.insert_key(session, key)
     return tenant
@@ -109,7 +122,10 @@ async def gateway(database: Database, storage: Service, voice_port: int) -> Asyn
         urls = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}")
         urls |= {"voice": f"http://{HOST}:{voice_port}", "storage": storage_url}
         services = Services(urls, IDENTITY_KEYS, _now, patience_seconds=PATIENCE_SECONDS)
-        deps = Deps(database=database, clock=_now, services=services, voice_names=VoiceNames(time.monotonic))
+        limiter = Limiter(database, PLANS)
+        deps = Deps(
+            database=database, clock=_now, services=services, limiter=limiter, voice_names=VoiceNames(time.monotonic)
+        )
         impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in ROUTES]
 
         async def readiness() -> dict[str, bool]:
@@ -118,14 +134,20 @@ async def gateway(database: Database, storage: Service, voice_port: int) -> Asyn
         own = create_own(deps, readiness)
         door = Door(
             routes=RouteTable(impatient),
-            keys=KnownKeys(partial(usecases.authenticate, database, _now), time.monotonic),
-            answer=answers(services, own),
+            keys=Keys(
+                KnownKeys(partial(usecases.authenticate, database, _now), time.monotonic),
+                Strangers(STRANGERS, time.monotonic),
+            ),
+            answer=answers(services, limiter, own),
             own=own,
             problems=PROBLEMS,
         )
+        upkeep = asyncio.create_task(limiter.run())
         async with serving(door) as url:
             yield url
+        upkeep.cancel()
         await services.close()
+        await limiter.close()
 
 
 @pytest.fixture
