@@ -47,7 +47,7 @@ PLANS: dict[Plan, PlanLimits] = {
     "pro": PlanLimits(Rate(10), Rate(15), 3),
     "enterprise": PlanLimits(Rate(1_000_000), Rate(1_000_000), 10_000),
 }
-STRANGERS = Rate(1000)
+STRANGERS = Rate(200)
 
 
 def _now() -> datetime:
