@@ -80,7 +80,7 @@ compose-test: ready ## Boot the containers, run the main job on them, take them 
 	@$(RUN) -m tests.compose
 
 ##@ Write
-.PHONY: format lint contracts contracts-check contracts-release lock clean
+.PHONY: format lint contracts contracts-check contracts-release openapi-release lock clean
 format: ready ## Format the code and fix what lint can fix
 	@$(IN) .venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format .
 
@@ -91,14 +91,19 @@ lint: ready ## Check style, format, types and import rules
 	done; \
 	[ -z "$$failed" ] || { printf "lint: these failed, see above (make format fixes some of it):\n$$failed" >&2; exit 1; }
 
-contracts: ready ## Generate libs/contracts/antiphon and docs/events.md from proto/
+contracts: ready ## Generate libs/contracts/antiphon and docs/events.md from proto/, and the OpenAPI document
 	@$(RUN) -m deploy.setup.contracts generate
+	@$(RUN) -m deploy.setup.openapi generate
 
 contracts-check: ready ## Check the contracts: lint, compatibility, generated code and documentation
 	@$(RUN) -m deploy.setup.contracts check
+	@$(RUN) -m deploy.setup.openapi check
 
 contracts-release: ready ## Keep today's contracts as a release that later ones must not break
 	@$(RUN) -m deploy.setup.contracts release
+
+openapi-release: ready ## The same for the HTTP API: keep the OpenAPI document as a release
+	@$(RUN) -m deploy.setup.openapi release
 
 lock: ready ## Resolve the dependencies anew into requirements/; UPGRADE=1 takes the newest
 	@$(IN) $(COMPILE) --all-extras pyproject.toml --output-file requirements/lock.txt

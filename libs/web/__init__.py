@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from libs.web.app import create_app
+from libs.web.described import FILE_CONDITIONS, PathId, answered, file_answers, handed_over, header, told
 from libs.web.handover import HANDOVER_HEADER, handover
 from libs.web.identity import Caller, CallerOf, IdentityVerifier, Unauthenticated
 from libs.web.problems import Problem, ProblemOf, invalid_field, problem_response
 
 __all__ = [
+    "FILE_CONDITIONS",
     "HANDOVER_HEADER",
     "Caller",
     "CallerOf",
     "IdentityVerifier",
+    "PathId",
     "Problem",
     "ProblemOf",
     "Unauthenticated",
+    "answered",
     "create_app",
+    "file_answers",
+    "handed_over",
     "handover",
+    "header",
     "invalid_field",
     "problem_response",
+    "told",
 ]

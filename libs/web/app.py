@@ -32,6 +32,7 @@ def create_app(
         title=f"Antiphon {service}",
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         telemetry={"operation_spans": False, "exclude": _is_health},
     )
     app.state.deps = deps

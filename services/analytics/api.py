@@ -79,8 +79,8 @@ class UsageView(BaseModel):
 async def get_usage(
     caller: CallerOf,
     deps: DepsOf,
-    first: Annotated[Day | None, Query(alias="from")] = None,
-    last: Annotated[Day | None, Query(alias="to")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="The first day (UTC).")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="The last day (UTC).")] = None,
 ) -> UsageView:
     """Report what the organisation used, by day; the last 30 days unless `from` and `to` say otherwise."""
     days, period = await usecases.get_usage(deps, caller, first, last)

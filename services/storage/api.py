@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
@@ -18,7 +19,7 @@ from libs.messaging import Unavailable
 from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreUnavailable
 from libs.speech.captions.levels import Level
 from libs.speech.captions.subtitles import SubtitleFormat
-from libs.web import CallerOf, Problem, ProblemOf
+from libs.web import FILE_CONDITIONS, CallerOf, Problem, ProblemOf, answered, file_answers, header, told
 from libs.web.problems import UNAVAILABLE
 from services.storage import store
 from services.storage.adapters import describe_object
@@ -56,8 +57,78 @@ def _id(text: str) -> UUID:
     return parsed
 
 
+_NO_AUDIO = Problem(404, "audio_not_found", "There is no such audio")
+_ON_ITS_WAY = Problem(
+    503,
+    "audio_on_its_way",
+    "The audio is made, and not at hand yet",
+    "It is handed from one service to another; please ask again in a moment.",
+    headers={"Retry-After": "1"},
+)
+_NO_OBJECT = Problem(404, "object_not_found", "There is no such file")
+_CHANGED = Problem(
+    412,
+    "precondition_failed",
+    "The file is not the one that the request expects",
+    "If-Match, If-Unmodified-Since: leave them out to get the file as it is now.",
+)
+
+
+def _unsatisfiable(error: RangeNotSatisfiable) -> Problem:
+    return Problem(
+        416,
+        "range_not_satisfiable",
+        "The range lies behind the end of the file",
+        f"Range: the file has {error.size} bytes.",
+        {"size": error.size},
+        {"content-range": f"bytes */{error.size}", "accept-ranges": "bytes"},
+    )
+
+
+class CharacterTimes(BaseModel):
+    """When each character is heard, in seconds from the beginning."""
+
+    characters: list[str] = Field(examples=[["H", "i"]])
+    start_times: list[float] = Field(examples=[[0.0, 0.08]])
+    end_times: list[float] = Field(examples=[[0.08, 0.21]])
+
+
+class SpanTimes(BaseModel):
+    """When a word or a sentence is heard; it is characters `start_index` to before `end_index` of the text."""
+
+    text: str = Field(examples=["Hi"])
+    start: float = Field(examples=[0.0])
+    end: float = Field(examples=[0.21])
+    start_index: int = Field(examples=[0])
+    end_index: int = Field(examples=[2])
+
+
+class WordTimes(BaseModel):
+    """When each word is heard."""
+
+    words: list[SpanTimes]
+
+
+class SentenceTimes(BaseModel):
+    """When each sentence is heard."""
+
+    sentences: list[SpanTimes]
+
+
+_SUBTITLES = [SubtitleFormat(form).content_type.partition(";")[0] for form in SubtitleFormat]
+_AUDIO = file_answers("audio/*") | told(_NO_AUDIO, _ON_ITS_WAY, _CHANGED, _unsatisfiable(RangeNotSatisfiable(20_480)))
+_OBJECT = file_answers("audio/*") | told(_NO_OBJECT, _CHANGED, _unsatisfiable(RangeNotSatisfiable(20_480)))
+_TIMES = answered(200, "The times, or subtitles", content=_SUBTITLES, headers={"Cache-Control": header("", _PRIVATE)})
+_CONDITIONAL = {"parameters": FILE_CONDITIONS}
+
+
 @router.head("/internal/generations/{generation_id}/audio", include_in_schema=False)
-@router.get("/internal/generations/{generation_id}/audio")
+@router.get(
+    "/internal/generations/{generation_id}/audio",
+    response_class=Response,
+    responses=_AUDIO,
+    openapi_extra=_CONDITIONAL,
+)
 async def get_audio(
     generation_id: str, request: Request, caller: CallerOf, deps: DepsOf, made: bool = False
 ) -> Response:
@@ -73,7 +144,11 @@ async def get_audio(
     return send_file(request, deps.objects, file)
 
 
-@router.get("/internal/generations/{generation_id}/alignment")
+@router.get(
+    "/internal/generations/{generation_id}/alignment",
+    response_model=CharacterTimes | WordTimes | SentenceTimes,
+    responses=_TIMES | told(_NO_AUDIO, _ON_ITS_WAY),
+)
 async def get_alignment(
     generation_id: str,
     caller: CallerOf,
@@ -91,7 +166,7 @@ async def get_alignment(
 
 
 @router.head("/internal/objects/{key:path}", include_in_schema=False)
-@router.get("/internal/objects/{key:path}")
+@router.get("/internal/objects/{key:path}", response_class=Response, responses=_OBJECT, openapi_extra=_CONDITIONAL)
 async def get_object(key: str, request: Request, caller: CallerOf, deps: DepsOf) -> Response:
     """Send an object of a system voice or of one of the caller's voices, or the asked part of it."""
     audience = audience_of(key, caller.org_id)
@@ -177,34 +252,6 @@ class _ObjectResponse(StreamingResponse):
                 await super().stream_response(send)
         except ObjectStoreUnavailable as error:
             raise Unavailable(str(error)) from error
-
-
-_NO_AUDIO = Problem(404, "audio_not_found", "There is no such audio")
-_ON_ITS_WAY = Problem(
-    503,
-    "audio_on_its_way",
-    "The audio is made, and not at hand yet",
-    "It is handed from one service to another; please ask again in a moment.",
-    headers={"Retry-After": "1"},
-)
-_NO_OBJECT = Problem(404, "object_not_found", "There is no such file")
-_CHANGED = Problem(
-    412,
-    "precondition_failed",
-    "The file is not the one that the request expects",
-    "If-Match, If-Unmodified-Since: leave them out to get the file as it is now.",
-)
-
-
-def _unsatisfiable(error: RangeNotSatisfiable) -> Problem:
-    return Problem(
-        416,
-        "range_not_satisfiable",
-        "The range lies behind the end of the file",
-        f"Range: the file has {error.size} bytes.",
-        {"size": error.size},
-        {"content-range": f"bytes */{error.size}", "accept-ranges": "bytes"},
-    )
 
 
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {

@@ -11,7 +11,7 @@ from services.embedding import domain
 RETRY_AFTER_SECONDS = 5
 
 
-def _no_meaning(error: domain.EmbeddingError) -> Problem:
+def no_meaning(error: domain.EmbeddingError) -> Problem:
     wait = error.retry_after if isinstance(error, domain.EmbeddingUnavailable) else None
     return Problem(
         503,
@@ -22,4 +22,4 @@ def _no_meaning(error: domain.EmbeddingError) -> Problem:
     )
 
 
-PROBLEMS: Mapping[type[Exception], ProblemOf] = {domain.EmbeddingError: _no_meaning}
+PROBLEMS: Mapping[type[Exception], ProblemOf] = {domain.EmbeddingError: no_meaning}

@@ -8,8 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from libs.web import CallerOf
+from libs.web import CallerOf, told
 from services.embedding import domain, usecases
+from services.embedding.api import problems
 from services.embedding.api.parts import DepsOf
 
 router = APIRouter()
@@ -23,7 +24,7 @@ class Search(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    query: str = Field(min_length=1, max_length=QUERY_MAX_LENGTH)
+    query: str = Field(min_length=1, max_length=QUERY_MAX_LENGTH, examples=["the tale of the lighthouse"])
     limit: int = Field(default=10, ge=1, le=LIMIT_MAX)
     source_types: list[Literal["voice", "generation"]] | None = Field(default=None, min_length=1)
     mode: domain.SearchMode = domain.SearchMode.HYBRID
@@ -60,7 +61,7 @@ class HitList(BaseModel):
     next_cursor: None = None
 
 
-@router.post("/v1/search")
+@router.post("/v1/search", responses=told(problems.no_meaning(domain.EmbeddingUnavailable("away"))))
 async def search(wanted: Search, caller: CallerOf, deps: DepsOf) -> HitList:
     """Find voices and generations by meaning and words, each once, by its best passage."""
     hits = await usecases.search(

@@ -17,6 +17,8 @@ class Links(BaseModel):
     generations: str = "/v1/generations"
     usage: str = "/v1/usage"
     search: str = "/v1/search"
+    documentation: str = "/docs"
+    openapi: str = "/openapi.json"
     health: str = "/healthz"
     readiness: str = "/readyz"
 

@@ -61,6 +61,8 @@ OPENAI_ROUTES = (
 """Under a prefix of their own, and at the root where none of ours has the same path."""
 
 ROUTES = (
+    Route("GET", "/openapi.json", None, None),
+    Route("GET", "/docs", None, None),
     Route("GET", "/v1/voices", "voice", Scope.VOICES_READ),
     Route("POST", "/v1/voices", "voice", Scope.VOICES_WRITE, body_bytes=VOICE_BYTES, answer_seconds=UPLOAD_SECONDS),
     Route("GET", "/v1/voices/categories", "voice", Scope.VOICES_READ),

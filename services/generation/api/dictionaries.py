@@ -13,7 +13,8 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from libs.database import Cursor, page_of
 from libs.ids import new_id
 from libs.speech.text.dictionary import Lexicon, Rule
-from libs.web import CallerOf
+from libs.web import CallerOf, PathId, answered, header, told
+from services.generation.api import problems
 from services.generation.api.parts import DepsOf, Storable, Version
 from services.generation.api.parts import dictionary_id as as_id
 from services.generation.domain.requests import DictionaryVersion
@@ -30,8 +31,8 @@ class RuleView(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["alias", "ipa"] = "alias"
-    phrase: Storable = Field(min_length=1, max_length=200)
-    replacement: Storable = Field(min_length=1, max_length=500)
+    phrase: Storable = Field(min_length=1, max_length=200, examples=["Antiphon"])
+    replacement: Storable = Field(min_length=1, max_length=500, examples=["an tee fon"])
     case_sensitive: bool = True
     whole_words: bool = True
 
@@ -46,7 +47,7 @@ class NewDictionary(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Storable = Field(min_length=1, max_length=100)
+    name: Storable = Field(min_length=1, max_length=100, examples=["Names"])
     description: Storable | None = Field(default=None, max_length=500)
     rules: list[RuleView] = Field(min_length=1, max_length=RULES_MAX)
 
@@ -63,8 +64,8 @@ class DictionaryView(BaseModel):
     """A dictionary; `version` is its newest."""
 
     id: UUID
-    name: str
-    description: str | None
+    name: str = Field(examples=["Names"])
+    description: str | None = Field(examples=["How our products are called."])
     version: int
     created_at: datetime
     updated_at: datetime
@@ -83,11 +84,17 @@ class DictionaryList(BaseModel):
     next_cursor: str | None
 
 
+VersionOf = Annotated[Version | None, Query(description="Which version's rules; the newest unless given.")]
+_LOCATION = header("The dictionary.", "/v1/dictionaries/01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61")
+_MADE = answered(201, "The dictionary", headers={"Location": _LOCATION}) | told(problems.NAME_TAKEN)
+_UNKNOWN = told(problems.NO_DICTIONARY)
+
+
 def _view(dictionary: dictionaries.Dictionary) -> DictionaryView:
     return DictionaryView(**{name: getattr(dictionary, name) for name in DictionaryView.model_fields})
 
 
-@router.post("/v1/dictionaries", status_code=HTTP_201_CREATED)
+@router.post("/v1/dictionaries", status_code=HTTP_201_CREATED, responses=_MADE)
 async def create_dictionary(new: NewDictionary, caller: CallerOf, deps: DepsOf, response: Response) -> DictionaryView:
     """Make a pronunciation dictionary; a request may name up to three, whose rules apply in their order."""
     made = new_id()
@@ -117,9 +124,9 @@ async def list_dictionaries(
     return DictionaryList(items=[_view(row) for row in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/v1/dictionaries/{dictionary_id}")
+@router.get("/v1/dictionaries/{dictionary_id}", responses=_UNKNOWN)
 async def get_dictionary(
-    dictionary_id: str, caller: CallerOf, deps: DepsOf, version: Annotated[Version | None, Query()] = None
+    dictionary_id: PathId, caller: CallerOf, deps: DepsOf, version: VersionOf = None
 ) -> DictionaryWithRules:
     """Return a dictionary with the rules of its newest version, or of the one that is asked for."""
     wanted = as_id(dictionary_id)
@@ -130,8 +137,10 @@ async def get_dictionary(
     return DictionaryWithRules(**_view(dictionary).model_dump(), rules=[RuleView(**rule) for rule in rules])
 
 
-@router.post("/v1/dictionaries/{dictionary_id}/versions", status_code=HTTP_201_CREATED)
-async def add_version(dictionary_id: str, new: NewVersion, caller: CallerOf, deps: DepsOf) -> DictionaryView:
+@router.post("/v1/dictionaries/{dictionary_id}/versions", status_code=HTTP_201_CREATED, responses=_UNKNOWN)
+async def add_dictionary_version(
+    dictionary_id: PathId, new: NewVersion, caller: CallerOf, deps: DepsOf
+) -> DictionaryView:
     """Add a version; those before it stay for the requests that name them."""
     wanted = as_id(dictionary_id)
     async with deps.database.transaction(caller.org_id) as session:
@@ -140,8 +149,8 @@ async def add_version(dictionary_id: str, new: NewVersion, caller: CallerOf, dep
     return _view(dictionary)
 
 
-@router.delete("/v1/dictionaries/{dictionary_id}", status_code=HTTP_204_NO_CONTENT)
-async def delete_dictionary(dictionary_id: str, caller: CallerOf, deps: DepsOf) -> None:
+@router.delete("/v1/dictionaries/{dictionary_id}", status_code=HTTP_204_NO_CONTENT, responses=_UNKNOWN)
+async def delete_dictionary(dictionary_id: PathId, caller: CallerOf, deps: DepsOf) -> None:
     """Delete a dictionary with all its versions; what was spoken with it stays."""
     async with deps.database.transaction(caller.org_id) as session:
         await dictionaries.delete_dictionary(session, caller.org_id, as_id(dictionary_id))

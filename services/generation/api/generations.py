@@ -11,7 +11,8 @@ from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from libs.database import Cursor, page_of
 from libs.ids import parse_id
-from libs.web import Caller, CallerOf, handover
+from libs.web import Caller, CallerOf, PathId, handed_over, handover, told
+from services.generation.api import answers, problems
 from services.generation.api.parts import DepsOf, Moment, Storable
 from services.generation.api.parts import generation_id as as_id
 from services.generation.api.views import (
@@ -37,9 +38,11 @@ KeyOf = Annotated[str | None, Header(min_length=1, max_length=255)]
 class GenerationQuery(BaseModel):
     """Which generations to list."""
 
-    status: requests.Status | None = None
-    mode: requests.Mode | None = None
-    voice_id: str | None = Field(default=None, max_length=64)
+    status: requests.Status | None = Field(default=None, description="Only those in this state.")
+    mode: requests.Mode | None = Field(default=None, description="Only those asked for in this way.")
+    voice_id: str | None = Field(
+        default=None, max_length=64, description="Only those in this voice.", json_schema_extra={"format": "uuid"}
+    )
     text: Storable | None = Field(
         default=None, min_length=1, max_length=200, description="What the text contains, in any case."
     )
@@ -49,7 +52,11 @@ class GenerationQuery(BaseModel):
     cursor: str | None = None
 
 
-@router.post("/v1/generations", status_code=HTTP_202_ACCEPTED)
+@router.post(
+    "/v1/generations",
+    status_code=HTTP_202_ACCEPTED,
+    responses=answers.ASKED | told(*answers.REFUSED),
+)
 async def create_generation(
     new: NewGeneration,
     caller: CallerOf,
@@ -109,10 +116,19 @@ def _cursor(generation: requests.Generation) -> Cursor:
 class Download(BaseModel):
     """Which generations to download together."""
 
-    ids: list[str] = Field(min_length=1, max_length=1000)
+    ids: list[str] = Field(
+        min_length=1,
+        max_length=1000,
+        examples=[["01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61"]],
+        description="Of generations.",
+    )
 
 
-@router.post("/v1/generations/download", response_class=StreamingResponse)
+@router.post(
+    "/v1/generations/download",
+    response_class=StreamingResponse,
+    responses=answers.ARCHIVE | told(*answers.NO_AUDIO),
+)
 async def download_generations(wanted: Download, caller: CallerOf, deps: DepsOf) -> StreamingResponse:
     """Download the audio of several completed generations as one ZIP file."""
     ids = [as_id(one) for one in dict.fromkeys(wanted.ids)]
@@ -125,36 +141,44 @@ async def _get(deps: Deps, caller: Caller, text: str) -> requests.Generation:
     return await requesting.get_generation(deps, caller, as_id(text))
 
 
-@router.get("/v1/generations/{generation_id}")
-async def get_generation(generation_id: str, caller: CallerOf, deps: DepsOf) -> GenerationView:
+@router.get("/v1/generations/{generation_id}", responses=told(problems.NOT_FOUND))
+async def get_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> GenerationView:
     """Return one generation."""
     return view(await _get(deps, caller, generation_id))
 
 
-@router.delete("/v1/generations/{generation_id}", status_code=204)
-async def delete_generation(generation_id: str, caller: CallerOf, deps: DepsOf) -> None:
+@router.delete("/v1/generations/{generation_id}", status_code=204, responses=told(problems.NOT_FOUND))
+async def delete_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> None:
     """Delete a generation with its audio, in whatever state it is."""
     generation = await _get(deps, caller, generation_id)
     await ending.delete_generation(deps, caller, generation.id)
 
 
-@router.post("/v1/generations/{generation_id}/cancel")
-async def cancel_generation(generation_id: str, caller: CallerOf, deps: DepsOf) -> GenerationView:
+@router.post("/v1/generations/{generation_id}/cancel", responses=told(*answers.OF_ITS_STATE))
+async def cancel_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> GenerationView:
     """Stop a generation that is not finished: nothing more of it is spoken, and nothing is billed."""
     generation = await _get(deps, caller, generation_id)
     return view(await ending.cancel_generation(deps, caller, generation.id))
 
 
-@router.post("/v1/generations/{generation_id}/retry", status_code=HTTP_202_ACCEPTED)
-async def retry_generation(generation_id: str, caller: CallerOf, deps: DepsOf) -> GenerationView:
+@router.post(
+    "/v1/generations/{generation_id}/retry",
+    status_code=HTTP_202_ACCEPTED,
+    responses=told(*answers.REFUSED, *answers.OF_ITS_STATE),
+)
+async def retry_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> GenerationView:
     """Begin a generation again that failed or was canceled; what was spoken of it is not spoken again."""
     generation = await _get(deps, caller, generation_id)
     return view(await ending.retry_generation(deps, caller, generation.id))
 
 
-@router.post("/v1/generations/{generation_id}/revise", status_code=HTTP_202_ACCEPTED)
+@router.post(
+    "/v1/generations/{generation_id}/revise",
+    status_code=HTTP_202_ACCEPTED,
+    responses=answers.ASKED | told(*answers.REFUSED, *answers.OF_ITS_STATE),
+)
 async def revise_generation(
-    generation_id: str,
+    generation_id: PathId,
     revision: Revision,
     caller: CallerOf,
     deps: DepsOf,
@@ -173,8 +197,8 @@ async def revise_generation(
     return _answer(generation, response, seconds)
 
 
-@router.get("/v1/generations/{generation_id}/attempts")
-async def list_attempts(generation_id: str, caller: CallerOf, deps: DepsOf) -> AttemptList:
+@router.get("/v1/generations/{generation_id}/attempts", responses=told(problems.NOT_FOUND))
+async def list_generation_attempts(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> AttemptList:
     """Return how often its audio was tried to be made, and what came of it."""
     generation = await _get(deps, caller, generation_id)
     if generation.rendition_id is None:
@@ -187,21 +211,33 @@ async def list_attempts(generation_id: str, caller: CallerOf, deps: DepsOf) -> A
 
 
 @router.head("/v1/generations/{generation_id}/audio", include_in_schema=False)
-@router.get("/v1/generations/{generation_id}/audio")
-async def get_audio(generation_id: str, caller: CallerOf, deps: DepsOf) -> Response:
+@router.get(
+    "/v1/generations/{generation_id}/audio",
+    response_class=Response,
+    responses=told(*answers.NO_AUDIO),
+    openapi_extra=handed_over("storage", "/internal/generations/{generation_id}/audio"),
+)
+async def get_generation_audio(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> Response:
     """Return the audio; 409 with Retry-After while it is being made."""
     audio_id = requests.audio_of(await _get(deps, caller, generation_id))
     return handover("storage", f"/internal/generations/{audio_id}/audio?made=true")
 
 
-@router.get("/v1/generations/{generation_id}/alignment")
-async def get_alignment(
-    generation_id: str,
+@router.get(
+    "/v1/generations/{generation_id}/alignment",
+    response_class=Response,
+    responses=told(*answers.NO_AUDIO),
+    openapi_extra=handed_over("storage", "/internal/generations/{generation_id}/alignment"),
+)
+async def get_generation_alignment(
+    generation_id: PathId,
     caller: CallerOf,
     deps: DepsOf,
-    level: Literal["character", "word", "sentence"] = "character",
-    form: Annotated[Literal["json", "srt", "vtt", "ass"], Query(alias="format")] = "json",
-    normalized: bool = False,
+    level: Annotated[Literal["character", "word", "sentence"], Query(description="What is timed.")] = "character",
+    form: Annotated[
+        Literal["json", "srt", "vtt", "ass"], Query(alias="format", description="Times as JSON, or subtitles.")
+    ] = "json",
+    normalized: Annotated[bool, Query(description="Of what was read (numbers as words), not of the text.")] = False,
 ) -> Response:
     """Return when each character, word or sentence is heard, or subtitles; 409 with Retry-After while it is made."""
     audio_id = requests.audio_of(await _get(deps, caller, generation_id))

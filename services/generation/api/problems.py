@@ -13,7 +13,7 @@ from services.generation.domain import errors
 RETRY_AFTER_SECONDS = 1
 
 
-def _quota_exceeded(error: errors.QuotaExceeded) -> Problem:
+def quota_exceeded(error: errors.QuotaExceeded) -> Problem:
     return Problem(
         402,
         "quota_exceeded",
@@ -28,15 +28,15 @@ def _quota_exceeded(error: errors.QuotaExceeded) -> Problem:
     )
 
 
-def _failed(error: errors.GenerationFailedError) -> Problem:
+def failed(error: errors.GenerationFailedError) -> Problem:
     return Problem(409, "generation_failed", "There is no audio", error.reason, {"reason_code": error.code})
 
 
-def _wrong_state(error: errors.WrongState) -> Problem:
+def wrong_state(error: errors.WrongState) -> Problem:
     return Problem(409, "wrong_state", "The generation is in another state", f"status: {error}.")
 
 
-def _overloaded(error: errors.Overloaded) -> Problem:
+def overloaded(error: errors.Overloaded) -> Problem:
     return Problem(
         429,
         "overloaded",
@@ -48,7 +48,7 @@ def _overloaded(error: errors.Overloaded) -> Problem:
     )
 
 
-def _invalid_markup(error: errors.InvalidMarkup) -> Problem:
+def invalid_markup(error: errors.InvalidMarkup) -> Problem:
     entries = [
         {"field": "text", "message": flaw.message, "position": flaw.position, "line": flaw.line, "column": flaw.column}
         for flaw in error.flaws
@@ -62,22 +62,25 @@ def _invalid_markup(error: errors.InvalidMarkup) -> Problem:
     )
 
 
-_UNFINISHED = Problem(
+UNFINISHED = Problem(
     409,
     "generation_unfinished",
     "The audio is still being made",
     f"Ask again after {RETRY_AFTER_SECONDS} s, or post with the header `Prefer: wait=30`.",
     headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
 )
-_NOT_FOUND = Problem(404, "generation_not_found", "There is no such generation")
-_NO_DICTIONARY = Problem(404, "dictionary_not_found", "There is no such pronunciation dictionary, or no such version")
-_KEY_REUSED = Problem(
+NOT_FOUND = Problem(404, "generation_not_found", "There is no such generation")
+NO_DICTIONARY = Problem(404, "dictionary_not_found", "There is no such pronunciation dictionary, or no such version")
+KEY_REUSED = Problem(
     422,
     "idempotency_key_reused",
     "The idempotency key was used for another request",
     "Idempotency-Key: send a new key for a new request, or repeat the first request unchanged.",
 )
-_NAME_TAKEN = Problem(
+UNKNOWN_VOICE = invalid_field(
+    "voice_id", "there is no such voice; GET /v1/voices lists those that there are", code="unknown_voice"
+)
+NAME_TAKEN = Problem(
     409,
     "dictionary_name_taken",
     "The name is taken",
@@ -85,12 +88,10 @@ _NAME_TAKEN = Problem(
 )
 
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
-    errors.GenerationNotFound: lambda _error: _NOT_FOUND,
-    errors.DictionaryNotFound: lambda _error: _NO_DICTIONARY,
-    errors.DictionaryNameTaken: lambda _error: _NAME_TAKEN,
-    errors.UnknownVoice: lambda _error: invalid_field(
-        "voice_id", "there is no such voice; GET /v1/voices lists those that there are", code="unknown_voice"
-    ),
+    errors.GenerationNotFound: lambda _error: NOT_FOUND,
+    errors.DictionaryNotFound: lambda _error: NO_DICTIONARY,
+    errors.DictionaryNameTaken: lambda _error: NAME_TAKEN,
+    errors.UnknownVoice: lambda _error: UNKNOWN_VOICE,
     errors.UnknownModel: lambda error: invalid_field("model_id", f"{error}; GET /v1/models lists what there is"),
     errors.LanguageUnknown: lambda _error: invalid_field(
         "language", 'the language of the text cannot be told; name it, as in "language": "en-US"'
@@ -100,13 +101,13 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     ),
     errors.InvalidText: lambda error: invalid_field("text", str(error)),
     errors.FormatImpossible: lambda error: invalid_field("format", str(error)),
-    errors.InvalidMarkup: _invalid_markup,
-    errors.Overloaded: _overloaded,
-    errors.GenerationUnfinished: lambda _error: _UNFINISHED,
-    errors.GenerationFailedError: _failed,
-    errors.WrongState: _wrong_state,
-    errors.QuotaExceeded: _quota_exceeded,
-    errors.IdempotencyConflict: lambda _error: _KEY_REUSED,
+    errors.InvalidMarkup: invalid_markup,
+    errors.Overloaded: overloaded,
+    errors.GenerationUnfinished: lambda _error: UNFINISHED,
+    errors.GenerationFailedError: failed,
+    errors.WrongState: wrong_state,
+    errors.QuotaExceeded: quota_exceeded,
+    errors.IdempotencyConflict: lambda _error: KEY_REUSED,
     Unavailable: lambda _error: UNAVAILABLE,
     ObjectStoreUnavailable: lambda _error: UNAVAILABLE,
 }

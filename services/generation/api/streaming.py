@@ -6,14 +6,15 @@ import asyncio
 import base64
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.responses import StreamingResponse
 
 from libs.speech.encoding import parse_output_format
-from libs.web import Caller, CallerOf
+from libs.web import Caller, CallerOf, PathId, told
+from services.generation.api import answers
 from services.generation.api.parts import DepsOf
 from services.generation.api.parts import generation_id as as_id
 from services.generation.api.views import NewGeneration
@@ -33,13 +34,13 @@ CancelOf = Annotated[
     ),
 ]
 KeyOf = Annotated[str | None, Header(min_length=1, max_length=255)]
-_AUDIO: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}}
-}
-_LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
 
 
-@router.post("/v1/generations/stream", response_class=StreamingResponse, responses=_AUDIO)
+@router.post(
+    "/v1/generations/stream",
+    response_class=StreamingResponse,
+    responses=answers.STREAM | told(*answers.REFUSED, *answers.UNSPOKEN),
+)
 async def stream_generation(
     new: NewGeneration,
     caller: CallerOf,
@@ -56,7 +57,11 @@ async def stream_generation(
     )
 
 
-@router.post("/v1/generations/stream/with-timestamps", response_class=StreamingResponse, responses=_LINES)
+@router.post(
+    "/v1/generations/stream/with-timestamps",
+    response_class=StreamingResponse,
+    responses=answers.LINES | told(*answers.REFUSED, *answers.UNSPOKEN),
+)
 async def stream_with_timestamps(
     new: NewGeneration,
     caller: CallerOf,
@@ -70,8 +75,12 @@ async def stream_with_timestamps(
     return _response(deps, caller, generation, _lines(parts), "application/x-ndjson", cancel_on_disconnect)
 
 
-@router.get("/v1/generations/{generation_id}/audio/partial", response_class=StreamingResponse, responses=_AUDIO)
-async def follow_generation(generation_id: str, caller: CallerOf, deps: DepsOf) -> StreamingResponse:
+@router.get(
+    "/v1/generations/{generation_id}/audio/partial",
+    response_class=StreamingResponse,
+    responses=answers.STREAM | told(*answers.NO_AUDIO),
+)
+async def follow_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> StreamingResponse:
     """Hear a generation from its beginning while it is spoken, such as a job that goes on for long."""
     generation = await requesting.get_generation(deps, caller, as_id(generation_id))
     if generation.rendition_id is None:

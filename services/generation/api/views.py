@@ -45,7 +45,7 @@ class DictionaryRef(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(min_length=1, max_length=64)
+    id: str = Field(min_length=1, max_length=64, json_schema_extra={"format": "uuid"})
     version: Version | None = None
 
 
@@ -57,8 +57,10 @@ class NewGeneration(BaseModel):
     mode: requests.Mode = Field(
         default="interactive", description="A job may have 1,000,000 characters and comes after all who wait."
     )
-    text: Speakable = Field(description="At most 5,000 characters, or 1,000,000 of a job.")
-    voice_id: str = Field(min_length=1, max_length=64)
+    text: Speakable = Field(
+        description="At most 5,000 characters, or 1,000,000 of a job.", examples=["The sea was calm that night."]
+    )
+    voice_id: str = Field(min_length=1, max_length=64, json_schema_extra={"format": "uuid"})
     model_id: Storable | None = Field(
         default=None, max_length=100, description="Another engine than the voice's own; GET /v1/models lists them."
     )
@@ -115,21 +117,21 @@ class Revision(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: Speakable
+    text: Speakable = Field(examples=["The sea was calm that morning."])
 
 
 class GenerationError(BaseModel):
     """Why a generation failed."""
 
-    code: str
-    message: str
+    code: str = Field(examples=["voice_missing"])
+    message: str = Field(examples=["The voice is not there any more."])
 
 
 class ProgressView(BaseModel):
     """How many of the pieces of a long text are spoken."""
 
-    chunks_total: int
-    chunks_done: int
+    chunks_total: int = Field(examples=[12])
+    chunks_done: int = Field(examples=[5])
 
 
 class GenerationView(BaseModel):

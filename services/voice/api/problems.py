@@ -13,34 +13,34 @@ from services.voice.api import forms
 _MEGABYTES = domain.RECORDING_MAX_BYTES // 2**20
 _MORE_THAN_TAKEN = f"has more than {_MEGABYTES} MB in all"
 
-_NOT_FOUND = Problem(404, "voice_not_found", "There is no such voice", "GET /v1/voices lists those that there are.")
-_NO_SAMPLE = Problem(
+NOT_FOUND = Problem(404, "voice_not_found", "There is no such voice", "GET /v1/voices lists those that there are.")
+NO_SAMPLE = Problem(
     404,
     "sample_not_found",
     "The voice has no such recording",
     "GET /v1/voices/{id}/samples lists those that there are.",
 )
-_LAST_SAMPLE = Problem(
+LAST_SAMPLE = Problem(
     409,
     "last_sample",
     "This is the voice's only recording",
     "A voice keeps at least one recording. Delete the voice, or make another one of other recordings.",
 )
-_NO_AUDIO = Problem(404, "audio_not_found", "This voice has no audio yet")
-_SYSTEM_VOICE = Problem(
+NO_AUDIO = Problem(404, "audio_not_found", "This voice has no audio yet")
+SYSTEM_VOICE = Problem(
     409,
     "system_voice",
     "System voices cannot be changed or deleted",
     "They belong to everybody; only custom voices can be changed and can go.",
 )
-_TOO_LARGE = Problem(
+TOO_LARGE = Problem(
     413,
     "file_too_large",
     "The files are too large",
     f"file: {_MORE_THAN_TAKEN}; send shorter recordings (10 s are enough), or compressed ones.",
     {"errors": [{"field": "file", "message": _MORE_THAN_TAKEN, "limit": domain.RECORDING_MAX_BYTES}]},
 )
-_NOT_MULTIPART = Problem(
+NOT_MULTIPART = Problem(
     415,
     "unsupported_media_type",
     "The body is not multipart/form-data",
@@ -48,7 +48,7 @@ _NOT_MULTIPART = Problem(
 )
 
 
-def _name_taken(_error: domain.VoiceNameTaken) -> Problem:
+def name_taken(_error: domain.VoiceNameTaken) -> Problem:
     message = "your organisation has a voice of that name; choose another, or delete that voice first"
     return Problem(
         409,
@@ -63,7 +63,7 @@ def _same_twice(error: domain.SameRecordingTwice) -> Problem:
     return invalid_field("file", f"file {error.second} is the same as file {error.first}; send every recording once")
 
 
-def _sample_needed(error: domain.SampleNeeded) -> Problem:
+def sample_needed(error: domain.SampleNeeded) -> Problem:
     entries = [{"field": "sample_id", "message": f"without this recording: {reason}"} for reason in error.reasons]
     detail = f"Without it: {'; '.join(error.reasons)}. Delete the voice, or keep the recording."
     return Problem(409, "sample_needed", "The voice needs this recording", detail, {"errors": entries})
@@ -74,17 +74,17 @@ def _not_spoken(error: domain.LanguageNotSpoken) -> Problem:
 
 
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
-    domain.VoiceNotFound: lambda _error: _NOT_FOUND,
-    domain.AudioNotFound: lambda _error: _NO_AUDIO,
-    domain.SystemVoiceKept: lambda _error: _SYSTEM_VOICE,
-    domain.VoiceNameTaken: _name_taken,
-    domain.RecordingTooLarge: lambda _error: _TOO_LARGE,
+    domain.VoiceNotFound: lambda _error: NOT_FOUND,
+    domain.AudioNotFound: lambda _error: NO_AUDIO,
+    domain.SystemVoiceKept: lambda _error: SYSTEM_VOICE,
+    domain.VoiceNameTaken: name_taken,
+    domain.RecordingTooLarge: lambda _error: TOO_LARGE,
     domain.SameRecordingTwice: _same_twice,
-    domain.SampleNotFound: lambda _error: _NO_SAMPLE,
-    domain.LastSample: lambda _error: _LAST_SAMPLE,
-    domain.SampleNeeded: _sample_needed,
+    domain.SampleNotFound: lambda _error: NO_SAMPLE,
+    domain.LastSample: lambda _error: LAST_SAMPLE,
+    domain.SampleNeeded: sample_needed,
     domain.LanguageNotSpoken: _not_spoken,
-    forms.NotMultipart: lambda _error: _NOT_MULTIPART,
+    forms.NotMultipart: lambda _error: NOT_MULTIPART,
     forms.MalformedForm: lambda error: invalid_field("body", str(error)),
     ObjectStoreUnavailable: lambda _error: UNAVAILABLE,
 }

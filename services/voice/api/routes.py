@@ -12,8 +12,9 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from libs.database import Cursor, page_of
 from libs.ids import parse_id
-from libs.web import CallerOf, handover
+from libs.web import CallerOf, PathId, answered, handed_over, handover, header, told
 from services.voice import domain, store, usecases
+from services.voice.api import problems
 from services.voice.api.forms import Form, read_form
 from services.voice.api.views import (
     CategoryList,
@@ -34,6 +35,13 @@ from services.voice.usecases import Deps
 router = APIRouter()
 
 FILE_FIELDS = ("file", "files")
+_BYTES = handed_over("storage", "/internal/objects/{key}")
+_NO_AUDIO = told(problems.NOT_FOUND, problems.NO_AUDIO)
+_KEPT = told(problems.NOT_FOUND, problems.SYSTEM_VOICE)
+_MADE = {
+    **answered(201, "The voice, still to be examined", headers={"Location": header("The voice.", "/v1/voices/0199…")}),
+    **told(problems.name_taken(domain.VoiceNameTaken()), problems.TOO_LARGE, problems.NOT_MULTIPART),
+}
 
 
 async def _deps(request: Request) -> Deps:
@@ -79,7 +87,7 @@ async def list_voices(caller: CallerOf, deps: DepsOf, wanted: Annotated[VoiceQue
 
 # Before the voices by their ids, of which it is none.
 @router.get("/v1/voices/categories")
-async def list_categories(caller: CallerOf, deps: DepsOf) -> CategoryList:
+async def list_voice_categories(caller: CallerOf, deps: DepsOf) -> CategoryList:
     """List the categories, and how many voices of each can be spoken with."""
     async with deps.database.transaction(caller.org_id) as session:
         counts = await store.count_by_category(session, caller.org_id)
@@ -96,8 +104,8 @@ async def _get(deps: Deps, caller: CallerOf, voice_id: str) -> domain.Voice:
     return voice
 
 
-@router.get("/v1/voices/{voice_id}")
-async def get_voice(voice_id: str, caller: CallerOf, deps: DepsOf) -> VoiceView:
+@router.get("/v1/voices/{voice_id}", responses=told(problems.NOT_FOUND))
+async def get_voice(voice_id: PathId, caller: CallerOf, deps: DepsOf) -> VoiceView:
     """Return one voice, with what was measured of its recordings and how near it comes to them."""
     return voice_view(await _get(deps, caller, voice_id))
 
@@ -109,15 +117,15 @@ def _play(object_key: str | None) -> Response:
 
 
 @router.head("/v1/voices/{voice_id}/audio", include_in_schema=False)
-@router.get("/v1/voices/{voice_id}/audio")
-async def get_audio(voice_id: str, caller: CallerOf, deps: DepsOf) -> Response:
+@router.get("/v1/voices/{voice_id}/audio", responses=_NO_AUDIO, response_class=Response, openapi_extra=_BYTES)
+async def get_voice_audio(voice_id: PathId, caller: CallerOf, deps: DepsOf) -> Response:
     """Play a voice: a spoken preview of a system voice, the first recording of a custom one."""
     return _play((await _get(deps, caller, voice_id)).object_key)
 
 
 @router.head("/v1/voices/{voice_id}/preview", include_in_schema=False)
-@router.get("/v1/voices/{voice_id}/preview")
-async def get_preview(voice_id: str, caller: CallerOf, deps: DepsOf) -> Response:
+@router.get("/v1/voices/{voice_id}/preview", responses=_NO_AUDIO, response_class=Response, openapi_extra=_BYTES)
+async def get_voice_preview(voice_id: PathId, caller: CallerOf, deps: DepsOf) -> Response:
     """Play how a voice speaks. A custom voice that is not matched, or not yet, has only its first recording to play."""
     voice = await _get(deps, caller, voice_id)
     return _play(voice.preview_key or voice.object_key)
@@ -132,12 +140,14 @@ _FORM_SCHEMA["properties"]["file"] = {
     "title": "Files",
     "description": "One or more recordings, each as a field of its own; `files` is understood as well.",
 }
+_FORM_SCHEMA["properties"]["file"]["examples"] = [["…"]]
 _FORM_SCHEMA["required"] = ["name", "file"]
 
 
 @router.post(
     "/v1/voices",
     status_code=HTTP_201_CREATED,
+    responses=_MADE,
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM_SCHEMA}}}},
 )
 async def create_voice(request: Request, response: Response, caller: CallerOf, deps: DepsOf) -> VoiceView:
@@ -155,8 +165,11 @@ async def create_voice(request: Request, response: Response, caller: CallerOf, d
     return voice_view(voice)
 
 
-@router.patch("/v1/voices/{voice_id}")
-async def update_voice(voice_id: str, changes: VoiceChanges, caller: CallerOf, deps: DepsOf) -> VoiceView:
+@router.patch(
+    "/v1/voices/{voice_id}",
+    responses=told(problems.NOT_FOUND, problems.SYSTEM_VOICE, problems.name_taken(domain.VoiceNameTaken())),
+)
+async def update_voice(voice_id: PathId, changes: VoiceChanges, caller: CallerOf, deps: DepsOf) -> VoiceView:
     """Change a custom voice; of its settings only those that are named change.
 
     In another language it is spoken plainly until it is matched again. Names are unique within an organisation, without
@@ -165,20 +178,20 @@ async def update_voice(voice_id: str, changes: VoiceChanges, caller: CallerOf, d
     return voice_view(await usecases.update_voice(deps, caller, _id(voice_id), changes.fields()))
 
 
-@router.delete("/v1/voices/{voice_id}", status_code=HTTP_204_NO_CONTENT)
-async def delete_voice(voice_id: str, caller: CallerOf, deps: DepsOf) -> None:
+@router.delete("/v1/voices/{voice_id}", status_code=HTTP_204_NO_CONTENT, responses=_KEPT)
+async def delete_voice(voice_id: PathId, caller: CallerOf, deps: DepsOf) -> None:
     """Delete a custom voice. What was spoken with it stays; a system voice is answered 409 `system_voice`."""
     await usecases.delete_voice(deps, caller, _id(voice_id))
 
 
-@router.get("/v1/voices/{voice_id}/settings")
-async def get_settings(voice_id: str, caller: CallerOf, deps: DepsOf) -> SettingsView:
+@router.get("/v1/voices/{voice_id}/settings", responses=told(problems.NOT_FOUND))
+async def get_voice_settings(voice_id: PathId, caller: CallerOf, deps: DepsOf) -> SettingsView:
     """Return what requests are spoken with in this voice if they do not say otherwise."""
     return settings_view(await _get(deps, caller, voice_id))
 
 
-@router.put("/v1/voices/{voice_id}/settings")
-async def put_settings(voice_id: str, wanted: SettingsView, caller: CallerOf, deps: DepsOf) -> SettingsView:
+@router.put("/v1/voices/{voice_id}/settings", responses=_KEPT)
+async def put_voice_settings(voice_id: PathId, wanted: SettingsView, caller: CallerOf, deps: DepsOf) -> SettingsView:
     """Set all of a custom voice's settings; those that are not named become usual again."""
     changes = {"settings": wanted.model_dump()}
     return settings_view(await usecases.update_voice(deps, caller, _id(voice_id), changes))
@@ -190,15 +203,20 @@ async def _samples(deps: Deps, caller: CallerOf, voice_id: str) -> list[domain.S
         return await store.list_samples(session, voice.id)
 
 
-@router.get("/v1/voices/{voice_id}/samples")
-async def list_samples(voice_id: str, caller: CallerOf, deps: DepsOf) -> SampleList:
+@router.get("/v1/voices/{voice_id}/samples", responses=told(problems.NOT_FOUND))
+async def list_voice_samples(voice_id: PathId, caller: CallerOf, deps: DepsOf) -> SampleList:
     """List a custom voice's recordings with what was measured of each; a system voice has none."""
     return SampleList(items=[sample_view(sample) for sample in await _samples(deps, caller, voice_id)])
 
 
 @router.head("/v1/voices/{voice_id}/samples/{sample_id}/audio", include_in_schema=False)
-@router.get("/v1/voices/{voice_id}/samples/{sample_id}/audio")
-async def get_sample_audio(voice_id: str, sample_id: str, caller: CallerOf, deps: DepsOf) -> Response:
+@router.get(
+    "/v1/voices/{voice_id}/samples/{sample_id}/audio",
+    responses=told(problems.NOT_FOUND, problems.NO_SAMPLE),
+    response_class=Response,
+    openapi_extra=_BYTES,
+)
+async def get_voice_sample_audio(voice_id: PathId, sample_id: PathId, caller: CallerOf, deps: DepsOf) -> Response:
     """Play a recording as it was sent."""
     for sample in await _samples(deps, caller, voice_id):
         if sample.id == parse_id(sample_id):
@@ -206,8 +224,18 @@ async def get_sample_audio(voice_id: str, sample_id: str, caller: CallerOf, deps
     raise domain.SampleNotFound
 
 
-@router.delete("/v1/voices/{voice_id}/samples/{sample_id}", status_code=HTTP_204_NO_CONTENT)
-async def delete_sample(voice_id: str, sample_id: str, caller: CallerOf, deps: DepsOf) -> None:
+@router.delete(
+    "/v1/voices/{voice_id}/samples/{sample_id}",
+    status_code=HTTP_204_NO_CONTENT,
+    responses=told(
+        problems.NOT_FOUND,
+        problems.NO_SAMPLE,
+        problems.SYSTEM_VOICE,
+        problems.LAST_SAMPLE,
+        problems.sample_needed(domain.SampleNeeded(["4.2 s of speech are left, and 10 s are needed"])),
+    ),
+)
+async def delete_voice_sample(voice_id: PathId, sample_id: PathId, caller: CallerOf, deps: DepsOf) -> None:
     """Remove one of several recordings of a custom voice, which is examined and matched anew.
 
     The last one stays (409 `last_sample`), and so does one without which the voice would not be good enough (409

@@ -18,7 +18,7 @@ def _plain(value: object) -> object:
 
 PlainText = BeforeValidator(_plain)
 LanguageTag = Annotated[str, AfterValidator(domain.language_tag)]
-Name = Annotated[str, Field(min_length=1, max_length=domain.NAME_MAX_LENGTH), PlainText]
+Name = Annotated[str, Field(min_length=1, max_length=domain.NAME_MAX_LENGTH, examples=["Evening voice"]), PlainText]
 Description = Annotated[str, Field(max_length=domain.DESCRIPTION_MAX_LENGTH), PlainText]
 Speed = Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False, description="A factor on the voice's own rate.")]
 Pitch = Annotated[float, Field(ge=-12, le=12, allow_inf_nan=False, description="A shift in semitones.")]
@@ -31,9 +31,9 @@ class VoiceQuery(BaseModel):
     query: Annotated[str, Field(max_length=200), PlainText] | None = Field(
         None, description="Words that the name or the description contains, in any case."
     )
-    category: domain.Category | None = None
+    category: domain.Category | None = Field(None, description="Only those that are good for this.")
     language: LanguageTag | None = Field(None, description='A BCP 47 tag; "en" lists en-US, en-GB and so on.')
-    variant: domain.Variant | None = None
+    variant: domain.Variant | None = Field(None, description="Only system voices, or only custom ones.")
     status: domain.Status = Field(
         domain.Status.READY, description="Only ready voices can be spoken with; others are custom ones."
     )

@@ -1,0 +1,120 @@
+"""What the gateway itself answers when a request may not pass, in the form of each API that it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from deploy.setup.openapi.sources import Json
+from libs.web import Problem, ProblemOf
+from libs.web.described import EXAMPLE_REQUEST_ID, SAID, header, told
+from libs.web.problems import INTERNAL, MEDIA_TYPE, UNAVAILABLE, invalid_field
+from services.gateway.api.dialects import render
+from services.gateway.api.problems import PROBLEMS
+from services.gateway.domain import failures
+from services.gateway.domain.routes import Dialect, Route
+
+PROBLEM: Json = {
+    "title": "Problem",
+    "description": "What went wrong (RFC 9457). `code` is stable; `detail` names the field, the limit and the remedy.",
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "description": "`code` as a URN."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "code": {"type": "string", "pattern": "^[a-z0-9_]+$"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "description": "The fields that are wrong.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+        "request_id": {"type": "string", "description": "Under which the server logs the request."},
+        "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    },
+}
+OPENAI_ERROR: Json = {
+    "title": "OpenAIError",
+    "description": "What went wrong, as OpenAI's clients expect it.",
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+ELEVENLABS_ERROR: Json = {
+    "title": "ElevenLabsError",
+    "description": "What went wrong, as ElevenLabs' clients expect it.",
+    "type": "object",
+    "required": ["detail"],
+    "properties": {"detail": {}},
+}
+SCHEMAS: Json = {"Problem": PROBLEM, "OpenAIError": OPENAI_ERROR, "ElevenLabsError": ELEVENLABS_ERROR}
+OF_DIALECT: dict[Dialect, str] = {"antiphon": "Problem", "openai": "OpenAIError", "elevenlabs": "ElevenLabsError"}
+
+
+def _problem(error: Exception) -> Problem:
+    of: ProblemOf = PROBLEMS[type(error)]
+    return of(error)
+
+
+def of_gateway(route: Route) -> dict[str, Json]:
+    """Return the answers by status that a request of `route` may get from the gateway, or from any service."""
+    problems = [INTERNAL, UNAVAILABLE]
+    if route.scope is not None:
+        problems += [_problem(failures.InvalidKey()), _problem(failures.ScopeMissing(route.scope))]
+    if route.method not in ("GET", "HEAD", "DELETE"):
+        problems += [_problem(failures.BodyTooLarge(route.body_bytes)), _problem(failures.BodyTooSlow())]
+    if route.service is not None:
+        away = failures.ServiceUnavailable(route.service, nothing_done=False)
+        problems += [_problem(away), _problem(failures.ServiceTooSlow(route.service))]
+    problems.append(invalid_field("limit", "Input should be a valid integer"))
+    return {str(status): answer for status, answer in told(*problems).items()}
+
+
+def spoken(answers: Mapping[str, Json], dialect: Dialect) -> dict[str, Json]:
+    """Return `answers` with the problems among them as the clients of `dialect` are told them, status and all."""
+    if dialect == "antiphon":
+        return dict(answers)
+    said: dict[str, Json] = {}
+    for status, answer in answers.items():
+        if MEDIA_TYPE not in answer.get("content", {}):
+            said[status] = answer
+            continue
+        for code, example in answer["content"][MEDIA_TYPE].get("examples", {}).items():
+            _say(said, _problem_again(code, example["value"], answer), dialect)
+    return said
+
+
+def _problem_again(code: str, body: Json, answer: Json) -> Problem:
+    extra = {name: value for name, value in body.items() if name not in PROBLEM["required"]}
+    headers = {name: one["example"] for name, one in answer.get("headers", {}).items()}
+    return Problem(body["status"], code, body["title"], body["detail"], extra, headers)
+
+
+def _say(said: dict[str, Json], problem: Problem, dialect: Dialect) -> None:
+    told_as = render(problem, dialect, EXAMPLE_REQUEST_ID)
+    name = "Problem" if told_as.media_type == MEDIA_TYPE else OF_DIALECT[dialect]
+    answer = said.setdefault(str(told_as.status), {"description": "", "content": {}})
+    content = answer["content"].setdefault(
+        told_as.media_type, {"schema": {"$ref": f"#/components/schemas/{name}"}, "examples": {}}
+    )
+    content["examples"][problem.code] = {"summary": problem.title, "value": orjson.loads(told_as.body)}
+    answer["description"] = "; ".join(dict.fromkeys(one["summary"] for one in content["examples"].values()))
+    known = {name: header(SAID.get(name.lower(), name), value) for name, value in told_as.headers.items()}
+    answer.setdefault("headers", {}).update(known)

@@ -1,0 +1,132 @@
+"""One operation of the document: what its route says of itself, and what holds for every route."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from http import HTTPStatus
+
+from deploy.setup.openapi.errors import of_gateway, spoken
+from deploy.setup.openapi.samples import asked, sample
+from deploy.setup.openapi.sources import Json
+from libs.web.described import header
+from services.gateway.domain.routes import Route
+
+PARAMETERS = {
+    "limit": "How many items a page has at most.",
+    "cursor": "`next_cursor` of the page before.",
+    "idempotency-key": "Repeating a request with the same key gives the same answer, and does nothing twice.",
+    "prefer": "`wait=N` waits up to N seconds (at most 60) for the result.",
+}
+"""What a parameter of that name is, where its route does not say."""
+REQUEST_ID = header("Under which the server logs the request.", "01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61")
+TAGS = {"openai": "OpenAI", "elevenlabs": "ElevenLabs"}
+_BY_FASTAPI = {"Successful Response", "Validation Error"}
+
+
+def finished(described: Json, route: Route, schemas: Json) -> Json:
+    """Return the operation of `route` as the document has it; `described` is what the service says of it."""
+    operation = copy.deepcopy(described)
+    name = operation["operationId"]
+    if operation.get("summary") == name.replace("_", " ").title():  # FastAPI's own way to write it
+        operation["summary"] = name.replace("_", " ").capitalize()
+    if route.dialect != "antiphon":
+        operation["operationId"] = f"{route.dialect}_{name}"
+    operation["tags"] = operation.get("tags") or [_tag(route)]
+    operation["security"] = _security(route)
+    if route.scope is not None:
+        operation["description"] = f"{operation.get('description', '')}\n\nNeeds the scope `{route.scope}`.".strip()
+    operation["parameters"] = [_parameter(one, schemas) for one in operation.get("parameters", ())]
+    if "requestBody" in operation:
+        _show(operation["requestBody"]["content"], schemas, asked)
+    operation["responses"] = _responses(operation["responses"], route, schemas)
+    return operation
+
+
+def head_of(get: Json) -> Json:
+    """Return the HEAD operation beside a finished GET."""
+    operation = copy.deepcopy(get)
+    operation["operationId"] = f"head_{get['operationId'].removeprefix('get_')}"
+    operation["summary"] = f"{get['summary']}: only the headers"
+    for answer in operation["responses"].values():
+        answer.pop("content", None)
+    return operation
+
+
+def alias_of(operation: Json, route: Route) -> Json:
+    """Return the operation as it is at the other path `route`, with a name of its own."""
+    return {**operation, "operationId": f"{operation['operationId']}_at_{route.template.split('/')[1]}"}
+
+
+def _tag(route: Route) -> str:
+    if route.dialect in TAGS:
+        return TAGS[route.dialect]
+    words = [word for word in route.template.split("/") if word and not word.startswith("{") and word != "v1"]
+    return words[0].replace("-", " ").capitalize() if words and route.template.startswith("/v1/") else "Server"
+
+
+def _security(route: Route) -> list[Json]:
+    if route.scope is None:
+        return []
+    schemes = ("bearer",) if route.dialect != "elevenlabs" else ("xi_api_key", "bearer")
+    return [{scheme: [str(route.scope)]} for scheme in schemes]
+
+
+def _parameter(parameter: Json, schemas: Json) -> Json:
+    schema = _without_null(parameter.get("schema", {}))
+    schema.pop("title", None)
+    description = parameter.get("description") or schema.pop("description", None) or _said(parameter)
+    schema.pop("description", None)
+    example = parameter.get("example", sample(schema, schemas, parameter["name"]))
+    kept = {"name": parameter["name"], "in": parameter["in"], "required": parameter.get("required", False)}
+    return kept | {"description": description, "schema": schema, "example": example}
+
+
+def _said(parameter: Json) -> str:
+    name: str = parameter["name"]
+    if parameter["in"] == "path":
+        return f"The {name.removesuffix('_id').replace('_', ' ')}'s id." if name.endswith("_id") else f"The {name}."
+    return PARAMETERS.get(name.lower(), "")
+
+
+def _without_null(schema: Json) -> Json:
+    """Nobody sends null in a header or a query: what is not given is left out."""
+    schema = copy.deepcopy(schema)
+    choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if not choices:
+        return schema
+    del schema["anyOf"]
+    if schema.get("default", 0) is None:
+        del schema["default"]
+    return {**choices[0], **schema} if len(choices) == 1 else {"anyOf": choices, **schema}
+
+
+def _responses(described: Json, route: Route, schemas: Json) -> Json:
+    by_itself = {status for status, answer in described.items() if answer.get("description") == "Validation Error"}
+    responses = {status: answer for status, answer in described.items() if status not in by_itself}
+    responses = spoken(responses, route.dialect)
+    for status, answer in spoken(of_gateway(route), route.dialect).items():
+        responses[status] = _both(responses[status], answer) if status in responses else answer
+    for status, answer in responses.items():
+        if not answer.get("description") or answer["description"] in _BY_FASTAPI:
+            answer["description"] = HTTPStatus(int(status)).phrase
+        answer["headers"] = {**answer.get("headers", {}), "X-Request-Id": REQUEST_ID}
+        _show(answer.get("content", {}), schemas)
+    return dict(sorted(responses.items()))
+
+
+def _both(of_service: Json, of_gateway: Json) -> Json:
+    """Return an answer that either may give."""
+    merged = copy.deepcopy(of_service)
+    merged["headers"] = {**of_gateway.get("headers", {}), **of_service.get("headers", {})}
+    for media_type, content in of_gateway.get("content", {}).items():
+        mine = merged.setdefault("content", {}).setdefault(media_type, content)
+        mine["examples"] = {**content["examples"], **mine.get("examples", {})}
+    titles = [one["summary"] for content in merged["content"].values() for one in content.get("examples", {}).values()]
+    return {**merged, "description": "; ".join(dict.fromkeys(titles))}
+
+
+def _show(contents: Json, schemas: Json, example: Callable[[Json, Json], object] = sample) -> None:
+    for content in contents.values():
+        if "example" not in content and "examples" not in content:
+            content["example"] = example(content.get("schema", {}), schemas)
