@@ -25,6 +25,7 @@ _CONSUMER_MODULES = (
     "services.voice.consumers",
     "services.embedding.consumers",
     "services.analytics.consumers",
+    "services.gateway.consumers",
 )
 
 

@@ -141,6 +141,13 @@ class Overhears:
 
 
 @dataclass(frozen=True, slots=True)
+class Follows:
+    """This group reads the stream that holds events of a type, and hears them on their way into it."""
+
+    event: EventType
+
+
+@dataclass(frozen=True, slots=True)
 class Signals:
     """This group sends signals of a topic."""
 
@@ -154,7 +161,7 @@ class Heeds:
     topic: str
 
 
-Talk = Calls | Serves | Overhears | Signals | Heeds
+Talk = Calls | Serves | Overhears | Follows | Signals | Heeds
 """What a group may do on the broker besides consuming."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from libs.contracts.registry import all_events, stream_of
 from libs.messaging.connection import inbox_prefix
-from libs.messaging.declarations import Calls, Consumers, Heeds, Overhears, Serves, Signals
+from libs.messaging.declarations import Calls, Consumers, Follows, Heeds, Overhears, Serves, Signals, Talk
 from libs.messaging.rpc import rpc_subject
 from libs.messaging.signals import signal_subject
 from libs.messaging.topology import DEAD_LETTER_PREFIX, DEAD_LETTERS, durables, wake_subject
@@ -37,18 +37,29 @@ def permissions(user: str, service: str, *, relays: bool, consumers: Consumers) 
     if consumers.projections or consumers.works:
         publish |= _stream_upkeep(DEAD_LETTERS)
     for talk in consumers.talks:
-        if isinstance(talk, Calls):
-            publish.add(rpc_subject(talk.service, talk.method))
-        elif isinstance(talk, Serves):
-            subscribe.add(rpc_subject(talk.service, talk.method))
-        elif isinstance(talk, Overhears):
-            subscribe.add(talk.event.subject)
-        elif isinstance(talk, Signals):
-            publish.add(signal_subject(talk.topic, "*"))
-        elif isinstance(talk, Heeds):
-            subscribe.add(signal_subject(talk.topic, "*"))
+        published, heard = _talking(talk)
+        publish |= published
+        subscribe |= heard
     replies = any(isinstance(talk, Serves) for talk in consumers.talks)
     return Permissions(tuple(sorted(publish)), tuple(sorted(subscribe)), replies)
+
+
+def _talking(talk: Talk) -> tuple[set[str], set[str]]:
+    """What is published and what is heard by who talks so."""
+    match talk:
+        case Calls(service, method):
+            return {rpc_subject(service, method)}, set()
+        case Serves(service, method):
+            return set(), {rpc_subject(service, method)}
+        case Overhears(event):
+            return set(), {event.subject}
+        case Follows(event):
+            looks = {f"$JS.API.DIRECT.GET.{event.stream}", f"$JS.API.STREAM.INFO.{event.stream}"}
+            return looks, {event.subject}
+        case Signals(topic):
+            return {signal_subject(topic, "*")}, set()
+        case Heeds(topic):
+            return set(), {signal_subject(topic, "*")}
 
 
 def _stream_upkeep(stream: str) -> set[str]:

@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 from libs.service import Composition, Runtime, run
+from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
@@ -14,14 +15,17 @@ from services.gateway.api.handlers import answers
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
+from services.gateway.consumers import CONSUMERS
 from services.gateway.domain.limits import PlanLimits, Rate
 from services.gateway.domain.organizations import Plan
+from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
 from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
 from services.gateway.usecases.deps import Deps
 from services.gateway.usecases.limiter import Limiter
+from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
 
 
@@ -33,8 +37,15 @@ def main() -> None:
         database, clock = runtime.database, runtime.clock
         services = Services(settings.service_urls, settings.identity_keys, clock)
         limiter = Limiter(database, _plan_limits(settings))
+        feed = EventFeed(runtime.bus, clock)
+        subscriptions = Subscriptions(feed, Seal(settings.place_secret, len(STREAMS)))
         deps = Deps(
-            database=database, clock=clock, services=services, limiter=limiter, voice_names=VoiceNames(time.monotonic)
+            database=database,
+            clock=clock,
+            services=services,
+            limiter=limiter,
+            voice_names=VoiceNames(time.monotonic),
+            subscriptions=subscriptions,
         )
         keys = Keys(
             KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic),
@@ -46,9 +57,11 @@ def main() -> None:
             app=Door(
                 routes=RouteTable(ROUTES), keys=keys, answer=answers(services, limiter, own), own=own, problems=PROBLEMS
             ),
+            consumers=CONSUMERS,
             deps=deps,
             startup=[partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else [],
-            background=[limiter.run],
+            background=[limiter.run, feed.run, subscriptions.run],
+            on_stop=[subscriptions.stop],
             closing=[services.close, limiter.close],
             # The peer's address is the peer's: nobody is believed who claims to ask for somebody else.
             http_options={"proxy_headers": False},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from functools import cached_property
 from pathlib import Path
 
@@ -54,6 +55,12 @@ class Settings(ServiceSettings):
     def identity_keys(self) -> dict[str, bytes]:
         """The key of each service."""
         return {service: bytes.fromhex(read_secret(self.identity_keys_dir / service)) for service in self.service_urls}
+
+    @cached_property
+    def place_secret(self) -> bytes:
+        """What seals the places that subscribers carry: the same in all replicas, derived from what they share."""
+        shared = b"".join(key for _, key in sorted(self.identity_keys.items()))
+        return hmac.digest(shared, b"antiphon live places", "sha256")
 
     @cached_property
     def bootstrap_key(self) -> str | None:

@@ -25,8 +25,11 @@ def limited(limiter: Limiter, answer: Handler) -> Handler:
         try:
             asked.added.append((b"ratelimit", standing_field(limiter.standings(admission))))
             asked.added.append((b"ratelimit-policy", admission.limits.policy_field))
-            await answer(asked, receive, send)
+            if not asked.route.lasting:
+                await answer(asked, receive, send)
         finally:
             limiter.release(admission)
+        if asked.route.lasting:
+            await answer(asked, receive, send)
 
     return answer_within_limits

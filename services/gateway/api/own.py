@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Send
 from libs.web import Problem, create_app
 from libs.web.app import Readiness
 from libs.web.problems import request_id_of
-from services.gateway.api import documentation, welcome
+from services.gateway.api import documentation, events, welcome
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.dialects import render
 from services.gateway.api.openai import models as openai_models
@@ -21,7 +21,13 @@ from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain.failures import BodyTooLarge
 from services.gateway.usecases.deps import Deps
 
-ROUTERS: Sequence[APIRouter] = (welcome.router, documentation.router, openai_models.router, openai_speech.router)
+ROUTERS: Sequence[APIRouter] = (
+    welcome.router,
+    documentation.router,
+    events.router,
+    openai_models.router,
+    openai_speech.router,
+)
 
 
 def create_own(deps: Deps, readiness: Readiness) -> FastAPI:

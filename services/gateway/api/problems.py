@@ -7,10 +7,12 @@ from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 
+from libs.messaging.reading import StreamAway
 from libs.web import Problem, ProblemOf, invalid_field
-from libs.web.problems import http_problem
+from libs.web.problems import UNAVAILABLE, http_problem
 from services.gateway.domain import failures
 from services.gateway.domain.limits import CONCURRENCY, LimitReached, StrangerLimitReached
+from services.gateway.domain.live import TooManySubscribers
 from services.gateway.domain.route_table import MethodNotAllowed
 from services.gateway.domain.routes import MIB
 
@@ -80,6 +82,18 @@ def _stranger_limit_reached(error: StrangerLimitReached) -> Problem:
     )
 
 
+def too_many_subscribers(error: TooManySubscribers) -> Problem:
+    """Return the 429; some other stream must end first."""
+    return Problem(
+        429,
+        "too_many_subscribers",
+        "Too many clients listen",
+        f"At most {error.limit} of an organisation on this plan listen at the same time; close some, or share one.",
+        {"limit": error.limit},
+        headers={"Retry-After": "15"},
+    )
+
+
 def _method_not_allowed(error: MethodNotAllowed) -> Problem:
     allowed = ", ".join(error.allowed)
     return Problem(
@@ -144,6 +158,8 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.UnknownModel: _unknown_model,
     LimitReached: _limit_reached,
     StrangerLimitReached: _stranger_limit_reached,
+    TooManySubscribers: too_many_subscribers,
+    StreamAway: lambda _error: UNAVAILABLE,
     MethodNotAllowed: _method_not_allowed,
     HTTPException: _framework,
 }

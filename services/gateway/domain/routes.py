@@ -33,6 +33,7 @@ class Route:
 
     `body_bytes` is the longest request body; `answer_seconds` the time from the request's first byte until the
     answer begins, and afterwards the longest pause within it.
+    `lasting` is an answer that goes on for as long as the client listens: it does not count as in flight.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Route:
     body_bytes: int = JSON_BYTES
     answer_seconds: float = ANSWER_SECONDS
     dialect: Dialect = "antiphon"
+    lasting: bool = False
 
 
 def _openai(method: str, template: str, scope: Scope, answer_seconds: float = ANSWER_SECONDS) -> Route:
@@ -108,6 +110,7 @@ ROUTES = (
     Route("DELETE", "/v1/dictionaries/{dictionary_id}", "generation", Scope.SPEECH_WRITE),
     Route("POST", "/v1/dictionaries/{dictionary_id}/versions", "generation", Scope.SPEECH_WRITE),
     Route("GET", "/v1/models", "generation", Scope.SPEECH_READ),
+    Route("GET", "/v1/events", None, Scope.EVENTS_READ, lasting=True),
     Route("GET", "/v1/usage", "analytics", Scope.USAGE_READ),
     Route("POST", "/v1/search", "embedding", Scope.SEARCH_READ),
     *OPENAI_ROUTES,

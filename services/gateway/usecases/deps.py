@@ -9,6 +9,7 @@ from datetime import datetime
 from libs.database import Database
 from services.gateway.adapters.services import Services
 from services.gateway.usecases.limiter import Limiter
+from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
 
 
@@ -17,7 +18,8 @@ class Deps:
     """What use cases and the gateway's own routes work with.
 
     `services` are asked in the name of callers; `voice_names` knows which voices these mean by a name;
-    `limiter` has let in already what comes through a route of the table, but a WebSocket has to ask it.
+    `limiter` has let in already what comes through a route of the table, but a WebSocket has to ask it;
+    `subscriptions` are the clients that are told events as they happen.
     """
 
     database: Database
@@ -25,3 +27,4 @@ class Deps:
     services: Services
     voice_names: VoiceNames
     limiter: Limiter
+    subscriptions: Subscriptions

@@ -16,6 +16,8 @@ import pytest
 from libs.apikeys import new_api_key
 from libs.database import Database
 from libs.ids import new_id
+from libs.messaging import Bus, connect
+from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
@@ -27,12 +29,14 @@ from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain.credentials import digest_of, shown_prefix
 from services.gateway.domain.limits import PlanLimits, Rate
 from services.gateway.domain.organizations import ApiKey, Organization, Plan
+from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
 from services.gateway.store import organizations as store
 from services.gateway.usecases import organizations as usecases
 from services.gateway.usecases.deps import Deps
 from services.gateway.usecases.limiter import Limiter
+from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
 from tests.support.servers import Servers
@@ -116,7 +120,14 @@ async def voice_running(voice: Service, voice_port: int) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def gateway(database: Database, storage: Service, voice_port: int) -> AsyncIterator[str]:
+async def bus(servers: Servers) -> AsyncIterator[Bus]:
+    opened = await connect(servers.nats("gateway"), "gateway")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def gateway(database: Database, bus: Bus, storage: Service, voice_port: int) -> AsyncIterator[str]:
     """The gateway's URL; the voice service need not run, and nothing runs where the others should be."""
     async with serving(storage) as storage_url:
         urls = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}")
@@ -124,7 +135,12 @@ async def gateway(database: Database, storage: Service, voice_port: int) -> Asyn
         services = Services(urls, IDENTITY_KEYS, _now, patience_seconds=PATIENCE_SECONDS)
         limiter = Limiter(database, PLANS)
         deps = Deps(
-            database=database, clock=_now, services=services, limiter=limiter, voice_names=VoiceNames(time.monotonic)
+            database=database,
+            clock=_now,
+            services=services,
+            limiter=limiter,
+            voice_names=VoiceNames(time.monotonic),
+            subscriptions=Subscriptions(EventFeed(bus, _now), Seal(b"secret", len(STREAMS))),
         )
         impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in ROUTES]
 
