@@ -93,11 +93,15 @@ class Database:
         self._hooks.append(hook)
 
     @asynccontextmanager
-    async def transaction(self, *org_ids: UUID) -> AsyncIterator[AsyncSession]:
-        """Open a transaction scoped to `org_ids`; commit at the end, roll back on an exception."""
+    async def transaction(self, *org_ids: UUID, holding: str = "") -> AsyncIterator[AsyncSession]:
+        """Open a transaction scoped to `org_ids`; commit at the end, roll back on an exception.
+
+        `holding` is a statement that takes the locks with which it begins, in the same round trip: without parameters,
+        so with nothing but ids of ours in it, and its rows are not seen.
+        """
         await self._enter()
         try:
-            lease = await self._begin(org_ids)
+            lease = await self._begin(org_ids, holding)
             session, driver = lease.session, lease.driver
             try:
                 yield session
@@ -122,10 +126,11 @@ class Database:
         except TimeoutError as error:
             raise PoolTimeoutError(f"no connection was free for {WAIT_SECONDS:.0f} s") from error
 
-    async def _begin(self, org_ids: tuple[UUID, ...]) -> _Lease:
+    async def _begin(self, org_ids: tuple[UUID, ...], holding: str) -> _Lease:
         """Begin on a connection that works: those that a restart of the server left behind are given up."""
         # One round trip for both: the values are UUIDs, so nothing needs quoting.
         begin = f"begin; set local app.orgs = '{','.join(map(str, org_ids))}'" if org_ids else "begin"
+        begin = f"{begin}; {holding}" if holding else begin
         # Each of those that are there may be of no use; then there is room for a new one.
         for left in reversed(range(2 * self._pool_size + 1)):
             lease = self._idle.pop() if self._idle else await self._open()

@@ -103,7 +103,9 @@ _REFUSALS = {
 
 _INSERT_TRACK = Prepared(
     text("""
-with track as (
+with told as (
+    insert into inbox (consumer, event_id) values (:consumer, :event_id) on conflict do nothing returning event_id
+), track as (
     insert into audio_tracks (
         id, generation_id, org_id, object_key, text, duration_seconds, format, content_type, size_bytes, sha256,
         sample_rate, metadata, language, alignment_key, created_at, updated_at
@@ -111,7 +113,7 @@ with track as (
     select
         :id, :generation_id, :org_id, :object_key, :text, :duration_seconds, :format, :content_type, :size_bytes,
         :sha256, :sample_rate, :metadata, :language, :alignment_key, :now, :now
-    where not exists (select from deleted_generations where generation_id = :generation_id)
+    from told where not exists (select from deleted_generations where generation_id = :generation_id)
     on conflict (generation_id) do nothing
     returning id, org_id, duration_seconds
 ), alignment as (
@@ -138,10 +140,10 @@ select id from track
             )
         ),
         bindparam("alignment_id", type_=_uuid),
+        bindparam("event_id", type_=_uuid),
         bindparam("now", type_=DateTime(timezone=True)),
     )
 )
-_LOCK = Prepared(text("select pg_advisory_xact_lock(hashtextextended(:generation_id, 0))"))
 
 # Of what a tombstone has and what comes anew, each key once: it must not grow with every time that it is told.
 _UNITED_KEYS = text("array(select distinct unnest(deleted_generations.object_keys || excluded.object_keys) order by 1)")
@@ -155,18 +157,23 @@ class Tombstone:
     size_bytes: int
 
 
-async def lock_generation(session: AsyncSession, generation_id: UUID) -> None:
-    """Let only one transaction at a time decide about a generation, whether it has rows or not."""
-    await _LOCK.fetch(session, generation_id=str(generation_id))
+def locking(generation_id: UUID) -> str:
+    """Return the statement that lets only one transaction at a time decide about a generation, with rows or without."""
+    return f"select pg_advisory_xact_lock(hashtextextended('{generation_id}', 0))"
 
 
-async def insert_track(session: AsyncSession, audio: RenderedAudio, *, track_id: UUID, now: datetime) -> bool:
-    """Write track and alignment; False when the generation has a track already or was deleted.
+async def insert_track(
+    session: AsyncSession, audio: RenderedAudio, consumer: str, event_id: str, *, track_id: UUID, now: datetime
+) -> bool:
+    """Write track and alignment, once for each event that `consumer` gets, which is remembered.
 
-    Raises AudioRefused when the database's constraints forbid it; the transaction is lost then.
+    False when it is known, or the generation, which is locked, has a track already or was deleted. Raises AudioRefused
+    when the database's constraints forbid it; the transaction is lost then.
     """
     normalized = audio.normalized
     row = {
+        "consumer": consumer,
+        "event_id": UUID(event_id),
         "id": track_id,
         "generation_id": audio.generation_id,
         "org_id": audio.org_id,

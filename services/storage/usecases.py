@@ -152,10 +152,8 @@ async def _record(deps: Deps, audio: domain.RenderedAudio, event_id: str) -> boo
     """Write track, alignment and event in one transaction; False when nothing will ever refer to the object."""
     now = deps.clock()
     track_id = new_id()
-    async with deps.database.transaction(audio.org_id) as session:
-        await store.lock_generation(session, audio.generation_id)
-        is_new = await inbox.is_new(session, KEEP_AUDIO, event_id)
-        if is_new and await store.insert_track(session, audio, track_id=track_id, now=now):
+    async with deps.database.transaction(audio.org_id, holding=store.locking(audio.generation_id)) as session:
+        if await store.insert_track(session, audio, KEEP_AUDIO, event_id, track_id=track_id, now=now):
             if not audio.is_completed:
                 outbox.add(session, _stored(audio, track_id, now))
             return True
@@ -195,8 +193,7 @@ async def reject_audio(deps: Deps, delivery: Delivery[AudioRendered], reason: st
         # There is nobody to tell; the dead letter says it to operators.
         return
     now = deps.clock()
-    async with deps.database.transaction(org_id) as session:
-        await store.lock_generation(session, generation_id)
+    async with deps.database.transaction(org_id, holding=store.locking(generation_id)) as session:
         if await store.is_deleted(session, generation_id) or await store.get_track(session, org_id, generation_id):
             return
         if await inbox.is_new(session, KEEP_AUDIO, delivery.event_id):
@@ -226,8 +223,7 @@ async def remove_audio(deps: Deps, delivery: Delivery[GenerationDeleted]) -> Non
     if not audio_id:
         return
     generation_id = _id(audio_id)
-    async with deps.database.transaction(org_id) as session:
-        await store.lock_generation(session, generation_id)
+    async with deps.database.transaction(org_id, holding=store.locking(generation_id)) as session:
         tombstone = await store.bury_generation(session, org_id, generation_id, event.object_keys, now=deps.clock())
     for key in tombstone.object_keys:
         await deps.objects.delete(key)

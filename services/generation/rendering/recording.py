@@ -11,13 +11,11 @@ from typing import Any
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered
 from libs.database import is_database_away
-from libs.ids import new_id
 from libs.objectstore import ObjectStoreUnavailable
 from services.generation.adapters import tell_of_audio
-from services.generation.domain.requests import Generation
 from services.generation.rendering.deps import WorkerDeps
-from services.generation.store import attempts, queue, renditions
-from services.generation.usecases import ending
+from services.generation.store import queue, recordings, renditions
+from services.generation.usecases.events import completed_event
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +56,6 @@ async def _kept(deps: WorkerDeps, work: queue.Work) -> set[str]:
         return await renditions.list_objects(session, work.org_id, work.rendition_id, work.cache_key)
 
 
-class _NotOurs(Exception):
-    """The work was withdrawn, or another worker has it."""
-
-
 async def record_audio(
     deps: WorkerDeps,
     work: queue.Work,
@@ -75,28 +69,17 @@ async def record_audio(
 
     The object store has checked what was uploaded. False when nobody wants it any more.
     """
-    completed: Sequence[Generation] = ()
-    try:
-        async with deps.database.transaction(work.org_id) as session:
-            # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
-            wanted = await renditions.save_audio(session, work.rendition_id, made)
-            if not await queue.finish(session, work, deps.worker_id):
-                raise _NotOurs
-            if wanted:
-                await attempts.insert_attempt(
-                    session,
-                    new_id(),
-                    work.rendition_id,
-                    model_id=event.model_id,
-                    timings=timings,
-                    settings=dict(settings),
-                )
-                event.rendered_at.FromDatetime(deps.clock())
-                event.completed = True
-                outbox.add(session, event)
-                completed = await ending.complete_rendition(session, work.rendition_id)
-    except _NotOurs:
-        return False
-    if wanted:
-        await tell_of_audio(deps.bus, work.rendition_id, completed)
-    return wanted
+    # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
+    async with deps.database.transaction(work.org_id, holding=renditions.locking(work.rendition_id)) as session:
+        recorded = await recordings.record_audio(
+            session, work, deps.worker_id, made, model_id=event.model_id, timings=timings, settings=settings
+        )
+        if recorded.is_wanted:
+            event.rendered_at.FromDatetime(deps.clock())
+            event.completed = True
+            outbox.add(session, event)
+        for generation, size_bytes in recorded.completed:
+            outbox.add(session, completed_event(generation, size_bytes))
+    if recorded.is_wanted:
+        await tell_of_audio(deps.bus, work.rendition_id, [generation for generation, _ in recorded.completed])
+    return recorded.is_wanted

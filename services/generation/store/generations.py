@@ -91,8 +91,8 @@ generations = Table(
 )
 _UNFINISHED = ("pending", "processing")
 _COMPUTED = ("status", "chunks_total", "chunks_done")
-_STORED_NAMES = [name for name in Generation.__slots__ if name not in _COMPUTED]
-_STORED = [generations.c[name] for name in _STORED_NAMES]
+STORED_NAMES = [name for name in Generation.__slots__ if name not in _COMPUTED]
+_STORED = [generations.c[name] for name in STORED_NAMES]
 
 # That somebody works on it is written nowhere: it follows from the queue, and from what is done.
 _IS_BEING_SPOKEN = or_(
@@ -168,7 +168,8 @@ def _generation(row: Row[Any]) -> Generation:
     return Generation(**{name: fields[name] for name in Generation.__slots__})
 
 
-def _read(row: asyncpg.Record) -> Generation:
+def generation_of(row: asyncpg.Record) -> Generation:
+    """Return the generation that a row holds, with the names of its fields."""
     return Generation(**{name: row[name] for name in Generation.__slots__})
 
 
@@ -184,7 +185,7 @@ class NewGeneration:
     now: datetime
 
 
-_GIVEN = (*(name for name in _STORED_NAMES if name not in ("tries", "error_code", "error")), "status", "object_key")
+_GIVEN = (*(name for name in STORED_NAMES if name not in ("tries", "error_code", "error")), "status", "object_key")
 _INSERT = Prepared(insert(generations), columns=(*_GIVEN, "idempotency_key"))
 
 
@@ -248,7 +249,7 @@ def _first(*values: float | None) -> float:
 async def get_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Generation | None:
     """Return a generation of the organisation, or None."""
     row = await _GET.fetch_one(session, generation_id=generation_id, org_id=org_id)
-    return _read(row) if row else None
+    return generation_of(row) if row else None
 
 
 async def lock_generation(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Generation | None:
@@ -340,7 +341,7 @@ async def complete_generations(
     `is_paid`: others, who were completed before, have paid for what had to be spoken.
     """
     rows = await _COMPLETE.fetch(session, ids=list(rendition_ids), unpaid=0 if is_paid else 1)
-    return [(_read(row), row["size_bytes"] or 0) for row in rows]
+    return [(generation_of(row), row["size_bytes"] or 0) for row in rows]
 
 
 async def fail_generations(

@@ -129,6 +129,11 @@ async def insert_rendition(
     return await _INSERT.fetch_one(session, **row) is not None
 
 
+def locking(rendition_id: UUID) -> str:
+    """Return the statement that keeps a rendition as it is until the transaction ends, if it is there."""
+    return f"select from renditions where id = '{rendition_id}' for update"
+
+
 async def get_rendition(session: AsyncSession, rendition_id: UUID, *, lock: bool = False) -> Rendition | None:
     """Return a rendition, or None; with `lock` it stays as it is until the transaction ends."""
     statement = _RENDITION.where(renditions.c.id == rendition_id)
@@ -300,25 +305,3 @@ async def get_times(session: AsyncSession, rendition_id: UUID) -> bytes | None:
     statement = select(renditions.c.times).where(renditions.c.id == rendition_id)
     times: bytes | None = (await session.execute(statement)).scalar_one_or_none()
     return times
-
-
-# What is not given stays as it is.
-_SAVE_AUDIO = Prepared(
-    text(
-        f"""
-        update renditions
-        set status = 'completed', {", ".join(f"{name} = coalesce(:{name}, {name})" for name in Audio.__slots__)}
-        where id = :id and status = 'pending' returning id
-        """  # noqa: S608 - names of ours
-    ).bindparams(
-        bindparam("id", type_=_uuid),
-        *(bindparam(name, type_=renditions.c[name].type) for name in Audio.__slots__ if name != "applied"),
-        bindparam("applied", type_=JSONB(none_as_null=True)),
-    )
-)
-
-
-async def save_audio(session: AsyncSession, rendition_id: UUID, audio: Audio) -> bool:
-    """Write down a rendition's audio; False when it is gone, ended, or has some."""
-    values = {name: getattr(audio, name) for name in Audio.__slots__}
-    return await _SAVE_AUDIO.fetch_one(session, id=rendition_id, **values) is not None

@@ -21,15 +21,6 @@ from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import canceled_event, completed_event, failed_event, requested_event
 
 
-async def complete_rendition(session: AsyncSession, rendition_id: UUID) -> list[requests.Generation]:
-    """Complete everything that waited for a rendition whose audio is written down; return what was completed."""
-    completed = []
-    for generation, size_bytes in await generations.complete_generations(session, [rendition_id]):
-        outbox.add(session, completed_event(generation, size_bytes))
-        completed.append(generation)
-    return completed
-
-
 async def complete(session: AsyncSession, causes: dict[UUID, Message]) -> None:
     """Complete everything that waited for these renditions; `causes` are the events that say that they can be read.
 

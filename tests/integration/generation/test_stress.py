@@ -85,7 +85,9 @@ class Storage:
             self.seen.add(row.seq)
 
     async def _keep(self, event: AudioRendered) -> None:
-        if event.generation_id in self.gone or event.generation_id in self.tracks:
+        # What was told before is told again when the look at it was cut off.
+        first = self.tracks.get(event.generation_id, event.object_key)
+        if event.generation_id in self.gone or first != event.object_key:
             await self.world.objects.delete(event.object_key)
             return
         with contextlib.suppress(ObjectMissing):
