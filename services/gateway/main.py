@@ -7,6 +7,7 @@ from functools import partial
 
 from libs.service import Composition, Runtime, run
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
+from services.gateway.adapters.key_changes import KeyChanges, KeySignals
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
@@ -47,10 +48,10 @@ def main() -> None:
             voice_names=VoiceNames(time.monotonic),
             subscriptions=subscriptions,
         )
-        keys = Keys(
-            KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic),
-            Strangers(Rate(settings.stranger_requests), time.monotonic),
-        )
+        known = KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic)
+        changes = KeyChanges(database, known, time.monotonic)
+        database.add_hook(KeySignals(runtime.bus))
+        keys = Keys(known, Strangers(Rate(settings.stranger_requests), time.monotonic))
         own = create_own(deps, runtime.readiness)
         bootstrap = settings.bootstrap_key
         return Composition(
@@ -59,8 +60,11 @@ def main() -> None:
             ),
             consumers=CONSUMERS,
             deps=deps,
-            startup=[partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else [],
-            background=[limiter.run, feed.run, subscriptions.run],
+            startup=[
+                *([partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else []),
+                partial(changes.listen, runtime.bus),
+            ],
+            background=[limiter.run, changes.run, feed.run, subscriptions.run],
             on_stop=[subscriptions.stop],
             closing=[services.close, limiter.close],
             # The peer's address is the peer's: nobody is believed who claims to ask for somebody else.

@@ -13,6 +13,7 @@ from libs.web.problems import INTERNAL, MEDIA_TYPE, UNAVAILABLE, invalid_field
 from services.gateway.api.dialects import render
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain import failures
+from services.gateway.domain.access import ANY_SCOPE
 from services.gateway.domain.routes import Dialect, Route
 
 PROBLEM: Json = {
@@ -77,7 +78,9 @@ def of_gateway(route: Route) -> dict[str, Json]:
     """Return the answers by status that a request of `route` may get from the gateway, or from any service."""
     problems = [INTERNAL, UNAVAILABLE]
     if route.scope is not None:
-        problems += [_problem(failures.InvalidKey()), _problem(failures.ScopeMissing(route.scope))]
+        problems.append(_problem(failures.InvalidKey()))
+    if route.scope is not None and route.scope != ANY_SCOPE:
+        problems.append(_problem(failures.ScopeMissing(route.scope)))
     if route.method not in ("GET", "HEAD", "DELETE"):
         problems += [_problem(failures.BodyTooLarge(route.body_bytes)), _problem(failures.BodyTooSlow())]
     if route.service is not None:

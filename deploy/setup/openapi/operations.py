@@ -10,6 +10,7 @@ from deploy.setup.openapi.errors import of_gateway, spoken
 from deploy.setup.openapi.samples import asked, sample
 from deploy.setup.openapi.sources import Json
 from libs.web.described import header
+from services.gateway.domain.access import ANY_SCOPE
 from services.gateway.domain.routes import Route
 
 PARAMETERS = {
@@ -35,7 +36,8 @@ def finished(described: Json, route: Route, schemas: Json) -> Json:
     operation["tags"] = operation.get("tags") or [_tag(route)]
     operation["security"] = _security(route)
     if route.scope is not None:
-        operation["description"] = f"{operation.get('description', '')}\n\nNeeds the scope `{route.scope}`.".strip()
+        needed = "Needs a key; any will do." if route.scope == ANY_SCOPE else f"Needs the scope `{route.scope}`."
+        operation["description"] = f"{operation.get('description', '')}\n\n{needed}".strip()
     operation["parameters"] = [_parameter(one, schemas) for one in operation.get("parameters", ())]
     if "requestBody" in operation:
         _show(operation["requestBody"]["content"], schemas, asked)
@@ -69,7 +71,8 @@ def _security(route: Route) -> list[Json]:
     if route.scope is None:
         return []
     schemes = ("bearer",) if route.dialect != "elevenlabs" else ("xi_api_key", "bearer")
-    return [{scheme: [str(route.scope)]} for scheme in schemes]
+    scopes = [] if route.scope == ANY_SCOPE else [str(route.scope)]
+    return [{scheme: scopes} for scheme in schemes]
 
 
 def _parameter(parameter: Json, schemas: Json) -> Json:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from starlette.types import Scope as AsgiScope
 
 from libs.apikeys import is_well_formed
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.strangers import Strangers
-from services.gateway.domain.access import Credential, Scope
+from services.gateway.domain.access import ANY_SCOPE, Credential, Scope
 from services.gateway.domain.credentials import bearer_token, digest_of
 from services.gateway.domain.failures import InvalidKey, ScopeMissing
 from services.gateway.domain.headers import RequestHeaders
@@ -31,8 +33,9 @@ class Keys:
             digest = digest_of(key)
             credential = self._known.get(digest)
             if credential is None:
-                # A key that was used a moment ago opens the door wherever it comes from; others have to wait.
-                self._strangers.require(address)
+                # A key that was used a moment ago is looked at wherever it comes from; others have to wait.
+                if not self._known.knew(digest):
+                    self._strangers.require(address)
                 credential = await self._known.find(digest)
             if credential is not None:
                 return credential
@@ -50,7 +53,7 @@ def address_of(scope: AsgiScope) -> str:
     return str(client[0]) if client else ""
 
 
-def require_scope(credential: Credential, scope: Scope) -> None:
+def require_scope(credential: Credential, scope: Scope | Literal["any"]) -> None:
     """Raise ScopeMissing unless the key has `scope`."""
-    if scope not in credential.scopes:
+    if scope != ANY_SCOPE and scope not in credential.scopes:
         raise ScopeMissing(scope)

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Send
 from libs.web import Problem, create_app
 from libs.web.app import Readiness
 from libs.web.problems import request_id_of
-from services.gateway.api import documentation, events, welcome
+from services.gateway.api import api_keys, documentation, events, welcome
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.dialects import render
 from services.gateway.api.openai import models as openai_models
@@ -27,6 +27,7 @@ ROUTERS: Sequence[APIRouter] = (
     events.router,
     openai_models.router,
     openai_speech.router,
+    api_keys.router,
 )
 
 

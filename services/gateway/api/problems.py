@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from libs.messaging.reading import StreamAway
 from libs.web import Problem, ProblemOf, invalid_field
 from libs.web.problems import UNAVAILABLE, http_problem
+from services.gateway.api.access_problems import ACCESS_PROBLEMS
 from services.gateway.domain import failures
 from services.gateway.domain.limits import CONCURRENCY, LimitReached, StrangerLimitReached
 from services.gateway.domain.live import TooManySubscribers
@@ -162,4 +163,5 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     StreamAway: lambda _error: UNAVAILABLE,
     MethodNotAllowed: _method_not_allowed,
     HTTPException: _framework,
+    **ACCESS_PROBLEMS,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from services.gateway.domain.organizations import Plan
@@ -22,12 +23,17 @@ class Scope(StrEnum):
     EVENTS_READ = "events:read"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
+    """Keys of one's own; of owners and administrators, all of the organisation's."""
     ORGANIZATION_READ = "organization:read"
     ORGANIZATION_WRITE = "organization:write"
-    """Members, invitations, keys, and the organisation itself."""
+    """Members, invitations, and the organisation itself."""
 
 
 ALL_SCOPES = frozenset(Scope)
+ANY_SCOPE: Literal["any"] = "any"
+"""What a route asks for that any key opens, whatever else it may do."""
 _READING = frozenset(scope for scope in Scope if scope.endswith(":read"))
 
 
@@ -44,6 +50,16 @@ class Role(StrEnum):
         """What the role may do at most."""
         return _SCOPES[self]
 
+    @property
+    def manages(self) -> bool:
+        """Say whether the role is for managing the organisation's people and all of its keys."""
+        return self in (Role.OWNER, Role.ADMIN)
+
+    def covers(self, other: Role) -> bool:
+        """Say whether somebody with this role may give `other`, and take it away."""
+        order = list(Role)
+        return order.index(self) <= order.index(other)
+
 
 _SCOPES = {
     Role.OWNER: ALL_SCOPES,
@@ -55,10 +71,16 @@ _SCOPES = {
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a valid key says: whose it is and what it may do. `user_id` is None for a key of the organisation's own."""
+    """What a valid key says: whose it is and what it may do. `user_id` is None for a key of the organisation's own.
+
+    `scopes` are those of the key within those of its `role`; `valid_seconds` says how long after it was looked up the
+    key expires, if it does.
+    """
 
     org_id: UUID
     key_id: UUID
     user_id: UUID | None
     scopes: frozenset[Scope]
     plan: Plan
+    role: Role = Role.VIEWER
+    valid_seconds: float | None = None

@@ -24,15 +24,3 @@ class Organization:
     name: str
     plan: Plan
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """What is kept of an API key: never the key."""
-
-    id: UUID
-    org_id: UUID
-    name: str
-    prefix: str
-    digest: bytes
-    created_at: datetime

@@ -70,6 +70,7 @@ FORMS: Mapping[type[Message], PublicForm] = {
         "usage.recorded", ("usage_id", "unit", "quantity"), {"resource_id": "generation_id"}
     ),
     gateway.ApiKeyCreated: PublicForm("api_key.created", ("key_id", "prefix")),
+    gateway.ApiKeyRevoked: PublicForm("api_key.revoked", ("key_id",)),
 }
 
 KEPT_INSIDE: Mapping[type[Message], str] = {

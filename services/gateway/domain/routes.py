@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from services.gateway.domain.access import Scope
+from services.gateway.domain.access import ANY_SCOPE, Scope
 
 Service = Literal["voice", "generation", "storage", "embedding", "analytics"]
 SERVICES = frozenset(get_args(Service))
@@ -29,7 +29,8 @@ UPLOAD_SECONDS = 300.0
 class Route:
     """One method of one path. `{name}` in the template stands for one segment.
 
-    `service` is None where the gateway answers itself; `scope` is None where no key is needed.
+    `service` is None where the gateway answers itself; `scope` is None where no key is needed, and "any" where any key
+    will do.
 
     `body_bytes` is the longest request body; `answer_seconds` the time from the request's first byte until the
     answer begins, and afterwards the longest pause within it.
@@ -39,7 +40,7 @@ class Route:
     method: str
     template: str
     service: Service | None
-    scope: Scope | None
+    scope: Scope | Literal["any"] | None
     body_bytes: int = JSON_BYTES
     answer_seconds: float = ANSWER_SECONDS
     dialect: Dialect = "antiphon"
@@ -61,6 +62,16 @@ OPENAI_ROUTES = (
     _openai("POST", "/v1/embeddings", Scope.SEARCH_READ),
 )
 """Under a prefix of their own, and at the root where none of ours has the same path."""
+
+IDENTITY_ROUTES = (
+    Route("GET", "/v1/keys", None, Scope.KEYS_READ),
+    Route("POST", "/v1/keys", None, Scope.KEYS_WRITE),
+    Route("GET", "/v1/keys/current", None, ANY_SCOPE),
+    Route("GET", "/v1/keys/{key_id}", None, Scope.KEYS_READ),
+    Route("PATCH", "/v1/keys/{key_id}", None, Scope.KEYS_WRITE),
+    Route("DELETE", "/v1/keys/{key_id}", None, Scope.KEYS_WRITE),
+    Route("POST", "/v1/keys/{key_id}/rotate", None, Scope.KEYS_WRITE),
+)
 
 ROUTES = (
     Route("GET", "/openapi.json", None, None),
@@ -114,4 +125,5 @@ ROUTES = (
     Route("GET", "/v1/usage", "analytics", Scope.USAGE_READ),
     Route("POST", "/v1/search", "embedding", Scope.SEARCH_READ),
     *OPENAI_ROUTES,
+    *IDENTITY_ROUTES,
 )

@@ -11,13 +11,13 @@ from libs.apikeys import is_well_formed
 from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, OrganizationCreated
 from libs.database import Database
 from libs.ids import new_id
-from services.gateway.domain.access import ALL_SCOPES, Credential
+from services.gateway.domain.access import Credential
 from services.gateway.domain.credentials import digest_of, shown_prefix
+from services.gateway.domain.keys import ApiKey
 from services.gateway.domain.organizations import (
     FIRST_ORGANIZATION_ID,
     FIRST_ORGANIZATION_NAME,
     FIRST_ORGANIZATION_PLAN,
-    ApiKey,
     Organization,
 )
 from services.gateway.store import organizations as store
@@ -39,11 +39,18 @@ async def authenticate(database: Database, clock: Callable[[], datetime], digest
     if key is None:
         return None
     now = clock()
-    async with database.transaction(key.org_id) as session:
-        plan = await store.get_plan(session, key.org_id)
-        if key.last_used_at is None or now - key.last_used_at > USE_RESOLUTION:
+    if key.last_used_at is None or now - key.last_used_at > USE_RESOLUTION:
+        async with database.transaction(key.org_id) as session:
             await store.save_key_use(session, key.id, now)
-    return Credential(org_id=key.org_id, key_id=key.id, user_id=None, scopes=ALL_SCOPES, plan=plan)
+    return Credential(
+        org_id=key.org_id,
+        key_id=key.id,
+        user_id=key.user_id,
+        scopes=key.scopes,
+        plan=key.plan,
+        role=key.role,
+        valid_seconds=key.valid_seconds,
+    )
 
 
 async def ensure_first_organization(database: Database, clock: Callable[[], datetime], key: str) -> None:
@@ -75,7 +82,7 @@ async def ensure_first_organization(database: Database, clock: Callable[[], date
             created_at=now,
         )
         if await store.insert_key(session, first):
-            outbox.add(session, _key_created(first))
+            outbox.add(session, key_created(first))
         else:
             logger.warning("the bootstrap key is known but not valid; it was revoked, or came up this moment")
 
@@ -89,5 +96,6 @@ def _created(organization: Organization) -> OrganizationCreated:
     )
 
 
-def _key_created(key: ApiKey) -> ApiKeyCreated:
+def key_created(key: ApiKey) -> ApiKeyCreated:
+    """Return the event that tells of a new key."""
     return ApiKeyCreated(key_id=str(key.id), org_id=str(key.org_id), prefix=key.prefix, created_at=key.created_at)

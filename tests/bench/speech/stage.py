@@ -25,7 +25,8 @@ from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
 from libs.database import Database
 from libs.ids import new_id
 from services.gateway.domain.credentials import digest_of, shown_prefix
-from services.gateway.domain.organizations import ApiKey, Organization
+from services.gateway.domain.keys import ApiKey
+from services.gateway.domain.organizations import Organization
 from services.gateway.store import organizations as store
 from tests.bench.speech.asking import Voice, everyday_voice
 from tests.bench.speech.bare import Bare, running_bare

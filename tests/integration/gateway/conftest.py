@@ -27,8 +27,9 @@ from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain.credentials import digest_of, shown_prefix
+from services.gateway.domain.keys import ApiKey
 from services.gateway.domain.limits import PlanLimits, Rate
-from services.gateway.domain.organizations import ApiKey, Organization, Plan
+from services.gateway.domain.organizations import Organization, Plan
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from services.gateway.adapters import known_keys
-from services.gateway.adapters.known_keys import KNOWN_SECONDS, UNKNOWN_SECONDS, KnownKeys
+from services.gateway.adapters.known_keys import (
+    KNOWN_SECONDS,
+    TRUSTED_SECONDS,
+    UNKNOWN_SECONDS,
+    KeyChange,
+    KnownKeys,
+)
 from services.gateway.domain.access import ALL_SCOPES, Credential
 
+FOR_EVER = 1e9
 CALLER = Credential(UUID(int=1), UUID(int=2), None, ALL_SCOPES, "free")
 
 
@@ -38,7 +46,9 @@ async def database() -> Database:
 
 @pytest.fixture
 async def keys(database: Database) -> KnownKeys:
-    return KnownKeys(database.look_up, lambda: database.now)
+    known = KnownKeys(database.look_up, lambda: database.now)
+    known.trust(FOR_EVER)
+    return known
 
 
 async def test_a_key_is_looked_up_once_for_a_while(keys: KnownKeys, database: Database) -> None:
@@ -89,3 +99,58 @@ async def test_only_so_many_are_kept(keys: KnownKeys, database: Database, monkey
     assert database.asked == asked, "the one used last stays"
     await keys.find(b"a")
     assert database.asked == asked + 1
+
+
+async def test_nothing_remembered_counts_unless_changes_were_looked_at(keys: KnownKeys, database: Database) -> None:
+    keys.trust(0.0)
+    await keys.find(b"valid")
+    database.known.clear()
+    database.now = TRUSTED_SECONDS - 0.1
+    assert await keys.find(b"valid") == CALLER
+    database.now = TRUSTED_SECONDS
+    assert await keys.find(b"valid") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "concerned"),
+    [
+        (KeyChange(UUID(int=1), None, None), True),
+        (KeyChange(UUID(int=1), UUID(int=2), None), True),
+        (KeyChange(UUID(int=1), None, UUID(int=3)), True),
+        (KeyChange(UUID(int=1), UUID(int=9), None), False),
+        (KeyChange(UUID(int=1), None, UUID(int=9)), False),
+        (KeyChange(UUID(int=9), None, None), False),
+    ],
+)
+async def test_what_was_changed_is_looked_up_anew(
+    keys: KnownKeys, database: Database, change: KeyChange, concerned: bool
+) -> None:
+    database.known[b"valid"] = replace(CALLER, user_id=UUID(int=3))
+    await keys.find(b"valid")
+    keys.forget([change])
+    await keys.find(b"valid")
+    assert database.asked == 1 + concerned
+
+
+async def test_what_is_being_looked_up_when_it_is_changed_is_not_remembered(
+    keys: KnownKeys, database: Database
+) -> None:
+    database.may_answer.clear()
+    before = asyncio.create_task(keys.find(b"valid"))
+    await asyncio.sleep(0)
+    keys.forget([KeyChange(UUID(int=1), UUID(int=2), None)])
+    after = asyncio.create_task(keys.find(b"valid"))
+    await asyncio.sleep(0)
+    database.may_answer.set()
+    await asyncio.gather(before, after)
+    assert database.asked == 2
+
+
+async def test_a_key_is_forgotten_when_it_expires(keys: KnownKeys, database: Database) -> None:
+    database.known[b"valid"] = replace(CALLER, valid_seconds=3.0)
+    await keys.find(b"valid")
+    database.known.clear()
+    database.now = 2.9
+    assert await keys.find(b"valid") is not None
+    database.now = 3.0
+    assert await keys.find(b"valid") is None

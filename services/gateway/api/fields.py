@@ -1,0 +1,56 @@
+"""Fields of the gateway's own requests and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from libs.ids import parse_id
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("contains the character U+0000; leave it out")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("contains half of a surrogate pair; send whole characters") from error
+    if not text.strip():
+        raise ValueError("consists of spaces only; write something")
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside the calendar in UTC; name a time within the years 1 to 9999") from error
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+class Body(BaseModel):
+    """A request's body: what it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageQuery(BaseModel):
+    """Which part of a list."""
+
+    limit: int = Field(50, ge=1, le=100, description="How many to list.")
+    cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before.")
+
+
+def as_id(text: str, missing: Callable[[], Exception]) -> UUID:
+    """Return the id that a path has; raises what `missing` makes for what is none."""
+    parsed = parse_id(text)
+    if parsed is None:
+        raise missing()
+    return parsed

@@ -1,0 +1,6 @@
+"""What replicas of the gateway tell each other, by signals that may be lost."""
+
+from __future__ import annotations
+
+KEYS = "keys"
+"""Something about a key was changed."""
