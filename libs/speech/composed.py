@@ -75,7 +75,13 @@ class ComposedEngine:
         )
         spoken = perf_counter()
         fitted = await self._fitter.fit(
-            job.text, speech.pcm, speech.sample_rate, job.form, language=language or "en-US", words=speech.words
+            job.text,
+            speech.pcm,
+            speech.sample_rate,
+            job.form,
+            language=language or "en-US",
+            words=speech.words,
+            background=job.background,
         )
         return Rendered(
             segment=fitted.segment,

@@ -74,8 +74,8 @@ class RenderJob:
     voice's own rate (0.25-4), `pitch` a shift in semitones (-12 to 12), `volume` a factor (0-2). With a `seed` the same
     job gives the same bytes, whatever the engine spoke before. Text that `goes_on` in another segment ends with the
     pause after a sentence. `language` is the text's, a BCP 47 tag; empty for the voice's own. `sampling` has
-    temperature, top_p, top_k and repetition_penalty as far as the request set them. Raises ValueError outside the
-    ranges.
+    temperature, top_p, top_k and repetition_penalty as far as the request set them. What is in the `background` nobody
+    waits for: it takes nothing from what somebody does. Raises ValueError outside the ranges.
     """
 
     text: str
@@ -91,6 +91,7 @@ class RenderJob:
     goes_on: bool = False
     language: str = ""
     sampling: Mapping[str, float] = field(default_factory=dict)
+    background: bool = False
 
     def __post_init__(self) -> None:
         for name, (low, high) in _JOB_RANGES.items():

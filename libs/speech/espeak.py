@@ -24,6 +24,8 @@ from libs.speech.languages import VOICE_OF_LANGUAGE, profile_for_language
 
 LONGEST_TEXT = 20_000
 """Code points of one job, markup included; longer texts are split at sentences before they get here."""
+_BACKGROUND_NICENESS = 10
+"""A tenth of the processor time that a process at 0 has when both want it."""
 _PITCHES_PER_SEMITONE = 5.1
 """Steps on eSpeak NG's scale of pitch, with the range scaled alongside: measured on three of its voices, to a
 semitone between -9 and 9 of them.
@@ -45,7 +47,8 @@ class EspeakEngine:
     """`SpeechEngine` on `processes` processes of eSpeak NG.
 
     A job that runs longer than `timeout_seconds` fails with EngineTimeout; the time that it waits for a process does
-    not count. A process is replaced after `recycle_after` jobs.
+    not count. A process is replaced after `recycle_after` jobs. What is spoken in the background has as many processes
+    of its own, which are started when they are first wanted.
     """
 
     name = "espeak-ng"
@@ -53,6 +56,9 @@ class EspeakEngine:
 
     def __init__(self, processes: int, *, timeout_seconds: float = 60.0, recycle_after: int = 2_000) -> None:
         self._pool = EnginePool(processes, timeout_seconds=timeout_seconds, recycle_after=recycle_after)
+        self._background = EnginePool(
+            processes, timeout_seconds=timeout_seconds, recycle_after=recycle_after, niceness=_BACKGROUND_NICENESS
+        )
 
     @property
     def version(self) -> str:
@@ -82,7 +88,7 @@ class EspeakEngine:
     @property
     def process_ids(self) -> frozenset[int]:
         """The engine processes that have not ended."""
-        return self._pool.process_ids
+        return self._pool.process_ids | self._background.process_ids
 
     async def start(self) -> None:
         """Start the processes and wait until all can speak. Raises EngineUnavailable."""
@@ -94,7 +100,8 @@ class EspeakEngine:
         Raises TextNotSpeakable, UnknownEngineVoice, EngineCrashed, EngineTimeout, EngineUnavailable.
         """
         text = checked_text(job.text, LONGEST_TEXT)
-        (reply, body), waited = await self._pool.ask(_request(job), text)
+        pool = await self._pool_for(background=job.background)
+        (reply, body), waited = await pool.ask(_request(job), text)
         return _rendered(job, _accepted(reply), body, waited)
 
     async def fit(
@@ -106,6 +113,7 @@ class EspeakEngine:
         *,
         language: str,
         words: Sequence[tuple[int, int, float]] | None,
+        background: bool = False,
     ) -> Fitted:
         """Time and encode speech that another engine made of `text`: PCM (s16le, mono) at `sample_rate` Hz.
 
@@ -122,7 +130,8 @@ class EspeakEngine:
             language=language,
             form=form.name,
         )
-        (reply, body), _ = await self._pool.ask(request, encoded + pcm)
+        pool = await self._pool_for(background=background)
+        (reply, body), _ = await pool.ask(request, encoded + pcm)
         spoken = _accepted(reply)
         starts, ends, segment = _parts(spoken, body)
         return Fitted(segment, spoken["samples"], starts, ends, float(spoken["applied"].get("agreement", 1.0)))
@@ -130,6 +139,14 @@ class EspeakEngine:
     async def close(self) -> None:
         """End all processes; jobs still running or waiting fail with EngineUnavailable."""
         await self._pool.close()
+        await self._background.close()
+
+    async def _pool_for(self, *, background: bool) -> EnginePool:
+        if not background:
+            return self._pool
+        if self._pool.is_open and not self._background.is_open:
+            await self._background.start()
+        return self._background
 
 
 def _request(job: RenderJob) -> Request:

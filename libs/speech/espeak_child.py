@@ -17,7 +17,8 @@ from libs.speech.espeak_wire import PREFIX, Reply, pack_prefix
 Frame = tuple[Reply, memoryview]
 """A reply and its body."""
 
-_ESPEAK = (sys.executable, "-P", "-s", "-m", "libs.speech.espeak_process")
+ESPEAK = (sys.executable, "-P", "-s", "-m", "libs.speech.espeak_process")
+"""What eSpeak NG's process is started with; its niceness may follow."""
 _IMPORT_ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 30.0
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
@@ -152,7 +153,7 @@ class EngineProcess(SubprocessProtocol):
 
 async def start_process(
     on_end: Callable[[EngineProcess], None],
-    command: Sequence[str] = _ESPEAK,
+    command: Sequence[str] = ESPEAK,
     *,
     environment: Mapping[str, str] | None = None,
     within_seconds: float = _START_SECONDS,

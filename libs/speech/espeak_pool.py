@@ -13,17 +13,21 @@ from collections import deque
 from time import perf_counter
 
 from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable
-from libs.speech.espeak_child import Died, EngineProcess, Frame, start_process
+from libs.speech.espeak_child import ESPEAK, Died, EngineProcess, Frame, start_process
 from libs.speech.espeak_wire import Fitting, Request
 
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.1, 5.0
 
 
 class EnginePool:
-    """`size` engine processes, each replaced after `recycle_after` jobs; a job may run for `timeout_seconds`."""
+    """`size` engine processes, each replaced after `recycle_after` jobs; a job may run for `timeout_seconds`.
 
-    def __init__(self, size: int, *, timeout_seconds: float, recycle_after: int) -> None:
+    With `niceness` above zero they leave the processors to others.
+    """
+
+    def __init__(self, size: int, *, timeout_seconds: float, recycle_after: int, niceness: int = 0) -> None:
         self._size = size
+        self._command = (*ESPEAK, str(niceness))
         self._timeout_seconds = timeout_seconds
         self._recycle_after = recycle_after
         self._open = False
@@ -49,8 +53,10 @@ class EnginePool:
         """Start all processes. Raises EngineUnavailable."""
         self._open = True
         try:
-            for process in await asyncio.gather(*(start_process(self._lost) for _ in range(self._size))):
+            for process in await asyncio.gather(*(self._start_process() for _ in range(self._size))):
                 self._arrived(process)
+            if not self._open:
+                raise EngineUnavailable("the engine was closed while it started")
         except BaseException:
             await self.close()
             raise
@@ -90,6 +96,9 @@ class EnginePool:
         for process in living:
             process.kill()
         await asyncio.gather(*(process.gone() for process in living))
+
+    async def _start_process(self) -> EngineProcess:
+        return await start_process(self._lost, self._command)
 
     async def _acquire(self) -> EngineProcess:
         if not self._open:
@@ -163,7 +172,7 @@ class EnginePool:
         delay = _FIRST_RETRY_SECONDS
         while True:
             try:
-                return self._arrived(await start_process(self._lost))
+                return self._arrived(await self._start_process())
             except EngineUnavailable as failure:
                 if not self._serving:
                     self._fail_waiting(failure)

@@ -1,6 +1,6 @@
 """The engine process: reads requests on stdin, speaks, encodes, answers on stdout. Run by `libs.speech.espeak`.
 
-    python -m libs.speech.espeak_process
+    python -m libs.speech.espeak_process [NICENESS]
 
 It encodes here because shipping PCM to the worker costs more than speaking it. It ends when stdin closes, which is also
 what the death of the worker looks like, and at any error that it does not expect: the worker then starts another.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import array
 import faulthandler
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -123,6 +124,7 @@ def main() -> None:
     """Serve requests until stdin closes."""
     replies = claim_stdout()
     leave_signals_to_the_worker()
+    os.nice(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
     faulthandler.enable()
     _thread.start_new_thread(die_with_worker, ())
     espeak = Espeak()

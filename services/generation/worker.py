@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 from libs.ids import new_id
@@ -17,10 +18,14 @@ from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.engines import keep_started
 from services.generation.settings import WorkerSettings
 
+SWITCH_SECONDS = 0.000_5
+
 
 def main() -> None:
     """Run the worker until it is asked to stop."""
     settings = WorkerSettings()
+    # Threads that join audio would make the loop wait for 5 ms at every step that it does meanwhile.
+    sys.setswitchinterval(SWITCH_SECONDS)
 
     async def compose(runtime: Runtime) -> Composition:
         objects = ObjectStore(settings.object_store, runtime.clock)

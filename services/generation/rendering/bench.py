@@ -35,7 +35,7 @@ SECOND_LOOK_SECONDS = 0.2
 RETRIES = RetryPolicy(delays=(0.2, 1.0, 5.0, 20.0))
 OUTAGE_SECONDS = 2.0
 RESERVED_SECONDS = 3.0
-"""How long after work that somebody waited for half of the engines are kept from jobs."""
+"""How long after work that somebody waited for only half as many jobs are spoken at a time as there are engines."""
 DEADLY = 3
 """Engines that a piece of work may kill before it is given up."""
 TAKEN_MOST = 8
@@ -50,7 +50,10 @@ DO: Mapping[str, Callable[[WorkerDeps, queue.Work], Awaitable[None]]] = {
 
 
 class Bench:
-    """Takes work, does `slots` pieces of it at a time, and keeps the lease on what it has."""
+    """Takes work, does `slots` pieces of it at a time, and keeps the lease on what it has.
+
+    What somebody waits for and what is of jobs have as many slots each: neither waits for the other to end.
+    """
 
     def __init__(self, deps: WorkerDeps, *, slots: int, processes: int, time_to_drain: Callable[[], float]) -> None:
         """`time_to_drain` says how many seconds work that runs may take once the worker is to stop."""
@@ -100,15 +103,18 @@ class Bench:
 
     async def _take(self) -> None:
         """Take as much as there is room for; a database that is away is asked again at the next poll."""
-        while not self._stopping and (free := self._slots - len(self._running)) > 0:
-            room = self._room_for_jobs()
+        while not self._stopping:
+            free, room = self._slots - self._count(queue.INTERACTIVE), self._room_for_jobs()
+            if not free and not room:
+                return
             try:
                 async with self._deps.database.transaction() as session:
                     work = await queue.take(
                         session,
                         self._deps.worker_id,
-                        free,
+                        free + room,
                         self._deps.ready_engines(),
+                        most_interactive=free,
                         most_jobs=room,
                     )
             except Exception as error:
@@ -118,21 +124,24 @@ class Bench:
                 return
             for one in work:
                 self._running[one.id] = (one, asyncio.create_task(self._do(one)))
-            if any(one.priority == queue.INTERACTIVE for one in work):
+            jobs = sum(one.priority == queue.JOB for one in work)
+            if len(work) > jobs:
                 self._interactive_at = asyncio.get_running_loop().time()
-            taken_jobs = sum(one.priority == queue.JOB for one in work)
-            self._may_have_more = len(work) == free or taken_jobs >= room
-            if len(work) < free:
+            self._may_have_more = jobs >= room or len(work) - jobs >= free
+            if len(work) < free + room:
                 return
+
+    def _count(self, priority: int) -> int:
+        return sum(work.priority == priority for work, _ in self._running.values())
 
     def _room_for_jobs(self) -> int:
         """Return how much work of jobs may be taken: all that there is room for, but while others wait only half.
 
-        What waits then finds an engine and a core, however many jobs there are.
+        The rest of what the machine does for them (uploads, records, projections) is then done for others, too.
         """
         recently = asyncio.get_running_loop().time() - self._interactive_at < RESERVED_SECONDS
         most = max(1, self._processes // 2) if recently else self._slots
-        return most - sum(work.priority == queue.JOB for work, _ in self._running.values())
+        return max(0, most - self._count(queue.JOB))
 
     async def _do(self, work: queue.Work) -> None:
         try:

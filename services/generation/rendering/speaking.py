@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from opentelemetry import trace
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, Normalized
 from libs.ids import new_id
@@ -18,7 +17,7 @@ from services.generation.domain import signals
 from services.generation.domain.speech import Spec, chunk_key, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.recording import record_audio, uploading
-from services.generation.store import attempts, chunks, queue, renditions
+from services.generation.store import chunks, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
@@ -33,7 +32,7 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
     text: str = work.payload["text"]
     respelled = work.payload["reading"]
     reading = Reading(respelled["text"], respelled["origins"]) if respelled else Reading.plain(text)
-    rendered = await _speak(deps, spec, reading.text, len(text), goes_on=False)
+    rendered = await _speak(deps, work, spec, reading.text, goes_on=False)
     form = parse_output_format(spec.output)
     joiner = Joiner(form, rendered.samples)
     audio = b"".join((joiner.head(), joiner.add(rendered.segment), joiner.finish()))
@@ -82,12 +81,10 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
     spec = Spec.from_json(work.payload["spec"])
     cache_key = work.cache_key
     assert cache_key is not None
-    rendered = await _speak(deps, spec, work.payload["reading"], work.characters, goes_on=True)
+    rendered = await _speak(deps, work, spec, work.payload["reading"], goes_on=True)
     kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends).pack()
     if work.payload.get("is_awaited"):
         await signal(deps.bus, signals.FIRST, str(work.rendition_id), kept)
-    advanced: list[chunks.Advanced] | None = None
-    ready: list[chunks.Advanced] = []
     async with uploading(deps, work) as uploaded:
         key = chunk_key(work.org_id, cache_key, new_id())
         uploaded.append(key)
@@ -95,20 +92,12 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
         with _tracer.start_as_current_span("upload chunk"):
             await deps.objects.put(key, kept, KEPT_TYPE)
         timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - began}
+        spoken = chunks.Spoken(key, rendered.samples, dict(rendered.applied), spec.engine, timings)
         async with deps.database.transaction(work.org_id) as session:
             await chunks.lock_chunk(session, work.org_id, cache_key)
-            if await queue.finish(session, work, deps.worker_id):
-                advanced = await chunks.finish_chunk(
-                    session,
-                    work.org_id,
-                    cache_key,
-                    object_key=key,
-                    samples=rendered.samples,
-                    applied=dict(rendered.applied),
-                )
-                ready = [one for one in advanced or () if one.is_complete and one.status == "pending"]
-                await queue.enqueue(session, [planning.assembly(one, work.most_at_once) for one in ready])
-                await _note_chunk(session, work, spec, timings, rendered)
+            advanced = await chunks.finish_chunk(session, work, deps.worker_id, spoken)
+            ready = [one for one in advanced or () if one.is_complete and one.status == "pending"]
+            await queue.enqueue(session, [planning.assembly(one, work.most_at_once) for one in ready])
     if advanced is None:
         await deps.objects.delete(key)
         return
@@ -118,16 +107,8 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
         await signal(deps.bus, signals.WORK)
 
 
-async def _note_chunk(
-    session: AsyncSession, work: queue.Work, spec: Spec, timings: dict[str, float], rendered: Rendered
-) -> None:
-    settings = {**rendered.applied, "characters": work.characters}
-    await attempts.insert_attempt(
-        session, new_id(), work.rendition_id, model_id=spec.engine, timings=timings, settings=settings
-    )
-
-
-async def _speak(deps: WorkerDeps, spec: Spec, reading: str, characters: int, *, goes_on: bool) -> Rendered:
+async def _speak(deps: WorkerDeps, work: queue.Work, spec: Spec, reading: str, *, goes_on: bool) -> Rendered:
+    characters, background = work.characters, work.priority == queue.JOB
     with _tracer.start_as_current_span("speak", attributes={"antiphon.characters": characters}) as span:
         job = RenderJob(
             text=reading,
@@ -142,6 +123,7 @@ async def _speak(deps: WorkerDeps, spec: Spec, reading: str, characters: int, *,
             goes_on=goes_on,
             language=spec.language,
             sampling=spec.sampling,
+            background=background,
         )
         rendered = await deps.engine(spec.engine).render(job)
         span.set_attribute("antiphon.engine.queue_seconds", rendered.timings.queue_seconds)

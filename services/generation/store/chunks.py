@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Integer,
@@ -15,17 +16,17 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    delete,
     text,
-    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Prepared
+from libs.ids import new_id
 from services.generation.domain.requests import Mode
-from services.generation.domain.speech import Piece, Spec
-from services.generation.store.renditions import Rendition, renditions
+from services.generation.store.queue import Work
+from services.generation.store.renditions import Rendition
 
 _metadata = MetaData()
 _uuid = PgUuid(as_uuid=True)
@@ -40,14 +41,16 @@ chunks = Table(
 )
 
 
-_LOCK_CHUNK = text("select from speech_cache where org_id = :org_id and cache_key = :cache_key for update").bindparams(
-    bindparam("org_id", type_=_uuid)
+_LOCK_CHUNK = Prepared(
+    text("select from speech_cache where org_id = :org_id and cache_key = :cache_key for update").bindparams(
+        bindparam("org_id", type_=_uuid), bindparam("cache_key", type_=Text)
+    )
 )
 
 
 async def lock_chunk(session: AsyncSession, org_id: UUID, cache_key: str) -> None:
     """Keep a piece as it is until the transaction ends; whoever finishes it does this before anything else."""
-    await session.execute(_LOCK_CHUNK, {"org_id": org_id, "cache_key": cache_key})
+    await _LOCK_CHUNK.fetch(session, org_id=org_id, cache_key=cache_key)
 
 
 _DELETE_CHUNKS = text(
@@ -76,88 +79,6 @@ async def release_chunks(session: AsyncSession, rendition: Rendition) -> list[st
     return [row.object_key for row in await session.execute(_DELETE_UNWANTED, which) if row.object_key]
 
 
-_WANT = text(
-    """
-    insert into speech_cache (org_id, cache_key) select :org_id, unnest(cast(:keys as text[]))
-    on conflict (org_id, cache_key) do update set updated_at = now()
-    returning cache_key, object_key, samples, (xmax = 0) as is_new
-    """
-).bindparams(bindparam("org_id", type_=_uuid), bindparam("keys", type_=ARRAY(Text)))
-_INSERT_CHUNKS = text(
-    """
-    insert into generation_chunks (rendition_id, idx, org_id, first_character, characters, reading, origins, cache_key,
-        spoken)
-    select :id, idx - 1, :org_id, chunk->'first', chunk->'characters', chunk->>'reading',
-        case when chunk->'origins' <> 'null' then
-            array(select jsonb_array_elements_text(chunk->'origins')::integer) end,
-        chunk->>'cache_key', (chunk->'spoken')::boolean
-    from jsonb_array_elements(:chunks) with ordinality as c (chunk, idx)
-    """.replace("chunk->'first'", "(chunk->'first')::integer").replace(
-        "chunk->'characters'", "(chunk->'characters')::integer"
-    )
-).bindparams(bindparam("id", type_=_uuid), bindparam("org_id", type_=_uuid), bindparam("chunks", type_=JSONB))
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A piece that has to be spoken: its key, what the engine reads, and how many characters of the text that is."""
-
-    cache_key: str
-    reading: str
-    characters: int
-
-
-async def plan_chunks(
-    session: AsyncSession, rendition: Rendition, spec: Spec, pieces: Sequence[Piece]
-) -> list[Missing]:
-    """Write down the pieces of a rendition; return those that nobody has spoken or is about to speak."""
-    keys = [spec.cache_key(piece.reading.text) for piece in pieces]
-    # A rendition that is made anew: what it was made of before stays in the cache until it is wanted again below, and
-    # what was spoken for it is still to be paid for, for it was not completed.
-    former = delete(chunks).where(chunks.c.rendition_id == rendition.id).returning(chunks.c.cache_key, chunks.c.spoken)
-    unpaid = {row.cache_key for row in await session.execute(former) if row.spoken}
-    wanted = {"org_id": rendition.org_id, "keys": sorted(set(keys))}
-    states = {row.cache_key: row for row in await session.execute(_WANT, wanted)}
-    fresh = {key for key, state in states.items() if state.is_new}
-    missing: list[Missing] = []
-    paid_for = 0
-    rows = []
-    for piece, key in zip(pieces, keys, strict=True):
-        is_new, spoken = key in fresh, key in fresh or key in unpaid
-        fresh.discard(key)
-        unpaid.discard(key)
-        paid_for += piece.characters if spoken else 0
-        if is_new:
-            missing.append(Missing(key, piece.reading.text, piece.characters))
-        same = list(piece.reading.origins) == list(range(piece.characters))
-        rows.append(
-            {
-                "first": piece.first,
-                "characters": piece.characters,
-                "reading": piece.reading.text,
-                "origins": None if same else list(piece.reading.origins),
-                "cache_key": key,
-                "spoken": spoken,
-            }
-        )
-    await session.execute(_INSERT_CHUNKS, {"id": rendition.id, "org_id": rendition.org_id, "chunks": rows})
-    planned = update(renditions).where(renditions.c.id == rendition.id)
-    await session.execute(
-        planned.values(
-            chunks_total=len(pieces),
-            chunks_done=sum(states[key].object_key is not None for key in keys),
-            characters_spoken=paid_for,
-        )
-    )
-    return missing
-
-
-_FINISH_CHUNK = text(
-    """
-    update speech_cache set object_key = :object_key, samples = :samples, applied = :applied
-    where org_id = :org_id and cache_key = :cache_key and object_key is null returning cache_key
-    """
-).bindparams(bindparam("org_id", type_=_uuid), bindparam("applied", type_=JSONB))
 _WANTING = text(
     """
     select distinct rendition_id from generation_chunks where org_id = :org_id and cache_key = :cache_key
@@ -172,22 +93,40 @@ async def list_wanting(session: AsyncSession, org_id: UUID, cache_key: str) -> l
     return [row.rendition_id for row in rows]
 
 
-_LOCK_WANTING = text(
+# Its renditions are locked in one order, so that two workers that finish pieces of the same texts do not wait for each
+# other; the try belongs to the rendition for which the piece was queued, if that still is there.
+_FINISH = Prepared(
+    text(
+        """
+    with gone as (
+        delete from speech_queue where id = :work_id and worker = :worker returning id
+    ), spoken as (
+        update speech_cache set object_key = :object_key, samples = :samples, applied = :applied
+        where org_id = :org_id and cache_key = :cache_key and object_key is null and exists (select from gone)
+        returning cache_key
+    ), done as (
+        select rendition_id, count(*) as count from generation_chunks
+        where org_id = :org_id and cache_key = :cache_key and exists (select from spoken) group by rendition_id
+    ), locked as (
+        select r.id from renditions r where r.id in (select rendition_id from done) order by r.id for update
+    ), advanced as (
+        update renditions r set chunks_done = chunks_done + done.count, applied = :applied
+        from done join locked on locked.id = done.rendition_id where r.id = locked.id
+        returning r.id, r.org_id, r.mode, r.status, r.chunks_done = r.chunks_total as is_complete
+    ), tried as (
+        insert into generation_attempts (id, rendition_id, org_id, model_id, status, timings, settings)
+        select :attempt_id, a.id, a.org_id, :model_id, 'rendered', :timings, :settings
+        from advanced a where a.id = :rendition_id
+    )
+    select exists (select from spoken) as is_spoken, a.* from (select 1) one left join advanced a on true
     """
-    select r.id from renditions r where r.id in (
-        select c.rendition_id from generation_chunks c where c.org_id = :org_id and c.cache_key = :cache_key)
-    order by r.id for update
-    """
-).bindparams(bindparam("org_id", type_=_uuid))
-_ADVANCE = text(
-    """
-    update renditions r set chunks_done = chunks_done + done.count, applied = :applied
-    from (select rendition_id, count(*) as count from generation_chunks
-        where org_id = :org_id and cache_key = :cache_key group by rendition_id) done
-    where r.id = done.rendition_id
-    returning r.id, r.org_id, r.mode, r.status, r.chunks_done = r.chunks_total as is_complete
-    """
-).bindparams(bindparam("org_id", type_=_uuid), bindparam("applied", type_=JSONB))
+    ).bindparams(
+        *(bindparam(name, type_=_uuid) for name in ("work_id", "worker", "org_id", "attempt_id", "rendition_id")),
+        *(bindparam(name, type_=Text) for name in ("cache_key", "object_key", "model_id")),
+        *(bindparam(name, type_=JSONB) for name in ("applied", "timings", "settings")),
+        bindparam("samples", type_=BigInteger),
+    )
+)
 
 
 _DROP_UNSPOKEN = text("delete from generation_chunks where org_id = :org_id and cache_key = any(:keys)").bindparams(
@@ -217,18 +156,41 @@ class Advanced:
     is_complete: bool
 
 
-async def finish_chunk(
-    session: AsyncSession, org_id: UUID, cache_key: str, *, object_key: str, samples: int, applied: dict[str, Any]
-) -> list[Advanced] | None:
-    """Write down that a piece is spoken; return the renditions that it brought on, None when nobody wants it."""
-    row = {"org_id": org_id, "cache_key": cache_key, "object_key": object_key, "samples": samples, "applied": applied}
-    if (await session.execute(_FINISH_CHUNK, row)).first() is None:
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What came of speaking a piece: where it is kept, how long it is, and how it went, in seconds."""
+
+    object_key: str
+    samples: int
+    applied: dict[str, Any]  # Any: the engine's own values
+    model_id: str
+    timings: dict[str, float]
+
+
+async def finish_chunk(session: AsyncSession, work: Work, worker: UUID, spoken: Spoken) -> list[Advanced] | None:
+    """Write down that a piece is spoken, which is locked, and remove the work.
+
+    Return the renditions that it brought on; None when nobody wants it, or another worker has the work now.
+    """
+    rows = await _FINISH.fetch(
+        session,
+        work_id=work.id,
+        worker=worker,
+        org_id=work.org_id,
+        cache_key=work.cache_key,
+        object_key=spoken.object_key,
+        samples=spoken.samples,
+        applied=spoken.applied,
+        attempt_id=new_id(),
+        rendition_id=work.rendition_id,
+        model_id=spoken.model_id,
+        timings=spoken.timings,
+        settings={**spoken.applied, "characters": work.characters},
+    )
+    if not rows[0]["is_spoken"]:
         return None
-    which = {"org_id": org_id, "cache_key": cache_key}
-    # In one order, so that two workers that finish chunks of the same texts do not wait for each other.
-    await session.execute(_LOCK_WANTING, which)
-    advanced = await session.execute(_ADVANCE, which | {"applied": applied})
-    return [Advanced(row.id, row.org_id, row.mode, row.status, row.is_complete) for row in advanced]
+    names = Advanced.__slots__
+    return [Advanced(**{name: row[name] for name in names}) for row in rows if row["id"] is not None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ _TAKE = Prepared(
     with held as (
         select org_id, count(*) as pieces, min(most_at_once) as most from speech_queue
         where worker is not null and available_at > clock_timestamp() group by org_id
-    ), interactive as ({_FREE.format(priority=INTERACTIVE, most=":most")}
+    ), interactive as ({_FREE.format(priority=INTERACTIVE, most=":most_interactive")}
     ), jobs as ({_FREE.format(priority=JOB, most="least(:most_jobs, :most - (select count(*) from interactive))")}
     ), next as (
         select * from interactive union all select * from jobs
@@ -154,6 +154,7 @@ _TAKE = Prepared(
         bindparam("worker", type_=_uuid),
         bindparam("engines", type_=ARRAY(Text)),
         bindparam("most", type_=BigInteger),
+        bindparam("most_interactive", type_=BigInteger),
         bindparam("most_jobs", type_=BigInteger),
     )
 )
@@ -237,7 +238,13 @@ async def enqueue(session: AsyncSession, work: Sequence[NewWork]) -> None:
 
 
 async def take(
-    session: AsyncSession, worker: UUID, most: int, engines: Sequence[str], *, most_jobs: int | None = None
+    session: AsyncSession,
+    worker: UUID,
+    most: int,
+    engines: Sequence[str],
+    *,
+    most_interactive: int | None = None,
+    most_jobs: int | None = None,
 ) -> list[Work]:
     """Take up to `most` pieces of work that one of these engines can do, up to `most_jobs` of them of jobs.
 
@@ -245,11 +252,13 @@ async def take(
     at a time than its plan allows, however many workers take some at once.
     """
     jobs = most if most_jobs is None else max(0, most_jobs)
+    interactive = most if most_interactive is None else max(0, most_interactive)
     taken: list[Work] = []
     while len(taken) < most:
         row = {
             "worker": worker,
             "most": most - len(taken),
+            "most_interactive": min(most - len(taken), interactive - sum(one.priority == INTERACTIVE for one in taken)),
             "most_jobs": jobs - sum(one.priority == JOB for one in taken),
             "engines": list(engines),
         }

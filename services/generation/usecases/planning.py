@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs.speech.text.dictionary import Lexicon, Rule
 from services.generation.domain.requests import TEXT_MAX_LENGTH
 from services.generation.domain.speech import WHOLE_MAX_LENGTH, Piece, Script, Spec
-from services.generation.store import chunks, dictionaries, queue, renditions
+from services.generation.store import chunks, dictionaries, plans, queue, renditions
 
 PHONEMES_OF = "espeak-ng"
 """The engine whose notation of sounds is written where a dictionary says how something sounds."""
@@ -119,7 +119,7 @@ async def order(
     if len(rendition.text) <= WHOLE_MAX_LENGTH:
         await queue.enqueue(session, [_whole(rendition, spec, pieces[0], most_at_once)])
         return
-    missing = await chunks.plan_chunks(session, rendition, spec, pieces)
+    missing = await plans.plan_chunks(session, rendition, spec, pieces)
     work = [_chunk(rendition, spec, one, most_at_once) for one in missing]
     if is_streamed and work:
         work[1:] = [replace(one, after_seconds=HEAD_START_SECONDS) for one in work[1:]]
@@ -149,7 +149,7 @@ def _whole(rendition: renditions.Rendition, spec: Spec, piece: Piece, most_at_on
     )
 
 
-def _chunk(rendition: renditions.Rendition, spec: Spec, piece: chunks.Missing, most_at_once: int) -> queue.NewWork:
+def _chunk(rendition: renditions.Rendition, spec: Spec, piece: plans.Missing, most_at_once: int) -> queue.NewWork:
     return queue.NewWork(
         org_id=rendition.org_id,
         kind="chunk",
