@@ -251,6 +251,11 @@ class World:
         """Run a bench for a while, and drain it."""
         return running(self.bench(worker, slots=slots, drain_seconds=drain_seconds))
 
+    async def spoken_meanwhile(self, wanted: str, voice_id: UUID) -> Generation:
+        """Ask for speech while somebody works, and return it finished."""
+        asked = await self.ask(wanted, voice_id)
+        return await self.until(asked.id)
+
     async def spoken(self, wanted: str, voice_id: UUID | None = None, **fields: Any) -> Generation:  # Any: as in `ask`
         """Ask for speech, have it made, and return it finished."""
         asked = await self.ask(wanted, voice_id, **fields)

@@ -156,6 +156,20 @@ class Stuck:
             raise
 
 
+async def test_who_waits_does_not_wait_for_a_job_to_end(world: World) -> None:
+    stuck = Stuck("A job")
+    world.engine.on_render = stuck
+    voice_id = await world.known_voice()
+    jobs = [await world.ask(f"A job, number {number}.", voice_id, mode="job") for number in range(20)]
+    async with world.working(slots=4):
+        await eventually(
+            lambda: world.rows("select 1 from speech_queue where worker is not null offset 3"), what="four jobs at work"
+        )
+        assert (await world.spoken_meanwhile("Somebody waits.", voice_id)).status == "completed"
+        assert len(await world.rows("select 1 from speech_queue")) == len(jobs)
+        stuck.may_go_on.set()
+
+
 async def test_a_worker_that_is_stopped_gives_its_work_back(world: World) -> None:
     stuck = Stuck()
     world.engine.on_render = stuck

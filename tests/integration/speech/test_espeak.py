@@ -265,6 +265,36 @@ async def test_a_cancelled_job_leaves_a_pool_that_works(engine: EspeakEngine) ->
     check("Still here.", await engine.render(job("Still here.")))
 
 
+async def test_what_nobody_waits_for_yields_to_what_somebody_does(engine: EspeakEngine) -> None:
+    foreground = engine.process_ids
+    later = [asyncio.create_task(engine.render(job(LONG, form="mp3", background=True))) for _ in range(6)]
+    await asyncio.wait(later, return_when=asyncio.FIRST_COMPLETED)
+    background = engine.process_ids - foreground
+    assert len(background) == 2
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in background} == {10}
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in foreground} == {0}
+    rendered = await asyncio.wait_for(engine.render(job("Somebody waits.")), 10)
+    assert rendered.timings.queue_seconds < 0.05
+    assert sum(one.done() for one in later) < len(later)
+    await asyncio.gather(*later)
+
+
+async def test_closing_ends_what_speaks_in_the_background(engine: EspeakEngine) -> None:
+    later = asyncio.create_task(engine.render(job(LONG, form="mp3", background=True)))
+    await eventually(lambda: _more_than(engine, 2), what="processes for the background")
+    pids = engine.process_ids
+    await engine.close()
+    with pytest.raises(EngineUnavailable):
+        await later
+    assert not any(is_there(pid) for pid in pids)
+    with pytest.raises(EngineUnavailable):
+        await engine.render(job("Too late.", background=True))
+
+
+async def _more_than(engine: EspeakEngine, processes: int) -> bool:
+    return len(engine.process_ids) > processes
+
+
 async def test_processes_are_replaced_after_their_share_of_jobs() -> None:
     engine = EspeakEngine(1, recycle_after=3)
     await engine.start()
