@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.web.app import create_app
-from libs.web.described import FILE_CONDITIONS, PathId, answered, file_answers, handed_over, header, told
+from libs.web.described import FILE_CONDITIONS, PathId, answered, asks, file_answers, handed_over, header, told
 from libs.web.handover import HANDOVER_HEADER, handover
 from libs.web.identity import Caller, CallerOf, IdentityVerifier, Unauthenticated
 from libs.web.problems import Problem, ProblemOf, invalid_field, problem_response
@@ -19,6 +19,7 @@ __all__ = [
     "ProblemOf",
     "Unauthenticated",
     "answered",
+    "asks",
     "create_app",
     "file_answers",
     "handed_over",

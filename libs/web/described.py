@@ -23,6 +23,9 @@ PathId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
 HANDED_OVER = "x-antiphon-handed-over"
 """In a route's `openapi_extra`: `service path` of the route that sends the bytes, and says how."""
 
+ASKS = "x-antiphon-asks"
+"""In a route's `openapi_extra`: the routes of services that it asks, whose problems it passes on."""
+
 
 def told(*problems: Problem) -> Responses:
     """Return what a route answers when something is wrong, each problem in its own words as an example."""
@@ -60,6 +63,11 @@ def answered(
 def handed_over(service: str, path: str) -> dict[str, Any]:  # Any: OpenAPI
     """Return the `openapi_extra` of a route whose bytes `service` sends at `path`, a template of its own."""
     return {HANDED_OVER: f"{service} {path}"}
+
+
+def asks(*operations: str) -> dict[str, Any]:  # Any: OpenAPI
+    """Return the `openapi_extra` of a route that asks services, each `service METHOD path`, and passes on problems."""
+    return {ASKS: list(operations)}
 
 
 def _schema(content_type: str) -> dict[str, Any]:

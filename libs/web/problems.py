@@ -131,6 +131,8 @@ _HTTP_CODES = {
 
 def http_problem(error: HTTPException) -> Problem:
     """Return what a client is told about an error of the framework: no such path, no such method."""
+    if isinstance(error.__cause__, ValueError | RecursionError):  # raised while the framework read the body
+        return invalid_field("body", "cannot be read: send JSON in UTF-8, not nested too deeply, no endless numbers")
     code = _HTTP_CODES.get(error.status_code, "http_error")
     return Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from deploy.setup.openapi.errors import SCHEMAS
-from deploy.setup.openapi.operations import alias_of, finished, head_of
+from deploy.setup.openapi.operations import alias_of, both, finished, head_of
 from deploy.setup.openapi.sharing import shared_responses
 from deploy.setup.openapi.sources import GATEWAY_NAME, Json, Source
-from libs.web.described import HANDED_OVER
+from libs.web.described import ASKS, HANDED_OVER
+from libs.web.problems import MEDIA_TYPE
 from services.gateway.domain.routes import Route
 
 DESCRIPTION = """\
@@ -77,12 +78,27 @@ def make_document(routes: Sequence[Route], sources: Mapping[str, Source]) -> Jso
 def _operation(route: Route, sources: Mapping[str, Source], schemas: Json, paths: Json) -> Json | None:
     described = sources[route.service or GATEWAY_NAME].operation(route.method, route.template)
     if described is not None:
-        return finished(_with_bytes(described, sources), route, schemas)
+        return finished(_with_asked(_with_bytes(described, sources), sources), route, schemas)
     twin = sources[route.service or GATEWAY_NAME].twin(route.method, route.template)
     if twin is not None:
-        return finished(alias_of(twin, route), route, schemas)
+        return finished(_with_asked(alias_of(twin, route), sources), route, schemas)
     get = paths.get(route.template, {}).get("get")
     return head_of(get) if route.method == "HEAD" and get else None
+
+
+def _with_asked(described: Json, sources: Mapping[str, Source]) -> Json:
+    """Return an operation with the problems of those that it asks."""
+    operation = copy.deepcopy(described)
+    for one in described.get(ASKS, ()):
+        service, method, path = one.split(" ")
+        asked = sources[service].operation(method, path)
+        if asked is None:
+            raise Undescribed(f"{operation['operationId']} asks {one}, which is not there")
+        for status, answer in asked["responses"].items():
+            if MEDIA_TYPE in answer.get("content", {}):
+                mine = operation["responses"].get(status, answer)
+                operation["responses"][status] = mine if mine is answer else both(answer, mine)
+    return operation
 
 
 def _with_bytes(described: Json, sources: Mapping[str, Source]) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import orjson
 
@@ -14,6 +14,7 @@ from services.gateway.api.dialects import render
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain import failures
 from services.gateway.domain.access import ANY_SCOPE
+from services.gateway.domain.limits import CONCURRENCY, KEY, LimitReached, StrangerLimitReached
 from services.gateway.domain.routes import Dialect, Route
 
 PROBLEM: Json = {
@@ -69,23 +70,31 @@ SCHEMAS: Json = {"Problem": PROBLEM, "OpenAIError": OPENAI_ERROR, "ElevenLabsErr
 OF_DIALECT: dict[Dialect, str] = {"antiphon": "Problem", "openai": "OpenAIError", "elevenlabs": "ElevenLabsError"}
 
 
+_LIMITS = ((KEY, 300, 1, ()), (CONCURRENCY, 10, 1, ()))
+
+
 def _problem(error: Exception) -> Problem:
     of: ProblemOf = PROBLEMS[type(error)]
     return of(error)
 
 
-def of_gateway(route: Route) -> dict[str, Json]:
-    """Return the answers by status that a request of `route` may get from the gateway, or from any service."""
+def of_gateway(route: Route, asked: Iterable[str] = ()) -> dict[str, Json]:
+    """Return the answers by status that a request of `route` may get from the gateway, or from any service.
+
+    `asked` are the services that the gateway asks before it answers itself.
+    """
     problems = [INTERNAL, UNAVAILABLE]
     if route.scope is not None:
         problems.append(_problem(failures.InvalidKey()))
+        problems += [_problem(LimitReached(*reached)) for reached in _LIMITS]
+        problems.append(_problem(StrangerLimitReached(7)))
     if route.scope is not None and route.scope != ANY_SCOPE:
         problems.append(_problem(failures.ScopeMissing(route.scope)))
     if route.method not in ("GET", "HEAD", "DELETE"):
         problems += [_problem(failures.BodyTooLarge(route.body_bytes)), _problem(failures.BodyTooSlow())]
-    if route.service is not None:
-        away = failures.ServiceUnavailable(route.service, nothing_done=False)
-        problems += [_problem(away), _problem(failures.ServiceTooSlow(route.service))]
+    for service in dict.fromkeys(one for one in (route.service, *asked) if one is not None):
+        away = failures.ServiceUnavailable(service, nothing_done=False)
+        problems += [_problem(away), _problem(failures.ServiceTooSlow(service))]
     problems.append(invalid_field("limit", "Input should be a valid integer"))
     return {str(status): answer for status, answer in told(*problems).items()}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from deploy.setup.openapi.errors import of_gateway, spoken
 from deploy.setup.openapi.samples import asked, sample
 from deploy.setup.openapi.sources import Json
-from libs.web.described import header
+from libs.web.described import ASKS, header
 from services.gateway.domain.access import ANY_SCOPE
 from services.gateway.domain.routes import Route
 
@@ -21,8 +21,12 @@ PARAMETERS = {
 }
 """What a parameter of that name is, where its route does not say."""
 REQUEST_ID = header("Under which the server logs the request.", "01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61")
+RATE_LIMIT = {
+    "RateLimit": header("What is left: requests, and the seconds until there are more.", '"key";r=299;t=1'),
+    "RateLimit-Policy": header("What the plan allows: requests, and in how many seconds.", '"key";q=300;w=60'),
+}
 TAGS = {"openai": "OpenAI", "elevenlabs": "ElevenLabs"}
-_BY_FASTAPI = {"Successful Response", "Validation Error"}
+_BY_FASTAPI = "Successful Response"
 
 
 def finished(described: Json, route: Route, schemas: Json) -> Json:
@@ -41,7 +45,7 @@ def finished(described: Json, route: Route, schemas: Json) -> Json:
     operation["parameters"] = [_parameter(one, schemas) for one in operation.get("parameters", ())]
     if "requestBody" in operation:
         _show(operation["requestBody"]["content"], schemas, asked)
-    operation["responses"] = _responses(operation["responses"], route, schemas)
+    operation["responses"] = _responses(operation["responses"], route, operation.pop(ASKS, ()), schemas)
     return operation
 
 
@@ -104,21 +108,23 @@ def _without_null(schema: Json) -> Json:
     return {**choices[0], **schema} if len(choices) == 1 else {"anyOf": choices, **schema}
 
 
-def _responses(described: Json, route: Route, schemas: Json) -> Json:
-    by_itself = {status for status, answer in described.items() if answer.get("description") == "Validation Error"}
-    responses = {status: answer for status, answer in described.items() if status not in by_itself}
-    responses = spoken(responses, route.dialect)
-    for status, answer in spoken(of_gateway(route), route.dialect).items():
-        responses[status] = _both(responses[status], answer) if status in responses else answer
+def _responses(described: Json, route: Route, asked: Iterable[str], schemas: Json) -> Json:
+    responses = spoken(described, route.dialect)
+    for status, answer in spoken(of_gateway(route, (one.split()[0] for one in asked)), route.dialect).items():
+        responses[status] = both(responses[status], answer) if status in responses else answer
     for status, answer in responses.items():
-        if not answer.get("description") or answer["description"] in _BY_FASTAPI:
+        if not answer.get("description") or answer["description"] == _BY_FASTAPI:
             answer["description"] = HTTPStatus(int(status)).phrase
-        answer["headers"] = {**answer.get("headers", {}), "X-Request-Id": REQUEST_ID}
+        answer["headers"] = {**answer.get("headers", {}), **_standing(route), "X-Request-Id": REQUEST_ID}
         _show(answer.get("content", {}), schemas)
     return dict(sorted(responses.items()))
 
 
-def _both(of_service: Json, of_gateway: Json) -> Json:
+def _standing(route: Route) -> Json:
+    return RATE_LIMIT if route.scope is not None else {}
+
+
+def both(of_service: Json, of_gateway: Json) -> Json:
     """Return an answer that either may give."""
     merged = copy.deepcopy(of_service)
     merged["headers"] = {**of_gateway.get("headers", {}), **of_service.get("headers", {})}

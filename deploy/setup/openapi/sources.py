@@ -18,6 +18,7 @@ from services.voice.api import router as voice
 
 Json = dict[str, Any]  # Any: OpenAPI is as deep as it is
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+INVALID = "Validation Error"
 GATEWAY_NAME = "gateway"
 
 
@@ -80,4 +81,10 @@ def _source(name: str, routers: Sequence[APIRouter]) -> Source:
         for method in context.methods or ()
         if context.endpoint is not None and context.path is not None
     }
-    return Source(name, app.openapi(), functions)
+    document = app.openapi()
+    for item in document["paths"].values():
+        for operation in item.values():
+            # FastAPI's own, which no route answers.
+            for status in [key for key, one in operation["responses"].items() if one["description"] == INVALID]:
+                del operation["responses"][status]
+    return Source(name, document, functions)

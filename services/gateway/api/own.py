@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Send
 
@@ -16,9 +16,10 @@ from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.dialects import render
 from services.gateway.api.openai import models as openai_models
 from services.gateway.api.openai import speech as openai_speech
-from services.gateway.api.parts import ASKED
+from services.gateway.api.parts import ASKED, require_route
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain.failures import BodyTooLarge
+from services.gateway.domain.routes import dialect_of
 from services.gateway.usecases.deps import Deps
 
 ROUTERS: Sequence[APIRouter] = (
@@ -29,13 +30,15 @@ ROUTERS: Sequence[APIRouter] = (
     openai_speech.router,
     api_keys.router,
 )
+FOR_EVERYBODY = (welcome.router, documentation.router)
+"""These need no key, and so need not have come by a route of the table."""
 
 
 def create_own(deps: Deps, readiness: Readiness) -> FastAPI:
     """Return the application of all routes that the gateway answers itself."""
     router = APIRouter()
     for part in ROUTERS:
-        router.include_router(part)
+        router.include_router(part, dependencies=[] if part in FOR_EVERYBODY else [Depends(require_route)])
     return create_app(
         "gateway", router, identity=None, problems=PROBLEMS, readiness=readiness, deps=deps, respond=_respond
     )
@@ -71,6 +74,6 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 def _respond(problem: Problem, request: Request) -> Response:
     asked: Asked | None = request.scope.get(ASKED)
-    dialect = asked.route.dialect if asked else "antiphon"
+    dialect = asked.route.dialect if asked else dialect_of(request.url.path)
     told = render(problem, dialect, asked.request_id if asked else request_id_of(request))
     return Response(told.body, told.status, headers=dict(told.headers), media_type=told.media_type)

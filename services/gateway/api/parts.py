@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 
 from services.gateway.adapters.asking import Asking
 from services.gateway.api.asked import Asked, caller_of
@@ -19,6 +20,12 @@ def asked_of(request: Request) -> Asked:
     """Return what the door found out about a request of a route in the table."""
     asked: Asked = request.scope[ASKED]
     return asked
+
+
+async def require_route(request: Request) -> None:
+    """Answer 404 what the table does not know and this application's router does, as it reads escapes in paths."""
+    if ASKED not in request.scope:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
 
 
 async def _credential(request: Request) -> Credential:

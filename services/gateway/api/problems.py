@@ -137,7 +137,7 @@ def _refused(error: failures.Refused) -> Problem:
     return Problem(error.status, error.code, error.title, error.detail, error.extra, error.headers)
 
 
-def _unknown_model(error: failures.UnknownModel) -> Problem:
+def unknown_model(error: failures.UnknownModel) -> Problem:
     return Problem(404, "model_not_found", "There is no such model", f"The list of models has no {error.model!r}.")
 
 
@@ -156,7 +156,7 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.ServiceTooSlow: _service_too_slow,
     failures.Refused: _refused,
     failures.InvalidField: lambda error: invalid_field(error.field, error.message),
-    failures.UnknownModel: _unknown_model,
+    failures.UnknownModel: unknown_model,
     LimitReached: _limit_reached,
     StrangerLimitReached: _stranger_limit_reached,
     TooManySubscribers: too_many_subscribers,

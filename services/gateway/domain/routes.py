@@ -25,6 +25,12 @@ UPLOAD_SECONDS = 300.0
 """21 MiB at 600 kbit/s."""
 
 
+def dialect_of(path: str) -> Dialect:
+    """Return whose API is meant by a path that is no route's."""
+    others: tuple[Dialect, ...] = ("openai", "elevenlabs")
+    return next((one for one in others if path.startswith(f"/{one}/")), "antiphon")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One method of one path. `{name}` in the template stands for one segment.

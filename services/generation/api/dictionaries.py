@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from libs.database import Cursor, page_of
 from libs.ids import new_id
-from libs.speech.text.dictionary import Lexicon, Rule
+from libs.speech.text.dictionary import LONGEST_PHRASE, LONGEST_REPLACEMENT, Lexicon, Rule
 from libs.web import CallerOf, PathId, answered, header, told
 from services.generation.api import problems
 from services.generation.api.parts import DepsOf, Storable, Version
@@ -31,10 +31,10 @@ class RuleView(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["alias", "ipa"] = "alias"
-    phrase: Storable = Field(min_length=1, max_length=200, examples=["Antiphon"])
-    replacement: Storable = Field(min_length=1, max_length=500, examples=["an tee fon"])
-    case_sensitive: bool = True
-    whole_words: bool = True
+    phrase: Storable = Field(min_length=1, max_length=LONGEST_PHRASE, pattern=r"\S", examples=["Antiphon"])
+    replacement: Storable = Field(min_length=1, max_length=LONGEST_REPLACEMENT, pattern=r"\S", examples=["an tee fon"])
+    case_sensitive: StrictBool = True
+    whole_words: StrictBool = True
 
     @model_validator(mode="after")
     def _is_understood(self) -> RuleView:

@@ -40,9 +40,7 @@ class GenerationQuery(BaseModel):
 
     status: requests.Status | None = Field(default=None, description="Only those in this state.")
     mode: requests.Mode | None = Field(default=None, description="Only those asked for in this way.")
-    voice_id: str | None = Field(
-        default=None, max_length=64, description="Only those in this voice.", json_schema_extra={"format": "uuid"}
-    )
+    voice_id: str | None = Field(default=None, max_length=64, description="Only those in the voice of this id.")
     text: Storable | None = Field(
         default=None, min_length=1, max_length=200, description="What the text contains, in any case."
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 from libs.ids import parse_id
 from libs.speech.encoding import parse_output_format
@@ -91,7 +91,9 @@ class NewGeneration(BaseModel):
     top_k: int = Field(default=1000, ge=1, le=10_000)
     repetition_penalty: float = Field(default=1.2, ge=1, le=2, allow_inf_nan=False)
     dictionaries: list[DictionaryRef] = Field(default_factory=list, max_length=requests.DICTIONARIES_MAX)
-    cache: bool = Field(default=True, description="Whether equal requests and equal pieces of text may share audio.")
+    cache: StrictBool = Field(
+        default=True, description="Whether equal requests and equal pieces of text may share audio."
+    )
 
     @field_validator("text")
     @classmethod

@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 from array import array
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from libs.web import asks, told
 from services.gateway.adapters.asking import Asking
 from services.gateway.api.parts import AskingOf
+from services.gateway.api.problems import unknown_model
 from services.gateway.domain.failures import InvalidField, UnknownModel
 from services.gateway.domain.openai import speech
 
 router = APIRouter()
+
+UNKNOWN = told(unknown_model(UnknownModel("gpt-4o")))
 
 INPUTS_MAX = 256
 """Texts of one request; at 24 full ones a second on one core, what can be waited for."""
@@ -57,8 +61,8 @@ class EmbeddingRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    model: str = Field(min_length=1, max_length=100)
-    input: str | list[str] | list[int] | list[list[int]]
+    model: str = Field(min_length=1, max_length=100, examples=["text-embedding-3-small"])
+    input: str | list[str] | list[int] | list[list[int]] = Field(examples=["The tale of the lighthouse"])
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, ge=1)
 
@@ -97,14 +101,14 @@ class EmbeddingList(BaseModel):
     usage: EmbeddingUsage
 
 
-@router.get("/openai/v1/models")
+@router.get("/openai/v1/models", openapi_extra=asks("generation GET /v1/models"))
 async def list_models(asking: AskingOf) -> ModelList:
     """List OpenAI's names of models that are understood here, and the engines."""
     return ModelList(data=[Model(**one) for one in await _models(asking)])
 
 
-@router.get("/openai/v1/models/{model}")
-async def get_model(model: str, asking: AskingOf) -> Model:
+@router.get("/openai/v1/models/{model}", responses=UNKNOWN, openapi_extra=asks("generation GET /v1/models"))
+async def get_model(model: Annotated[str, Path(examples=["tts-1"])], asking: AskingOf) -> Model:
     """Return one model."""
     for one in await _models(asking):
         if one["id"] == model:
@@ -118,7 +122,7 @@ async def _models(asking: Asking) -> list[dict[str, Any]]:  # Any: JSON
     return speech.models(engines["items"], embedding["model"])
 
 
-@router.get("/openai/v1/audio/voices")
+@router.get("/openai/v1/audio/voices", openapi_extra=asks("voice GET /v1/voices"))
 @router.get("/v1/audio/voices", include_in_schema=False)
 async def list_voices(asking: AskingOf) -> VoiceList:
     """List the voices that `voice` may name: OpenAI's, and those of the library by id and name."""
@@ -133,7 +137,7 @@ async def list_voices(asking: AskingOf) -> VoiceList:
             return VoiceList(voices=voices)
 
 
-@router.post("/openai/v1/embeddings")
+@router.post("/openai/v1/embeddings", responses=UNKNOWN, openapi_extra=asks("embedding POST /v1/search"))
 @router.post("/v1/embeddings", include_in_schema=False)
 async def create_embeddings(wanted: EmbeddingRequest, asking: AskingOf) -> EmbeddingList:
     """Embed texts with the installation's one model, which OpenAI's names mean, too."""

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
+from libs.web import answered, asks, header
 from services.gateway.adapters.asking import Asking
 from services.gateway.api.parts import AskingOf, DepsOf
 from services.gateway.domain.openai import speech
@@ -23,6 +24,17 @@ router = APIRouter()
 
 DELTA_BYTES = 24 * 1024
 """Of audio in one event: 32 KiB in Base64."""
+
+
+_STREAM = answered(
+    200,
+    "The audio, or events with it, while it is spoken",
+    content=["audio/*", "text/event-stream"],
+    headers={
+        "Generation-Id": header("The generation's id.", "01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61"),
+        "Antiphon-Ignored": header("What was sent and means nothing here.", "instructions"),
+    },
+)
 
 
 class VoiceId(BaseModel):
@@ -36,9 +48,9 @@ class SpeechRequest(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    model: str = Field(min_length=1, max_length=100)
-    input: str = Field(min_length=1, max_length=speech.INPUT_MAX_LENGTH)
-    voice: Annotated[str, Field(min_length=1, max_length=200)] | VoiceId
+    model: str = Field(min_length=1, max_length=100, examples=["tts-1"])
+    input: str = Field(min_length=1, max_length=speech.INPUT_MAX_LENGTH, examples=["The sea was calm that night."])
+    voice: Annotated[str, Field(min_length=1, max_length=200)] | VoiceId = Field(examples=["alloy"])
     response_format: speech.ResponseFormat = "mp3"
     speed: float | None = Field(None, ge=speech.SPEED_RANGE[0], le=speech.SPEED_RANGE[1], allow_inf_nan=False)
     stream_format: Literal["audio", "sse"] = "audio"
@@ -65,7 +77,12 @@ class SpeechRequest(BaseModel):
         return {"text": self.input, "voice_id": voice_id, "format": speech.FORMATS[self.response_format], **named}
 
 
-@router.post("/openai/v1/audio/speech", response_class=StreamingResponse)
+@router.post(
+    "/openai/v1/audio/speech",
+    response_class=StreamingResponse,
+    responses=_STREAM,
+    openapi_extra=asks("generation POST /v1/generations/stream", "voice GET /v1/voices"),
+)
 @router.post("/v1/audio/speech", response_class=StreamingResponse, include_in_schema=False)
 async def create_speech(wanted: SpeechRequest, asking: AskingOf, deps: DepsOf) -> Response:
     """Speak a text, with OpenAI's names for voices, models and formats; the audio comes while it is spoken."""
