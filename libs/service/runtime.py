@@ -24,6 +24,7 @@ from libs.messaging.upkeep import Upkeep
 from libs.messaging.works import WorkRunner
 from libs.outbox import OutboxHook, Relay
 from libs.service.settings import ServiceSettings
+from libs.service.strict_http import StrictHttpProtocol
 from libs.telemetry import start_telemetry
 
 logger = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ async def _http(
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,
-            **composition.http_options,
+            **{"http": StrictHttpProtocol, **composition.http_options},
         )
     )
     task = asyncio.create_task(server.serve())

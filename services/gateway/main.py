@@ -11,12 +11,15 @@ from services.gateway.adapters.key_changes import KeyChanges, KeySignals
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
+from services.gateway.api.connections import Connections
 from services.gateway.api.door import Door
+from services.gateway.api.front import Front
 from services.gateway.api.handlers import answers
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.consumers import CONSUMERS
+from services.gateway.domain.hosts import Hosts
 from services.gateway.domain.limits import PlanLimits, Rate
 from services.gateway.domain.organizations import Plan
 from services.gateway.domain.places import Seal
@@ -37,6 +40,7 @@ def main() -> None:
     async def compose(runtime: Runtime) -> Composition:
         database, clock = runtime.database, runtime.clock
         services = Services(settings.service_urls, settings.identity_keys, clock)
+        connections = Connections()
         limiter = Limiter(database, _plan_limits(settings))
         feed = EventFeed(runtime.bus, clock)
         subscriptions = Subscriptions(feed, Seal(settings.place_secret, len(STREAMS)))
@@ -56,7 +60,16 @@ def main() -> None:
         bootstrap = settings.bootstrap_key
         return Composition(
             app=Door(
-                routes=RouteTable(ROUTES), keys=keys, answer=answers(services, limiter, own), own=own, problems=PROBLEMS
+                routes=RouteTable(ROUTES),
+                keys=keys,
+                answer=answers(services, limiter, own),
+                own=own,
+                front=Front(
+                    Hosts(settings.allowed_hosts),
+                    origins=settings.cors_origins,
+                    encrypted=settings.tls_cert_file is not None,
+                ),
+                problems=PROBLEMS,
             ),
             consumers=CONSUMERS,
             deps=deps,
@@ -64,14 +77,23 @@ def main() -> None:
                 *([partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else []),
                 partial(changes.listen, runtime.bus),
             ],
-            background=[limiter.run, changes.run, feed.run, subscriptions.run],
+            background=[limiter.run, connections.run, changes.run, feed.run, subscriptions.run],
             on_stop=[subscriptions.stop],
             closing=[services.close, limiter.close],
-            # The peer's address is the peer's: nobody is believed who claims to ask for somebody else.
-            http_options={"proxy_headers": False},
+            http_options=_http_options(settings, connections),
         )
 
     run("gateway", settings, compose)
+
+
+def _http_options(settings: Settings, connections: Connections) -> dict[str, object]:
+    options: dict[str, object] = {"http": connections.protocol}
+    # Without a proxy of ours in front, the peer's address is the peer's: nobody may claim to ask for somebody else.
+    options["proxy_headers"] = bool(settings.trusted_proxies)
+    options["forwarded_allow_ips"] = list(settings.trusted_proxies)
+    if settings.tls_cert_file is not None:
+        options |= {"ssl_certfile": settings.tls_cert_file, "ssl_keyfile": settings.tls_key_file}
+    return options
 
 
 def _plan_limits(settings: Settings) -> dict[Plan, PlanLimits]:

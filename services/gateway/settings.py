@@ -5,10 +5,20 @@ from __future__ import annotations
 import hmac
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, HttpUrl
+from pydantic import BeforeValidator, Field, HttpUrl, model_validator
+from pydantic_settings import NoDecode
 
 from libs.service import ServiceSettings, read_secret
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Several, with commas between them."""
 
 
 class Settings(ServiceSettings):
@@ -38,6 +48,22 @@ class Settings(ServiceSettings):
     """What each plan allows in a minute, to one key and to an organisation, and at the same time."""
     stranger_requests: int = Field(default=600, ge=1, le=10_000_000)
     """What one address may send in a minute without a valid key."""
+
+    allowed_hosts: Names = ()
+    """Names under which clients know the gateway, beside localhost and addresses; `*` for any."""
+    cors_origins: Names = ()
+    """Origins whose pages may ask, such as https://app.example.org; `*` for any."""
+    trusted_proxies: Names = ()
+    """Addresses or networks of proxies that are believed when they say for whom they ask."""
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    """With both, connections are encrypted."""
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("ANTIPHON_TLS_CERT_FILE and ANTIPHON_TLS_KEY_FILE belong together")
+        return self
 
     @cached_property
     def service_urls(self) -> dict[str, str]:

@@ -19,11 +19,13 @@ from yarl import URL
 from libs.telemetry import current_trace_headers
 from libs.web import HANDOVER_HEADER, Caller
 from libs.web.identity import HEADER as IDENTITY_HEADER
+from services.gateway.adapters.circuit import circuits
 from services.gateway.adapters.identities import Identities
 from services.gateway.domain.failures import (
     AnswerCutOff,
     BodyTooSlow,
     InvalidHandover,
+    ServiceLeftAlone,
     ServiceTooSlow,
     ServiceUnavailable,
 )
@@ -103,6 +105,7 @@ class Services:
         """
         self._patience_seconds = patience_seconds
         self._urls = dict(urls)
+        self._circuits = circuits(urls, time.monotonic)
         self._identities = Identities(identity_keys, clock, time.monotonic)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -139,7 +142,7 @@ class Services:
     async def _ask(self, question: Question) -> AsyncIterator[aiohttp.ClientResponse]:
         """Ask one service and yield its answer.
 
-        Raises ServiceUnavailable, ServiceTooSlow, BodyTooSlow, AnswerCutOff, and the body's failure.
+        Raises ServiceUnavailable, ServiceLeftAlone, ServiceTooSlow, BodyTooSlow, AnswerCutOff, and the body's failure.
         """
         span = _start_span(question)
         try:
@@ -158,13 +161,22 @@ class Services:
             span.end()
 
     async def _answer(self, question: Question, trace_headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        circuit = self._circuits[question.service]
+        if not circuit.lets_through():
+            raise ServiceLeftAlone(question.service)
         try:
             async with asyncio.timeout(question.answer_seconds):
-                return await self._ask_patiently(question, trace_headers)
+                answer = await self._ask_patiently(question, trace_headers)
+        except ServiceUnavailable:
+            circuit.failed()
+            raise
         except TimeoutError as error:
             if question.body is not None and question.body.awaits_client:
                 raise BodyTooSlow from error
+            circuit.failed()
             raise ServiceTooSlow(question.service) from error
+        circuit.answered()
+        return answer
 
     async def _ask_patiently(self, question: Question, trace_headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """Ask until there is an answer, for as long as asking again does no harm."""

@@ -21,10 +21,12 @@ from libs.web import Problem, ProblemOf
 from libs.web.problems import INTERNAL, UNAVAILABLE
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.exchange import Exchange
+from services.gateway.api.front import Front, MalformedRequest
 from services.gateway.api.keys import Keys, address_of, require_scope
 from services.gateway.domain.access import Credential
 from services.gateway.domain.failures import AnswerCutOff, BodyTooLarge, ClientGone
-from services.gateway.domain.headers import read_request_headers
+from services.gateway.domain.headers import RequestHeaders, read_request_headers
+from services.gateway.domain.hosts import MisdirectedRequest
 from services.gateway.domain.route_table import MethodNotAllowed, RouteTable
 from services.gateway.domain.routes import Route
 
@@ -45,6 +47,7 @@ class Door:
         keys: Keys,
         answer: Handler,
         own: ASGIApp,
+        front: Front,
         problems: Mapping[type[Exception], ProblemOf],
     ) -> None:
         """`answer` gets what `routes` have, once it is allowed; `own` all the rest, with 404 if need be."""
@@ -52,25 +55,45 @@ class Door:
         self._keys = keys
         self._answer = answer
         self._own = own
+        self._front = front
         self._problems = problems
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http":
-            await self._own(scope, receive, send)
-            return
         headers = read_request_headers(scope["headers"])
-        exchange = Exchange(scope["method"], headers, receive, send)
+        if scope["type"] != "http":
+            await self._answer_socket(scope, headers, receive, send)
+            return
+        exchange = Exchange(scope["method"], headers, receive, send, self._front.headers)
+        if self._front.answers_other_sites:
+            exchange.added.extend(self._front.cross_origin(scope))
         try:
+            self._front.check(scope, headers)
             route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
         except MethodNotAllowed as error:
-            await exchange.refuse(self._problem_of(error))
+            preflight = self._front.preflight(scope, error.allowed)
+            if preflight is None:
+                await exchange.refuse(self._problem_of(error))
+            else:
+                await exchange.answer_empty(preflight)
+            exchange.log()
+            return
+        except (MalformedRequest, MisdirectedRequest) as error:
+            await exchange.refuse_body(self._problem_of(error))
             exchange.log()
             return
         if route is None:
             await self._answer_here(scope, exchange)
         else:
             await self._answer_route(route, scope, exchange)
+
+    async def _answer_socket(self, scope: Scope, headers: RequestHeaders, receive: Receive, send: Send) -> None:
+        try:
+            self._front.check(scope, headers)
+        except (MalformedRequest, MisdirectedRequest):
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._own(scope, receive, send)
 
     async def _answer_here(self, scope: Scope, exchange: Exchange) -> None:
         kept = [header for header in scope["headers"] if header[0] != _REQUEST_ID]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from opentelemetry import metrics
@@ -27,6 +28,14 @@ _duration = metrics.get_meter("antiphon.gateway").create_histogram(
 )
 
 
+_CONTENT_POLICY = (
+    b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_POLICY = ((b"content-security-policy", _CONTENT_POLICY),)
+"""What a page may load, unless it says so itself."""
+
+
 class Exchange:
     """Sends the answer to one request, with the request's id, and knows what became of it.
 
@@ -47,7 +56,14 @@ class Exchange:
         "status",
     )
 
-    def __init__(self, method: str, headers: RequestHeaders, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        method: str,
+        headers: RequestHeaders,
+        receive: Receive,
+        send: Send,
+        added: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         self._started = time.perf_counter()
         self._method = method
         self._client_send = send
@@ -56,16 +72,18 @@ class Exchange:
         self.request_id = headers.request_id or str(new_id())
         self.status = 0
         self.outcome = ""
-        self.added: list[tuple[bytes, bytes]] = []
+        self.added: list[tuple[bytes, bytes]] = list(added)
         self.dialect: Dialect = "antiphon"
 
     async def send(self, message: Message) -> None:
         """Send one ASGI message; what was accepted is held by nobody but the connection."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            given = message.get("headers", ())
             message["headers"] = [
-                *message.get("headers", ()),
+                *given,
                 *self.added,
+                *(_POLICY if _is_page(given) else ()),
                 (b"x-request-id", self.request_id.encode()),
             ]
         await self._client_send(message)
@@ -74,6 +92,11 @@ class Exchange:
         """Answer with `problem`."""
         body = await self._start_refusal(problem)
         await self.send({"type": "http.response.body", "body": body})
+
+    async def answer_empty(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Answer with nothing but headers."""
+        await self.send({"type": "http.response.start", "status": 204, "headers": list(headers)})
+        await self.send({"type": "http.response.body", "body": b""})
 
     async def refuse_body(self, problem: Problem) -> None:
         """Answer with `problem` while the client is still sending, and close the connection.
@@ -128,3 +151,8 @@ class Exchange:
                     if not message.get("more_body", False):
                         return
                     taken += len(message.get("body", b""))
+
+
+def _is_page(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    names = dict(headers)
+    return names.get(b"content-type", b"").startswith(b"text/html") and b"content-security-policy" not in names

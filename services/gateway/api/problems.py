@@ -11,7 +11,9 @@ from libs.messaging.reading import StreamAway
 from libs.web import Problem, ProblemOf, invalid_field
 from libs.web.problems import UNAVAILABLE, http_problem
 from services.gateway.api.access_problems import ACCESS_PROBLEMS
+from services.gateway.api.front import MalformedRequest
 from services.gateway.domain import failures
+from services.gateway.domain.hosts import MisdirectedRequest
 from services.gateway.domain.limits import CONCURRENCY, LimitReached, StrangerLimitReached
 from services.gateway.domain.live import TooManySubscribers
 from services.gateway.domain.route_table import MethodNotAllowed
@@ -54,6 +56,21 @@ def body_too_large(error: failures.BodyTooLarge) -> Problem:
         f"At most {error.limit_bytes} bytes ({error.limit_bytes // MIB} MiB) are taken here; send less.",
         {"limit_bytes": error.limit_bytes},
         headers={"Connection": "close"},
+    )
+
+
+_MISDIRECTED = Problem(
+    421,
+    "misdirected_request",
+    "This gateway does not answer under that name",
+    "Use a name that it has, or its address; ANTIPHON_ALLOWED_HOSTS lists the names.",
+    headers={"Connection": "close"},
+)
+
+
+def _malformed(error: MalformedRequest) -> Problem:
+    return Problem(
+        400, "bad_request", "The request is not valid HTTP", f"{error}".capitalize(), headers={"Connection": "close"}
     )
 
 
@@ -106,6 +123,17 @@ def _method_not_allowed(error: MethodNotAllowed) -> Problem:
     )
 
 
+def _service_left_alone(error: failures.ServiceLeftAlone) -> Problem:
+    return Problem(
+        503,
+        "service_unavailable",
+        "The service behind this does not answer at the moment",
+        "Nothing was done; please repeat the request.",
+        {"service": error.service},
+        headers={"Retry-After": RETRY_AFTER_SECONDS},
+    )
+
+
 def _service_unavailable(error: failures.ServiceUnavailable) -> Problem:
     status, detail = (
         (503, "Nothing was done; please repeat the request.")
@@ -153,10 +181,13 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.BodyTooLarge: body_too_large,
     failures.BodyTooSlow: lambda _error: _TOO_SLOW,
     failures.ServiceUnavailable: _service_unavailable,
+    failures.ServiceLeftAlone: _service_left_alone,
     failures.ServiceTooSlow: _service_too_slow,
     failures.Refused: _refused,
     failures.InvalidField: lambda error: invalid_field(error.field, error.message),
     failures.UnknownModel: unknown_model,
+    MalformedRequest: _malformed,
+    MisdirectedRequest: lambda _error: _MISDIRECTED,
     LimitReached: _limit_reached,
     StrangerLimitReached: _stranger_limit_reached,
     TooManySubscribers: too_many_subscribers,

@@ -45,6 +45,14 @@ class ServiceUnavailable(Exception):
         self.nothing_done = nothing_done
 
 
+class ServiceLeftAlone(Exception):
+    """The service has not answered for a while, and was not asked."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(service)
+        self.service = service
+
+
 class ServiceTooSlow(Exception):
     """The service did not begin to answer in time."""
 

@@ -56,7 +56,8 @@ class RequestHeaders:
 
     `passed` goes to the service; `authorization`, `xi_api_key` (ElevenLabs' clients send their key in it) and
     `request_id` are None when absent, unusable or sent twice;
-    `content_length` is None without a declared length; `trace` has what of `traceparent` and `tracestate` was sent.
+    `hosts` are all that were sent; `content_length` is None without a declared length;
+    `trace` has what of `traceparent` and `tracestate` was sent.
     """
 
     passed: list[tuple[str, str]] = field(default_factory=list)
@@ -64,6 +65,7 @@ class RequestHeaders:
     xi_api_key: str | None = None
     request_id: str | None = None
     content_length: int | None = None
+    hosts: Sequence[str] = ()
     chunked: bool = False
     expects_continue: bool = False
     trace: dict[str, str] = field(default_factory=dict)
@@ -91,6 +93,7 @@ def read_request_headers(headers: RawHeaders) -> RequestHeaders:
         read.request_id = request_id
     length = _only(special.get(b"content-length"))
     read.content_length = int(length) if length is not None else None
+    read.hosts = special.get(b"host", ())
     read.chunked = b"transfer-encoding" in special
     read.expects_continue = b"expect" in special
     for name in (b"traceparent", b"tracestate"):

@@ -21,12 +21,15 @@ from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
+from services.gateway.api.connections import Connections
 from services.gateway.api.door import Door
+from services.gateway.api.front import Front
 from services.gateway.api.handlers import answers
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain.credentials import digest_of, shown_prefix
+from services.gateway.domain.hosts import Hosts
 from services.gateway.domain.keys import ApiKey
 from services.gateway.domain.limits import PlanLimits, Rate
 from services.gateway.domain.organizations import Organization, Plan
@@ -52,6 +55,7 @@ PLANS: dict[Plan, PlanLimits] = {
     "pro": PlanLimits(Rate(10), Rate(15), 3),
     "enterprise": PlanLimits(Rate(1_000_000), Rate(1_000_000), 10_000),
 }
+PAGE = "https://app.example.org"
 STRANGERS = Rate(200)
 
 
@@ -157,11 +161,15 @@ async def gateway(database: Database, bus: Bus, storage: Service, voice_port: in
             ),
             answer=answers(services, limiter, own),
             own=own,
+            front=Front(Hosts(["x"]), origins=[PAGE]),
             problems=PROBLEMS,
         )
         upkeep = asyncio.create_task(limiter.run())
-        async with serving(door) as url:
+        connections = Connections(head_seconds=1.0, body_seconds=1.0, read_seconds=1.5, look_seconds=0.1)
+        watch = asyncio.create_task(connections.run())
+        async with serving(door, http=connections.protocol) as url:
             yield url
+        watch.cancel()
         upkeep.cancel()
         await services.close()
         await limiter.close()

@@ -8,10 +8,13 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from libs.service.strict_http import StrictHttpProtocol
 
 HOST = "127.0.0.1"
 
@@ -24,8 +27,8 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, port: int | None = None) -> AsyncIterator[str]:
-    """Serve `app` with the options of a service; yields its URL."""
+async def serving(app: ASGIApp, port: int | None = None, **options: Any) -> AsyncIterator[str]:
+    """Serve `app` with the options of a service, and `options` of uvicorn; yields its URL."""
     port = port or free_port()
     config = uvicorn.Config(
         app,
@@ -39,6 +42,7 @@ async def serving(app: ASGIApp, port: int | None = None) -> AsyncIterator[str]:
         proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
+        **({"http": StrictHttpProtocol} | options),
     )
     config.load()
     server = uvicorn.Server(config)
