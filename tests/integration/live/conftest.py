@@ -20,10 +20,12 @@ from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.door import Door
+from services.gateway.api.front import Front
 from services.gateway.api.handlers import answers
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
+from services.gateway.domain.hosts import Hosts
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
@@ -117,6 +119,7 @@ def replicas(servers: Servers, operator: Bus, database: Database) -> Replicas:
             ),
             answer=answers(services, limiter, own),
             own=own,
+            front=Front(Hosts([])),
             problems=PROBLEMS,
         )
         async with running(feed.run), running(subscriptions.run), serving(door) as url:

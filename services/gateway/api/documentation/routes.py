@@ -20,7 +20,7 @@ router = APIRouter()
 HERE = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 """What the page may load: its own style and script, and nothing from elsewhere."""
-_KEPT = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+_KEPT = {"cache-control": "no-cache"}
 _ETAG = header("Which version of the document this is.", '"5f3a"')
 
 IfNoneMatch = Annotated[str | None, Header(description="The version that the client has: 304 if it is this one.")]
@@ -42,7 +42,7 @@ async def get_document(if_none_match: IfNoneMatch = None) -> Response:
 async def read_documentation() -> HTMLResponse:
     """Show this document as a page, which loads nothing from elsewhere."""
     page = await asyncio.to_thread(_page)
-    return HTMLResponse(page, headers=_KEPT | {"content-security-policy": POLICY, "referrer-policy": "no-referrer"})
+    return HTMLResponse(page, headers=_KEPT | {"content-security-policy": POLICY})
 
 
 @router.get("/docs/docs.css", include_in_schema=False)
