@@ -119,6 +119,28 @@ class Database:
         finally:
             self._room.release()
 
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[AsyncSession]:
+        """Lend a connection on which each statement is a transaction of its own; it sees no organisation's row.
+
+        One round trip where a transaction takes three. There are no events and no hooks. An error leaves the connection
+        to nobody: what failed may or may not have been done.
+        """
+        await self._enter()
+        try:
+            while self._idle and self._idle[-1].driver.is_closed():
+                await self._idle.pop().session.close()
+            lease = self._idle.pop() if self._idle else await self._open()
+            lease.session.info[_DRIVER] = lease.driver
+            try:
+                yield lease.session
+            except BaseException:
+                await lease.session.invalidate()
+                raise
+            await self._put_back(lease)
+        finally:
+            self._room.release()
+
     async def _enter(self) -> None:
         try:
             async with asyncio.timeout(WAIT_SECONDS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,13 +14,22 @@ UNLIMITED = 1000
 """Pieces of one organisation's work at the same time, where its plan does not say."""
 
 
+UNLIMITED_SECONDS = 1.0
+"""How much longer an organisation may go on without a limit when its plan changes."""
+PLANS_KEPT = 10_000
+
+
 class Quota:
-    """What the organisation's plan allows, decided by analytics."""
+    """What the organisation's plan allows, decided by analytics.
+
+    Nothing is set aside where nothing is compared: that a plan has no limit is remembered for a moment.
+    """
 
     def __init__(self, bus: Bus, *, patience_seconds: float) -> None:
         """Waits up to `patience_seconds` for an analytics service that is restarting."""
         self._bus = bus
         self._patience = patience_seconds
+        self._unlimited: dict[UUID, tuple[float, int]] = {}
 
     async def reserve(self, org_id: UUID, generation_id: UUID, characters: int, *, again: bool = False) -> int:
         """Set characters aside until the generation is settled; raises QuotaExceeded or Unavailable.
@@ -29,6 +39,9 @@ class Quota:
 
         Without a connection to the broker nobody is kept waiting: that may take longer than anybody's patience.
         """
+        until, concurrency = self._unlimited.get(org_id, (0.0, 0))
+        if time.monotonic() < until:
+            return concurrency
         if not self._bus.is_connected:
             raise Unavailable("the broker is away")
         request = ReserveRequest(
@@ -42,4 +55,9 @@ class Quota:
                 remaining=reply.remaining,
                 resets_at=datetime.fromtimestamp(reply.resets_at, tz=UTC),
             )
-        return reply.concurrency or UNLIMITED
+        concurrency = reply.concurrency or UNLIMITED
+        if not reply.limit:
+            if len(self._unlimited) >= PLANS_KEPT:
+                self._unlimited.clear()
+            self._unlimited[org_id] = time.monotonic() + UNLIMITED_SECONDS, concurrency
+        return concurrency

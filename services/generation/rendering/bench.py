@@ -108,15 +108,7 @@ class Bench:
             if not free and not room:
                 return
             try:
-                async with self._deps.database.transaction() as session:
-                    work = await queue.take(
-                        session,
-                        self._deps.worker_id,
-                        free + room,
-                        self._deps.ready_engines(),
-                        most_interactive=free,
-                        most_jobs=room,
-                    )
+                work = await self._taken(free, room)
             except Exception as error:
                 if not is_database_away(error):
                     raise
@@ -133,6 +125,21 @@ class Bench:
 
     def _count(self, priority: int) -> int:
         return sum(work.priority == priority for work, _ in self._running.values())
+
+    async def _taken(self, interactive: int, jobs: int) -> list[queue.Work]:
+        async with self._deps.database.apart() as session:
+            work = await queue.take(
+                session,
+                self._deps.worker_id,
+                interactive + jobs,
+                self._deps.ready_engines(),
+                most_interactive=interactive,
+                most_jobs=jobs,
+            )
+        if queue.is_limited(work):
+            async with self._deps.database.transaction() as session:
+                work = await queue.within_shares(session, work)
+        return work
 
     def _room_for_jobs(self) -> int:
         """Return how much work of jobs may be taken: all that there is room for, but while others wait only half.
@@ -257,7 +264,7 @@ class Bench:
             task.cancel()
         await asyncio.gather(*left.values(), return_exceptions=True)
         async with self._deps.database.transaction() as session:
-            await queue.give_back(session, self._deps.worker_id, list(left), untried=True)
+            await queue.give_back_all(session, self._deps.worker_id)
             await queue.delete_workers(session, self._deps.worker_id)
         await signal(self._deps.bus, signals.WORK)
 

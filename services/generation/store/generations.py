@@ -185,21 +185,14 @@ class NewGeneration:
     now: datetime
 
 
-_GIVEN = (*(name for name in STORED_NAMES if name not in ("tries", "error_code", "error")), "status", "object_key")
-_INSERT = Prepared(insert(generations), columns=(*_GIVEN, "idempotency_key"))
+GIVEN = (*(name for name in STORED_NAMES if name not in ("tries", "error_code", "error")), "status", "object_key")
+_INSERT = Prepared(insert(generations), columns=(*GIVEN, "idempotency_key"))
 
 
-async def insert_generation(
-    session: AsyncSession,
-    new: NewGeneration,
-    request: Request,
-    voice: Voice,
-    *,
-    language: str,
-    rendition: dict[str, Any] | None = None,
-) -> Generation:
-    """Write a generation: pending, or completed with what `rendition` says of audio that is there already."""
-    row: dict[str, Any] = {  # Any: columns are of many types
+# Any: columns are of many types.
+def generation_row(new: NewGeneration, request: Request, voice: Voice, *, language: str) -> dict[str, Any]:
+    """Return what is written of a new, pending generation, by its columns."""
+    return {
         "id": new.id,
         "org_id": new.org_id,
         "voice_id": voice.id,
@@ -234,12 +227,29 @@ async def insert_generation(
         "created_at": new.now,
         "updated_at": new.now,
     }
+
+
+def new_generation(row: dict[str, Any]) -> Generation:  # Any: as above
+    """Return the generation of which just this is written."""
+    rest: dict[str, Any] = {"tries": 1, "error_code": None, "error": None, "chunks_total": None, "chunks_done": None}
+    return Generation(**{name: row[name] if name in row else rest[name] for name in Generation.__slots__})
+
+
+async def insert_generation(
+    session: AsyncSession,
+    new: NewGeneration,
+    request: Request,
+    voice: Voice,
+    *,
+    language: str,
+    rendition: dict[str, Any] | None = None,
+) -> Generation:
+    """Write a generation: pending, or completed with what `rendition` says of audio that is there already."""
+    row = generation_row(new, request, voice, language=language)
     if rendition is not None:
         row |= {"status": "completed", "characters_spoken": 0, **rendition}
     await _INSERT.fetch(session, **row)
-    # Any: columns are of many types.
-    rest: dict[str, Any] = {"tries": 1, "error_code": None, "error": None, "chunks_total": None, "chunks_done": None}
-    return Generation(**{name: row[name] if name in row else rest[name] for name in Generation.__slots__})
+    return new_generation(row)
 
 
 def _first(*values: float | None) -> float:

@@ -95,28 +95,33 @@ class Work:
     waited_seconds: float
 
 
+def tag_after(org_id: str, priority: str) -> str:
+    """Return the SQL of the tag behind which new work comes: that of the organisation's own work, or of the queue."""
+    return f"""greatest(
+            (select max(q.tag) from speech_queue q where q.org_id = {org_id} and q.priority = {priority}),
+            (select q.tag from speech_queue q where q.priority = {priority} order by tag limit 1),
+            0
+        )"""  # noqa: S608 - parameters and columns of ours
+
+
 # What is there of the organisation's own work, or where the queue stands; then one after the other.
 _ENQUEUE = Prepared(
     text(
-        """
+        f"""
     insert into speech_queue
         (id, org_id, kind, rendition_id, cache_key, engine, priority, tag, characters, most_at_once, payload, trace,
             available_at)
     select (w->>'id')::uuid, (w->>'org_id')::uuid, w->>'kind', (w->>'rendition_id')::uuid, w->>'cache_key',
         w->>'engine',
         (w->>'priority')::smallint,
-        greatest(
-            (select max(q.tag) from speech_queue q
-                where q.org_id = (w->>'org_id')::uuid and q.priority = (w->>'priority')::smallint),
-            (select q.tag from speech_queue q where q.priority = (w->>'priority')::smallint order by tag limit 1),
-            0
-        ) + sum((w->>'characters')::integer) over (partition by w->>'org_id' order by number),
+        {tag_after("(w->>'org_id')::uuid", "(w->>'priority')::smallint")}
+        + sum((w->>'characters')::integer) over (partition by w->>'org_id' order by number),
         (w->>'characters')::integer, (w->>'most_at_once')::integer, w->'payload', :trace,
         now() + make_interval(secs => (w->>'after_seconds')::double precision)
     from jsonb_array_elements(:work) with ordinality as new (w, number)
     on conflict (org_id, cache_key) where kind = 'chunk'
         do update set priority = least(speech_queue.priority, excluded.priority)
-    """
+    """  # noqa: S608 - columns of ours
     ).bindparams(bindparam("work", type_=JSONB), bindparam("trace", type_=JSONB))
 )
 
@@ -218,23 +223,25 @@ async def enqueue(session: AsyncSession, work: Sequence[NewWork]) -> None:
     """Queue work in its order, within the current trace; a chunk that is waiting already waits no longer than this."""
     if not work:
         return
-    rows = [
-        {
-            "id": str(new_id()),
-            "org_id": str(one.org_id),
-            "kind": one.kind,
-            "rendition_id": str(one.rendition_id),
-            "cache_key": one.cache_key,
-            "engine": one.engine,
-            "priority": one.priority,
-            "characters": max(1, one.characters),
-            "most_at_once": one.most_at_once,
-            "payload": one.payload,
-            "after_seconds": one.after_seconds,
-        }
-        for one in work
-    ]
+    rows = [row_of(one) for one in work]
     await _ENQUEUE.fetch(session, work=rows, trace=current_trace_headers())
+
+
+def row_of(work: NewWork) -> dict[str, Any]:  # Any: JSON
+    """Return what is written of new work, without its trace."""
+    return {
+        "id": str(new_id()),
+        "org_id": str(work.org_id),
+        "kind": work.kind,
+        "rendition_id": str(work.rendition_id),
+        "cache_key": work.cache_key,
+        "engine": work.engine,
+        "priority": work.priority,
+        "characters": max(1, work.characters),
+        "most_at_once": work.most_at_once,
+        "payload": work.payload,
+        "after_seconds": work.after_seconds,
+    }
 
 
 async def take(
@@ -249,7 +256,7 @@ async def take(
     """Take up to `most` pieces of work that one of these engines can do, up to `most_jobs` of them of jobs.
 
     What somebody waits for comes first, and in both kinds what is fairest. No organisation has more of its work taken
-    at a time than its plan allows, however many workers take some at once.
+    at a time than its plan allows, but for what several workers take at the same moment: see `within_shares`.
     """
     jobs = most if most_jobs is None else max(0, most_jobs)
     interactive = most if most_interactive is None else max(0, most_interactive)
@@ -267,15 +274,17 @@ async def take(
         # What its organisation may not have done yet was looked at in vain: what comes behind it is looked at, too.
         if not rows or rows[0]["looked_at"] == len(rows):
             break
-    taken = await _within_shares(session, taken)
     return sorted(taken, key=lambda one: (one.priority, one.id))
 
 
-async def _within_shares(session: AsyncSession, taken: list[Work]) -> list[Work]:
-    """Leave again what other workers' simultaneous taking made too much."""
+def is_limited(taken: Sequence[Work]) -> bool:
+    """Say whether a plan limits how much of its organisation's work is done at a time."""
+    return any(one.most_at_once < UNLIMITED for one in taken)
+
+
+async def within_shares(session: AsyncSession, taken: Sequence[Work]) -> list[Work]:
+    """Leave again what other workers' simultaneous taking made too much, and return the rest."""
     limited = sorted({one.org_id for one in taken if one.most_at_once < UNLIMITED})
-    if not limited:
-        return taken
     await _LOCK_SHARES.fetch(session, org_ids=limited)
     left = await _LEAVE.fetch(session, org_ids=limited, ids=[one.id for one in taken])
     gone = {row["id"] for row in left}
@@ -318,6 +327,20 @@ async def give_back(
         _GIVE_BACK,
         {"ids": list(ids), "worker": worker, "seconds": after_seconds, "untried": int(untried), "deaths": int(died)},
     )
+
+
+_LEAVE_ALL = text(
+    """
+    with free as (select id from speech_queue where worker = :worker for update skip locked)
+    update speech_queue q set worker = null, tries = greatest(tries - 1, 0), available_at = clock_timestamp()
+    from free where q.id = free.id
+    """
+).bindparams(bindparam("worker", type_=_uuid))
+
+
+async def give_back_all(session: AsyncSession, worker: UUID) -> None:
+    """Let others take at once what a worker still has, and what it was given without hearing of it, as untried."""
+    await session.execute(_LEAVE_ALL, {"worker": worker})
 
 
 async def is_queued(session: AsyncSession, rendition_id: UUID) -> bool:

@@ -40,6 +40,11 @@ class Plan:
     keys: Sequence[str]
     previous: Sequence[str]
 
+    @property
+    def is_short(self) -> bool:
+        """Say whether it is spoken as a whole."""
+        return self.pieces is not None and not self.keys
+
 
 async def draw_up(rendition: renditions.Rendition, spec: Spec, script: Script, previous: Sequence[str]) -> Plan:
     """Return what is to be spoken of a rendition; `previous` are the pieces of the text that it is an edit of."""
@@ -117,7 +122,7 @@ async def order(
     The first piece of what `is_streamed` is told of before it is kept, and the others are taken a moment later.
     """
     if len(rendition.text) <= WHOLE_MAX_LENGTH:
-        await queue.enqueue(session, [_whole(rendition, spec, pieces[0], most_at_once)])
+        await queue.enqueue(session, [whole(rendition, spec, pieces[0], most_at_once)])
         return
     missing = await plans.plan_chunks(session, rendition, spec, pieces)
     work = [_chunk(rendition, spec, one, most_at_once) for one in missing]
@@ -130,7 +135,8 @@ async def order(
     await queue.enqueue(session, work)
 
 
-def _whole(rendition: renditions.Rendition, spec: Spec, piece: Piece, most_at_once: int) -> queue.NewWork:
+def whole(rendition: renditions.Rendition, spec: Spec, piece: Piece, most_at_once: int) -> queue.NewWork:
+    """Return the work of speaking a short text at once."""
     reading = piece.reading
     is_plain = reading.text == rendition.text
     return queue.NewWork(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from libs.speech.text.detection import detect_language
 from libs.speech.text.dictionary import Lexicon
 from libs.web import Caller
 from services.generation.domain import errors, requests, signals, speech
-from services.generation.store import dictionaries, generations, queue, renditions, voices
+from services.generation.store import acceptance, dictionaries, generations, queue, renditions, voices
 from services.generation.usecases import ending, planning
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import completed_event, deferred_event, requested_event
@@ -225,6 +226,10 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
             await renditions.hold_planning(session, asked.caller.org_id)
         if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
             raise errors.UnknownVoice
+        if most_at_once is not None and plan.is_short:
+            generation = await _accept_short(session, asked, new, plan, most_at_once, now)
+            if generation is not None:
+                return generation
         rendition = await _join(session, asked, new)
         is_new = rendition.id == asked.id
         generation = await _insert(session, deps, asked, rendition)
@@ -242,6 +247,36 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
             # Whoever asked for it first is still waiting for the quota, and may be refused or give up.
             await planning.order_plan(session, rendition, most_at_once)
     return generation
+
+
+async def _accept_short(
+    session: AsyncSession,
+    asked: _Asked,
+    rendition: renditions.Rendition,
+    plan: planning.Plan,
+    most_at_once: int,
+    now: datetime,
+) -> requests.Generation | None:
+    """Do as `_accept` does with what is spoken at once, in one statement; None when an equal request was first."""
+    assert plan.pieces
+    generation = await acceptance.insert_short(
+        session,
+        _new(asked, rendition.id, now),
+        asked.request,
+        asked.voice,
+        asked.spec,
+        planning.whole(rendition, asked.spec, plan.pieces[0], most_at_once),
+        fingerprint=asked.fingerprint,
+    )
+    if generation is not None:
+        outbox.add(session, requested_event(generation, asked.voice, now))
+    return generation
+
+
+def _new(asked: _Asked, rendition_id: UUID, now: datetime) -> generations.NewGeneration:
+    return generations.NewGeneration(
+        asked.id, asked.caller.org_id, rendition_id, asked.idempotency_key, asked.revised_from, now
+    )
 
 
 async def _join(session: AsyncSession, asked: _Asked, new: renditions.Rendition) -> renditions.Rendition:
@@ -266,9 +301,7 @@ async def _join(session: AsyncSession, asked: _Asked, new: renditions.Rendition)
 async def _insert(
     session: AsyncSession, deps: Deps, asked: _Asked, rendition: renditions.Rendition
 ) -> requests.Generation:
-    new = generations.NewGeneration(
-        asked.id, asked.caller.org_id, rendition.id, asked.idempotency_key, asked.revised_from, deps.clock()
-    )
+    new = _new(asked, rendition.id, deps.clock())
     done = None
     if rendition.status == "completed":
         done = {

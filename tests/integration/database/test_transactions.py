@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from libs.database import Database
+from libs.database import Database, driver_of
 from libs.ids import new_id
 from tests.support.servers import Servers
 
@@ -79,15 +80,75 @@ async def test_a_task_cancelled_in_a_statement_leaves_a_usable_connection(databa
     assert not await is_kept(database, lost)
 
 
-async def test_connections_that_the_server_closed_are_replaced_without_an_error(
-    servers: Servers, database: Database
-) -> None:
-    await keep(database, new_id())
+async def close_connections(servers: Servers) -> None:
     admin = await asyncpg.connect(servers.admin_url, password=servers.secret("postgres_admin"))
     await admin.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'transactions'"
     )
     await admin.close()
+
+
+async def test_connections_that_the_server_closed_are_replaced_without_an_error(
+    servers: Servers, database: Database
+) -> None:
+    await keep(database, new_id())
+    await close_connections(servers)
     row = new_id()
     await keep(database, row)
     assert await is_kept(database, row)
+
+
+async def test_what_a_transaction_holds_it_holds_from_its_beginning_to_its_end(
+    servers: Servers, database: Database
+) -> None:
+    row = new_id()
+    await keep(database, row)
+    other = await asyncpg.connect(servers.admin_url, password=servers.secret("postgres_admin"), database="postgres")
+    try_lock = f"select from kept where id = '{row}' for update nowait"
+    async with database.transaction(new_id(), holding=f"select from kept where id = '{row}' for update") as session:
+        assert (await session.execute(SCOPE)).scalar_one()
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await other.execute(try_lock)
+    await other.execute(try_lock)
+    await other.close()
+
+
+async def insert_apart(database: Database, row: UUID) -> None:
+    async with database.apart() as session:
+        await driver_of(session).execute("insert into kept values ($1)", row)
+        assert not await driver_of(session).fetchval("select current_setting('app.orgs', true)")
+        raise Broken
+
+
+async def test_a_statement_apart_is_a_transaction_of_its_own_that_sees_nobodys_rows(database: Database) -> None:
+    row = new_id()
+    await keep(database, new_id())
+    with pytest.raises(Broken):
+        await insert_apart(database, row)
+    assert await is_kept(database, row)
+
+
+async def test_what_is_done_apart_fails_once_at_most_after_the_server_closed_the_connection(
+    servers: Servers, database: Database
+) -> None:
+    await keep(database, new_id())
+    await close_connections(servers)
+    outcomes = []
+    for _ in range(2):
+        with contextlib.suppress(asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+            async with database.apart() as session:
+                outcomes.append(await driver_of(session).fetchval("select true"))
+    assert outcomes[-1:] == [True]
+
+
+async def test_who_is_cancelled_in_a_statement_apart_leaves_a_usable_connection(database: Database) -> None:
+    async def slow() -> None:
+        async with database.apart() as session:
+            await driver_of(session).execute("select pg_sleep(30)")
+
+    task = asyncio.create_task(slow())
+    await asyncio.wait({task}, timeout=0.3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await keep(database, new_id())

@@ -204,10 +204,17 @@ class Severed:
         self.is_cut = False
 
     @asynccontextmanager
-    async def transaction(self, *org_ids: UUID) -> AsyncIterator[AsyncSession]:
+    async def transaction(self, *org_ids: UUID, holding: str = "") -> AsyncIterator[AsyncSession]:
         if self.is_cut:
             raise ConnectionResetError("the process is dead")
-        async with self._database.transaction(*org_ids) as session:
+        async with self._database.transaction(*org_ids, holding=holding) as session:
+            yield session
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[AsyncSession]:
+        if self.is_cut:
+            raise ConnectionResetError("the process is dead")
+        async with self._database.apart() as session:
             yield session
 
 

@@ -41,7 +41,8 @@ async def put(world: World, *work: NewWork) -> None:
 
 async def take(world: World, worker: UUID, most: int = 1, engines: Sequence[str] = (ENGINE,)) -> list[Work]:
     async with world.database.transaction() as session:
-        return await queue.take(session, worker, most, engines)
+        taken = await queue.take(session, worker, most, engines)
+        return await queue.within_shares(session, taken) if queue.is_limited(taken) else taken
 
 
 async def end_leases(world: World) -> None:
