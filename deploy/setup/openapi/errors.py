@@ -64,10 +64,25 @@ ELEVENLABS_ERROR: Json = {
     "description": "What went wrong, as ElevenLabs' clients expect it.",
     "type": "object",
     "required": ["detail"],
-    "properties": {"detail": {}},
+    "properties": {
+        "detail": {
+            "type": "object",
+            "required": ["status", "message", "request_id"],
+            "properties": {
+                "status": {"type": "string", "description": "What it is, in a word that does not change."},
+                "message": {"type": "string"},
+                "request_id": {"type": "string", "description": "Under which the server logs the request."},
+            },
+        }
+    },
 }
 SCHEMAS: Json = {"Problem": PROBLEM, "OpenAIError": OPENAI_ERROR, "ElevenLabsError": ELEVENLABS_ERROR}
-OF_DIALECT: dict[Dialect, str] = {"antiphon": "Problem", "openai": "OpenAIError", "elevenlabs": "ElevenLabsError"}
+OF_DIALECT: dict[Dialect, str] = {
+    "antiphon": "Problem",
+    "openai": "OpenAIError",
+    "elevenlabs": "ElevenLabsError",
+    "elevenlabs_once": "ElevenLabsError",
+}
 
 
 _LIMITS = ((KEY, 300, 1, ()), (CONCURRENCY, 10, 1, ()))

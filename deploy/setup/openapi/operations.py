@@ -35,8 +35,9 @@ def finished(described: Json, route: Route, schemas: Json) -> Json:
     name = operation["operationId"]
     if operation.get("summary") == name.replace("_", " ").title():  # FastAPI's own way to write it
         operation["summary"] = name.replace("_", " ").capitalize()
-    if route.dialect != "antiphon":
-        operation["operationId"] = f"{route.dialect}_{name}"
+    vendor = _vendor(route)
+    if vendor != "antiphon" and not name.startswith(f"{vendor}_"):
+        operation["operationId"] = f"{vendor}_{name}"
     operation["tags"] = operation.get("tags") or [_tag(route)]
     operation["security"] = _security(route)
     if route.scope is not None:
@@ -61,12 +62,17 @@ def head_of(get: Json) -> Json:
 
 def alias_of(operation: Json, route: Route) -> Json:
     """Return the operation as it is at the other path `route`, with a name of its own."""
-    return {**operation, "operationId": f"{operation['operationId']}_at_{route.template.split('/')[1]}"}
+    place = route.template.split("/")[1] + ("_slash" if route.template.endswith("/") else "")
+    return {**operation, "operationId": f"{operation['operationId']}_at_{place}"}
+
+
+def _vendor(route: Route) -> str:
+    return route.dialect.partition("_")[0]
 
 
 def _tag(route: Route) -> str:
-    if route.dialect in TAGS:
-        return TAGS[route.dialect]
+    if _vendor(route) in TAGS:
+        return TAGS[_vendor(route)]
     words = [word for word in route.template.split("/") if word and not word.startswith("{") and word != "v1"]
     return words[0].replace("-", " ").capitalize() if words and route.template.startswith("/v1/") else "Server"
 
@@ -74,7 +80,7 @@ def _tag(route: Route) -> str:
 def _security(route: Route) -> list[Json]:
     if route.scope is None:
         return []
-    schemes = ("bearer",) if route.dialect != "elevenlabs" else ("xi_api_key", "bearer")
+    schemes = ("bearer",) if _vendor(route) != "elevenlabs" else ("xi_api_key", "bearer")
     scopes = [] if route.scope == ANY_SCOPE else [str(route.scope)]
     return [{scheme: scopes} for scheme in schemes]
 

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from libs.web import Caller
-from services.gateway.adapters.services import Question, Services
+from services.gateway.adapters.services import Body, Question, Services
 from services.gateway.domain.failures import Refused
 from services.gateway.domain.routes import ANSWER_SECONDS, Service
 
@@ -53,13 +53,15 @@ class Asking:
         *,
         template: str | None = None,
         document: object = None,
+        body: Body | None = None,
         answer_seconds: float = ANSWER_SECONDS,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Any:  # Any: whatever JSON the service answers; None for an answer without a body
         """Return what a service answers.
 
         `target` is a path with its query, escaped, and `template` the same for people; `document` becomes the JSON of
-        the request. Raises Refused, and what `Services.ask` raises.
+        the request, or `body` is sent, of which `headers` say what it is. Raises Refused, and what `Services.ask`
+        raises.
         """
         async with self.open(
             method,
@@ -67,6 +69,7 @@ class Asking:
             target,
             template=template,
             document=document,
+            body=body,
             answer_seconds=answer_seconds,
             headers=headers,
         ) as answer:
@@ -82,12 +85,12 @@ class Asking:
         *,
         template: str | None = None,
         document: object = None,
+        body: Body | None = None,
         answer_seconds: float = ANSWER_SECONDS,
         headers: Sequence[tuple[str, str]] = (),
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Ask as `json` does; yield the answer while its body still comes."""
         sent = [*headers, ("x-request-id", self.request_id)]
-        body = None
         if document is not None:
             content = orjson.dumps(document)
             body = Content(content)

@@ -20,6 +20,7 @@ from libs.telemetry import trace_context
 from libs.web import Problem, ProblemOf
 from libs.web.problems import INTERNAL, UNAVAILABLE
 from services.gateway.api.asked import Asked, Handler
+from services.gateway.api.dialects import dialect_headers
 from services.gateway.api.exchange import Exchange
 from services.gateway.api.front import Front, MalformedRequest
 from services.gateway.api.keys import Keys, address_of, require_scope
@@ -107,6 +108,7 @@ class Door:
     async def _answer_route(self, route: Route, scope: Scope, exchange: Exchange) -> None:
         path = scope["raw_path"].decode("ascii")
         exchange.dialect = route.dialect
+        exchange.added += dialect_headers(route.dialect, exchange.request_id)
         with _ServerSpan(route, path, scope["scheme"], exchange) as span:
             try:
                 credential = await self._admit(route, scope, exchange)

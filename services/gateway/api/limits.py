@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import Receive, Send
 
 from services.gateway.api.asked import Asked, Handler
+from services.gateway.api.dialects import concurrency_headers
 from services.gateway.domain.limits import LimitReached, standing_field
 from services.gateway.usecases.limiter import Limiter
 
@@ -23,8 +24,10 @@ def limited(limiter: Limiter, answer: Handler) -> Handler:
             asked.added.append((b"ratelimit-policy", limiter.limits_of(asked.credential).policy_field))
             raise
         try:
-            asked.added.append((b"ratelimit", standing_field(limiter.standings(admission))))
+            standings = limiter.standings(admission)
+            asked.added.append((b"ratelimit", standing_field(standings)))
             asked.added.append((b"ratelimit-policy", admission.limits.policy_field))
+            asked.added.extend(concurrency_headers(asked.route.dialect, admission.limits, standings))
             if not asked.route.lasting:
                 await answer(asked, receive, send)
         finally:

@@ -14,6 +14,7 @@ from libs.web.problems import request_id_of
 from services.gateway.api import api_keys, documentation, events, welcome
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.dialects import render
+from services.gateway.api.elevenlabs import router as elevenlabs_router
 from services.gateway.api.openai import models as openai_models
 from services.gateway.api.openai import speech as openai_speech
 from services.gateway.api.parts import ASKED, require_route
@@ -29,6 +30,7 @@ ROUTERS: Sequence[APIRouter] = (
     openai_models.router,
     openai_speech.router,
     api_keys.router,
+    elevenlabs_router,
 )
 FOR_EVERYBODY = (welcome.router, documentation.router)
 """These need no key, and so need not have come by a route of the table."""

@@ -29,7 +29,10 @@ class RequestBody:
         more = True
         while more:
             self.awaits_client = True
-            message = await self._receive()
+            try:
+                message = await self._receive()
+            except BodyTooLarge as failure:  # counted by whoever gave us `receive`
+                raise self._failed(failure) from None
             self.awaits_client = False
             if message["type"] == "http.disconnect":
                 raise self._failed(ClientGone())

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from services.gateway.domain.access import ANY_SCOPE, Scope
+from services.gateway.domain.elevenlabs import table as elevenlabs
 
 Service = Literal["voice", "generation", "storage", "embedding", "analytics"]
 SERVICES = frozenset(get_args(Service))
-Dialect = Literal["antiphon", "openai", "elevenlabs"]
-"""Whose API a route speaks: in which form its errors are told."""
+Dialect = Literal["antiphon", "openai", "elevenlabs", "elevenlabs_once"]
+"""Whose API a route speaks: in which form its errors are told; once: so that its clients do not repeat the request."""
 
 MIB = 2**20
 JSON_BYTES = 1 * MIB
@@ -79,7 +80,7 @@ IDENTITY_ROUTES = (
     Route("POST", "/v1/keys/{key_id}/rotate", None, Scope.KEYS_WRITE),
 )
 
-ROUTES = (
+OWN_ROUTES = (
     Route("GET", "/openapi.json", None, None),
     Route("GET", "/docs", None, None),
     Route("GET", "/v1/voices", "voice", Scope.VOICES_READ),
@@ -133,3 +134,32 @@ ROUTES = (
     *OPENAI_ROUTES,
     *IDENTITY_ROUTES,
 )
+
+
+def _elevenlabs(call: elevenlabs.Call, prefix: str) -> Route:
+    return Route(
+        call.method,
+        prefix + call.path,
+        None,
+        call.scope,
+        call.body_bytes,
+        call.answer_seconds,
+        "elevenlabs" if call.repeatable else "elevenlabs_once",
+    )
+
+
+def _shape(template: str) -> tuple[str, ...]:
+    return tuple("{}" if segment.startswith("{") else segment for segment in template.split("/"))
+
+
+_TAKEN = {(route.method, _shape(route.template)) for route in OWN_ROUTES}
+ELEVENLABS_ROUTES = (
+    *(_elevenlabs(call, elevenlabs.PREFIX) for call in elevenlabs.CALLS),
+    *(_elevenlabs(call, "") for call in elevenlabs.CALLS if (call.method, _shape(call.path)) not in _TAKEN),
+)
+"""Under a prefix of their own, and at the root where none of ours has the same path."""
+
+ROUTES = (*OWN_ROUTES, *ELEVENLABS_ROUTES)
+
+WEBSOCKETS = tuple(_elevenlabs(elevenlabs.STREAM_INPUT, prefix) for prefix in (elevenlabs.PREFIX, ""))
+"""What is opened as a WebSocket; beyond that the gateway has none."""

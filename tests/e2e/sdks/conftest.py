@@ -9,18 +9,29 @@ from typing import Any
 import pytest
 
 from tests.sdks.suites import Check, run_checks
+from tests.support.recordings import spoken_wav
 from tests.support.stack import Stack
 
 Outcome = Callable[[str, str, Check], dict[str, Any]]  # Any: JSON of run.py
 
 
 @pytest.fixture(scope="session")
-def outcome(stack: Stack) -> Outcome:
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Files with a recording that a voice can be made of, and with one that is too short."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for name, sentences in (("recording", 5), ("short_recording", 1)):
+        (folder / f"{name}.wav").write_bytes(spoken_wav(sentences))
+    return {name: str(folder / f"{name}.wav") for name in ("recording", "short_recording")}
+
+
+@pytest.fixture(scope="session")
+def outcome(stack: Stack, recordings: dict[str, str]) -> Outcome:
     """What became of a check of a vendor under a version of its client; each module runs once."""
 
     @cache
     def of_module(version: str, module: str) -> dict[str, Any]:  # Any: JSON of run.py
-        return run_checks(version, module, {"url": stack.url, "api_key": stack.api_key, "version": version})
+        given = {"url": stack.url, "api_key": stack.api_key, "version": version, **recordings}
+        return run_checks(version, module, given)
 
     def of(vendor: str, version: str, check: Check) -> dict[str, Any]:  # Any: JSON of run.py
         found: dict[str, Any] = of_module(version, f"{vendor}.{check.module}")[check.name]

@@ -83,12 +83,33 @@ def test_a_route_is_declared_once() -> None:
 
 
 def test_limits() -> None:
-    upload = TABLE.find("POST", "/v1/voices")
-    assert upload is not None
-    assert upload.body_bytes == 21 * MIB
+    spoken = "/text-to-speech/{voice_id}"
+    uploads = [route for route in ROUTES if (route.method, route.template) == ("POST", "/v1/voices")]
+    uploads += [route for route in ROUTES if route.template.endswith("/v1/voices/add")]
+    assert [route.body_bytes for route in uploads] == [21 * MIB] * 3
     books = [TABLE.find("POST", "/v1/generations"), TABLE.find("POST", f"/v1/generations/{ID}/revise")]
-    assert {book.body_bytes for book in books if book} == {BOOK_BYTES}
-    assert {route.body_bytes for route in ROUTES if route is not upload and route not in books} == {JSON_BYTES}
+    books += [route for route in ROUTES if spoken in route.template]
+    assert [book.body_bytes for book in books if book] == [BOOK_BYTES] * 10
+    assert {route.body_bytes for route in ROUTES if route not in (*uploads, *books)} == {JSON_BYTES}
+
+
+def test_their_calls_are_under_their_prefix_and_at_the_root_where_none_of_ours_is() -> None:
+    for path in ("/v1/voices", "/v1/models"):
+        ours, theirs = TABLE.find("GET", path), TABLE.find("GET", f"/elevenlabs{path}")
+        assert ours
+        assert theirs
+        assert (ours.dialect, theirs.dialect) == ("antiphon", "elevenlabs")
+    for path in ("/v2/voices", "/v1/history", "/v1/pronunciation-dictionaries/", "/v1/user/subscription"):
+        found = TABLE.find("GET", path)
+        assert found is not None
+        assert found.dialect == "elevenlabs"
+
+
+def test_their_clients_are_never_made_to_repeat_a_form_of_which_they_would_leave_the_fields_out() -> None:
+    for path in ("/elevenlabs/v1/voices/add", f"/v1/voices/{ID}/edit", "/v1/pronunciation-dictionaries/add-from-file"):
+        found = TABLE.find("POST", path)
+        assert found is not None
+        assert found.dialect == "elevenlabs_once"
 
 
 def test_the_longest_text_fits_however_it_is_escaped() -> None:

@@ -1,0 +1,1 @@
+"""What ElevenLabs' API means here: its requests in our terms, our answers in its."""

@@ -1,0 +1,15 @@
+"""The unmodified `elevenlabs` package, at its newest and at an old version."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.sdks.conftest import Outcome
+from tests.sdks.suites import VERSIONS, Check, checks_of
+
+
+@pytest.mark.parametrize("version", VERSIONS["elevenlabs"])
+@pytest.mark.parametrize("check", checks_of("elevenlabs"), ids=str)
+def test_the_client_works_as_claimed(outcome: Outcome, version: str, check: Check) -> None:
+    found = outcome("elevenlabs", version, check)
+    assert found["passed"], found["error"]
