@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentSubmitted
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceUpdated
 from libs.messaging import Delivery, declared, projection, work
@@ -34,6 +35,18 @@ async def index_generation(delivery: Delivery[GenerationCompleted], deps: Deps) 
     """A generation is found by its text."""
     source = _generation_source(delivery.event)
     await usecases.index(deps, source, consumer="embedding-index_generation", event_id=delivery.event_id)
+
+
+async def _give_up(delivery: Delivery[DocumentSubmitted], deps: Deps, reason: str) -> None:
+    # Only the kind of error: its message may repeat what clients must not see.
+    kind = reason.partition(":")[0]
+    await usecases.fail_document(deps, delivery, f"the text could not be embedded ({kind}); bring it again later")
+
+
+@work(DocumentSubmitted, concurrency=4, exhausted=_give_up)
+async def index_document(delivery: Delivery[DocumentSubmitted], deps: Deps) -> None:
+    """What a client has brought is found by its text."""
+    await usecases.index_document(deps, delivery)
 
 
 @projection(VoiceDeleted)
@@ -76,7 +89,7 @@ def _generation_source(event: GenerationCompleted) -> domain.Source:
         revision=1,  # a completed generation never changes
         title=domain.title_of(event.text),
         text=event.text,
-        metadata={"voice_name": event.voice_name},
+        metadata={"voice_name": event.voice_name, "voice_id": event.voice_id},
     )
 
 

@@ -22,4 +22,25 @@ def no_meaning(error: domain.EmbeddingError) -> Problem:
     )
 
 
-PROBLEMS: Mapping[type[Exception], ProblemOf] = {domain.EmbeddingError: no_meaning}
+NOT_FOUND = Problem(
+    404,
+    "document_not_found",
+    "There is no such document",
+    "GET /v1/documents lists those that there are.",
+)
+
+
+def owned(error: domain.DocumentOwned) -> Problem:
+    return Problem(
+        409,
+        "document_owned",
+        f"The document is a {error}'s",
+        f"It goes when the {error} is deleted: delete that.",
+    )
+
+
+PROBLEMS: Mapping[type[Exception], ProblemOf] = {
+    domain.EmbeddingError: no_meaning,
+    domain.DocumentNotFound: lambda _error: NOT_FOUND,
+    domain.DocumentOwned: owned,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.embedding.domain.cutting import CHUNK_CHARACTERS, CHUNK_OVERLAP, Piece, cut
+from services.embedding.domain.documents import CLIENT_TYPES, Document, DocumentNotFound, DocumentOwned, Status
 from services.embedding.domain.errors import (
     EmbeddingError,
     EmbeddingModelInvalid,
@@ -10,7 +11,9 @@ from services.embedding.domain.errors import (
     EmbeddingUnavailable,
     ModelChanged,
 )
-from services.embedding.domain.ranking import FUSION_K, LEAST_DEPTH, Hit, SearchMode, fuse, fuse_hits
+from services.embedding.domain.passages import highlights, tokens_of, within_budget
+from services.embedding.domain.ranking import FUSION_K, LEAST_DEPTH, Hit, SearchMode, fuse, fuse_hits, fuse_passages
+from services.embedding.domain.reading import TextFormat, read_text
 from services.embedding.domain.sources import (
     DIMENSIONS,
     TITLE_CHARACTERS,
@@ -26,10 +29,14 @@ from services.embedding.domain.sources import (
 __all__ = [
     "CHUNK_CHARACTERS",
     "CHUNK_OVERLAP",
+    "CLIENT_TYPES",
     "DIMENSIONS",
     "FUSION_K",
     "LEAST_DEPTH",
     "TITLE_CHARACTERS",
+    "Document",
+    "DocumentNotFound",
+    "DocumentOwned",
     "EmbeddingError",
     "EmbeddingModelInvalid",
     "EmbeddingRefused",
@@ -41,11 +48,18 @@ __all__ = [
     "Source",
     "SourceKey",
     "SourceType",
+    "Status",
+    "TextFormat",
     "content_hash",
     "cut",
     "fuse",
     "fuse_hits",
+    "fuse_passages",
+    "highlights",
     "language_name",
+    "read_text",
     "title_of",
+    "tokens_of",
     "voice_text",
+    "within_budget",
 ]

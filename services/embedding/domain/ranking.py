@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -29,7 +29,8 @@ class Hit:
     """A document that was found, with the text of its best chunk.
 
     `score` orders the hits of one search and compares with nothing else; `similarity` is the cosine between
-    query and chunk, None where the search did not look at meaning.
+    query and chunk, None where the search did not look at meaning. `start` and `end` are the chunk's place in its
+    source's text, in characters.
     """
 
     document_id: UUID
@@ -39,16 +40,33 @@ class Hit:
     text: str
     score: float
     similarity: float | None
+    start: int
+    end: int
+    metadata: Mapping[str, str]
+
+    @property
+    def place(self) -> tuple[UUID, int]:
+        """What tells its chunk from all others."""
+        return self.document_id, self.start
 
 
 def fuse_hits(rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
     """The best `limit` documents of all rankings by reciprocal rank, each as the first ranking that has it shows it."""
-    shown: dict[UUID, Hit] = {}
+    return _fuse_by(lambda hit: hit.document_id, rankings, limit)
+
+
+def fuse_passages(rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
+    """The best `limit` chunks of all rankings by reciprocal rank."""
+    return _fuse_by(lambda hit: hit.place, rankings, limit)
+
+
+def _fuse_by(key: Callable[[Hit], T], rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
+    shown: dict[T, Hit] = {}
     for ranking in rankings:
         for hit in ranking:
-            shown.setdefault(hit.document_id, hit)
-    fused = fuse([[hit.document_id for hit in ranking] for ranking in rankings])
-    return [replace(shown[document_id], score=score) for document_id, score in fused[:limit]]
+            shown.setdefault(key(hit), hit)
+    fused = fuse([[key(hit) for hit in ranking] for ranking in rankings])
+    return [replace(shown[name], score=score) for name, score in fused[:limit]]
 
 
 def fuse(rankings: Sequence[Sequence[T]], k: int = FUSION_K) -> list[tuple[T, float]]:

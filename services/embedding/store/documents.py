@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, select, text, tuple_, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, cast, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -66,6 +66,16 @@ async def save_documents(session: AsyncSession, sources: Sequence[Source]) -> di
     )
     saved: dict[SourceKey, UUID] = {(row["org_id"], row["source_type"], row["source_id"]): row["id"] for row in rows}
     return {key: (document_id, document_id != ids[key]) for key, document_id in saved.items()}
+
+
+async def list_known_vectors(session: AsyncSession, org_id: UUID, hashes: Sequence[str]) -> dict[str, str]:
+    """Return the vectors, as pgvector writes them, of those texts by hash that the organisation has chunks of."""
+    statement = (
+        select(chunks.c.content_hash, cast(chunks.c.embedding, Text))
+        .distinct(chunks.c.content_hash)
+        .where(chunks.c.org_id == org_id, chunks.c.content_hash.in_(hashes))
+    )
+    return dict((await session.execute(statement)).tuples().all())
 
 
 async def delete_chunks(session: AsyncSession, document_ids: Sequence[UUID]) -> None:

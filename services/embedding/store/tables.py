@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.types import UserDefinedType
@@ -47,6 +47,18 @@ documents = Table(
     Column("status", Text),
     Column("content_hash", Text),
     Column("revision", BigInteger),
+    Column("metadata", JSONB),
+    Column("error", Text),
+    Column("created_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True)),
+)
+
+document_texts = Table(
+    "document_texts",
+    _metadata,
+    Column("document_id", UUID_TYPE, primary_key=True),
+    Column("org_id", UUID_TYPE),
+    Column("text", Text),
 )
 
 chunks = Table(
@@ -62,6 +74,7 @@ chunks = Table(
     Column("embedding", HalfVector),
     Column("metadata", JSONB),
     Column("words", TSVECTOR),
+    Column("created_at", DateTime(timezone=True)),
 )
 
 index_model = Table("index_model", _metadata, Column("model_id", Text))

@@ -5,6 +5,28 @@ from __future__ import annotations
 from services.embedding.usecases.deps import Deps
 from services.embedding.usecases.filing import Entry, Filing
 from services.embedding.usecases.indexing import adopt_model, index, remove
-from services.embedding.usecases.searching import search
+from services.embedding.usecases.knowledge import (
+    fail_document,
+    index_document,
+    remove_document,
+    remove_source,
+    submit_document,
+)
+from services.embedding.usecases.searching import Wanted, find_passages, search
 
-__all__ = ["Deps", "Entry", "Filing", "adopt_model", "index", "remove", "search"]
+__all__ = [
+    "Deps",
+    "Entry",
+    "Filing",
+    "Wanted",
+    "adopt_model",
+    "fail_document",
+    "find_passages",
+    "index",
+    "index_document",
+    "remove",
+    "remove_document",
+    "remove_source",
+    "search",
+    "submit_document",
+]

@@ -39,6 +39,7 @@ class PublicForm:
 
 _GENERATION = ("generation_id",)
 _VOICE = ("voice_id",)
+_DOCUMENT = ("document_id", "source_type", "source_id")
 
 FORMS: Mapping[type[Message], PublicForm] = {
     generation.GenerationRequested: PublicForm(
@@ -66,6 +67,9 @@ FORMS: Mapping[type[Message], PublicForm] = {
     voice.VoiceRejected: PublicForm("voice.rejected", (*_VOICE, "reasons")),
     voice.VoiceUpdated: PublicForm("voice.updated", _VOICE),
     voice.VoiceDeleted: PublicForm("voice.deleted", _VOICE),
+    embedding.DocumentIndexed: PublicForm("document.indexed", (*_DOCUMENT, "chunks")),
+    embedding.DocumentFailed: PublicForm("document.failed", (*_DOCUMENT, "reason")),
+    embedding.DocumentRemoved: PublicForm("document.removed", _DOCUMENT),
     analytics.UsageRecorded: PublicForm(
         "usage.recorded", ("usage_id", "unit", "quantity"), {"resource_id": "generation_id"}
     ),
@@ -80,8 +84,7 @@ KEPT_INSIDE: Mapping[type[Message], str] = {
     storage.AudioDeleted: "Follows from the deletion of a generation.",
     storage.MediaDeleted: "Follows from the deletion of a voice.",
     voice.VoiceSubmitted: "Recordings that are about to be examined; the voice is ready or rejected after it.",
-    embedding.DocumentIndexed: "How the index is kept says nothing that a client could act on.",
-    embedding.DocumentRemoved: "How the index is kept says nothing that a client could act on.",
+    embedding.DocumentSubmitted: "Whoever brought it was told so; it is indexed or fails after it.",
     gateway.OrganizationCreated: "Nobody of the organisation can listen before it exists.",
 }
 """Events that no client sees, and why: every event is in one of the two tables."""

@@ -17,6 +17,8 @@ MIB = 2**20
 JSON_BYTES = 1 * MIB
 BOOK_BYTES = 13 * MIB
 """1,000,000 characters that JSON writes as two escaped halves each, and what else a request says."""
+DOCUMENT_BYTES = BOOK_BYTES
+"""As many characters."""
 VOICE_BYTES = 21 * MIB
 """A voice's recordings of at most 20 MB in all, and the form around them."""
 ANSWER_SECONDS = 30.0
@@ -131,6 +133,12 @@ OWN_ROUTES = (
     Route("GET", "/v1/events", None, Scope.EVENTS_READ, lasting=True),
     Route("GET", "/v1/usage", "analytics", Scope.USAGE_READ),
     Route("POST", "/v1/search", "embedding", Scope.SEARCH_READ),
+    Route("POST", "/v1/search/context", "embedding", Scope.SEARCH_READ),
+    Route("GET", "/v1/documents", "embedding", Scope.SEARCH_READ),
+    Route("POST", "/v1/documents", "embedding", Scope.SEARCH_WRITE, DOCUMENT_BYTES),
+    Route("DELETE", "/v1/documents", "embedding", Scope.SEARCH_WRITE),
+    Route("GET", "/v1/documents/{document_id}", "embedding", Scope.SEARCH_READ),
+    Route("DELETE", "/v1/documents/{document_id}", "embedding", Scope.SEARCH_WRITE),
     *OPENAI_ROUTES,
     *IDENTITY_ROUTES,
 )

@@ -59,6 +59,11 @@ class Client:
         sent = {HEADER: sign(Caller(org_id=self.org_id, key_id=new_id()), "embedding", KEY)}
         return self.session.post("/v1/search", json=body, headers=sent)
 
+    async def call(self, method: str, path: str, body: Any = None, **query: str | int) -> tuple[int, dict[str, Any]]:
+        sent = {HEADER: sign(Caller(org_id=self.org_id, key_id=new_id()), "embedding", KEY)}
+        async with self.session.request(method, path, json=body, headers=sent, params=query) as response:
+            return response.status, await response.json(content_type=None) if response.status != 204 else {}
+
     async def ask(self, body: Any) -> tuple[int, dict[str, Any]]:
         async with self.post(body) as response:
             return response.status, await response.json(content_type=None)

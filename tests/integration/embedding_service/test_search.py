@@ -158,7 +158,7 @@ async def test_any_text_can_be_looked_for(deps: Deps, client: Client, query: str
         ({"query": "a", "limit": 1.5}, "limit", {}),
         ({"query": "a", "mode": "magic"}, "mode", {}),
         ({"query": "a", "source_types": []}, "source_types", {"min_length": 1}),
-        ({"query": "a", "source_types": ["chat"]}, "source_types.0", {}),
+        ({"query": "a", "source_types": ["song"]}, "source_types.0", {}),
         ({"query": "a", "sort": "asc"}, "sort", {}),
     ],
 )

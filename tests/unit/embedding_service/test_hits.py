@@ -12,7 +12,7 @@ from services.embedding.domain import TITLE_CHARACTERS, Hit, fuse_hits, title_of
 
 
 def hit(number: int, text: str = "", score: float = 0.5) -> Hit:
-    return Hit(UUID(int=number), "generation", str(number), "title", text, score, similarity=None)
+    return Hit(UUID(int=number), "generation", str(number), "title", text, score, None, 0, len(text), {})
 
 
 def test_what_is_good_in_both_rankings_comes_first() -> None:

@@ -32,7 +32,7 @@ IfNoneMatch = Annotated[str | None, Header(description="The version that the cli
     responses=answered(200, "The document", content=["application/json"], headers={"ETag": _ETAG})
     | answered(304, "The client has the document as it is", headers={"ETag": _ETAG}),
 )
-async def get_document(if_none_match: IfNoneMatch = None) -> Response:
+async def get_openapi_document(if_none_match: IfNoneMatch = None) -> Response:
     """Return this document: OpenAPI 3.1 of every route."""
     content = _content("openapi.json")
     return _unless_known(content, if_none_match, "application/json")

@@ -26,7 +26,7 @@ from libs.contracts.antiphon.options.v1 import options_pb2 as antiphon_dot_optio
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"antiphon/embedding/v1/events.proto\x12\x15\x61ntiphon.embedding.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x02\n\x0f\x44ocumentIndexed\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tR\ndocumentId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1f\n\x0bsource_type\x18\x03 \x01(\tR\nsourceType\x12\x1b\n\tsource_id\x18\x04 \x01(\tR\x08sourceId\x12\x16\n\x06\x63hunks\x18\x05 \x01(\x05R\x06\x63hunks\x12\x39\n\nindexed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tindexedAt:4\x8a\xb5\x18\x30\n!evt.embedding.document_indexed.v1\x12\x0b\x64ocument_id\"\xf8\x01\n\x0f\x44ocumentRemoved\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tR\ndocumentId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1f\n\x0bsource_type\x18\x03 \x01(\tR\nsourceType\x12\x1b\n\tsource_id\x18\x04 \x01(\tR\x08sourceId\x12\x39\n\nremoved_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tremovedAt:4\x8a\xb5\x18\x30\n!evt.embedding.document_removed.v1\x12\x0b\x64ocument_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"antiphon/embedding/v1/events.proto\x12\x15\x61ntiphon.embedding.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x02\n\x0f\x44ocumentIndexed\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tR\ndocumentId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1f\n\x0bsource_type\x18\x03 \x01(\tR\nsourceType\x12\x1b\n\tsource_id\x18\x04 \x01(\tR\x08sourceId\x12\x16\n\x06\x63hunks\x18\x05 \x01(\x05R\x06\x63hunks\x12\x39\n\nindexed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tindexedAt:4\x8a\xb5\x18\x30\n!evt.embedding.document_indexed.v1\x12\x0b\x64ocument_id\"\xf8\x01\n\x0f\x44ocumentRemoved\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tR\ndocumentId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1f\n\x0bsource_type\x18\x03 \x01(\tR\nsourceType\x12\x1b\n\tsource_id\x18\x04 \x01(\tR\x08sourceId\x12\x39\n\nremoved_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tremovedAt:4\x8a\xb5\x18\x30\n!evt.embedding.document_removed.v1\x12\x0b\x64ocument_id\"\x9c\x02\n\x11\x44ocumentSubmitted\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tR\ndocumentId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1f\n\x0bsource_type\x18\x03 \x01(\tR\nsourceType\x12\x1b\n\tsource_id\x18\x04 \x01(\tR\x08sourceId\x12\x1a\n\x08revision\x18\x05 \x01(\x03R\x08revision\x12=\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0bsubmittedAt:6\x8a\xb5\x18\x32\n#evt.embedding.document_submitted.v1\x12\x0b\x64ocument_id\"\x8c\x02\n\x0e\x44ocumentFailed\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tR\ndocumentId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1f\n\x0bsource_type\x18\x03 \x01(\tR\nsourceType\x12\x1b\n\tsource_id\x18\x04 \x01(\tR\x08sourceId\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12\x37\n\tfailed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x66\x61iledAt:3\x8a\xb5\x18/\n evt.embedding.document_failed.v1\x12\x0b\x64ocument_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTINDEXED']._serialized_options = b'\212\265\0300\n!evt.embedding.document_indexed.v1\022\013document_id'
   _globals['_DOCUMENTREMOVED']._loaded_options = None
   _globals['_DOCUMENTREMOVED']._serialized_options = b'\212\265\0300\n!evt.embedding.document_removed.v1\022\013document_id'
+  _globals['_DOCUMENTSUBMITTED']._loaded_options = None
+  _globals['_DOCUMENTSUBMITTED']._serialized_options = b'\212\265\0302\n#evt.embedding.document_submitted.v1\022\013document_id'
+  _globals['_DOCUMENTFAILED']._loaded_options = None
+  _globals['_DOCUMENTFAILED']._serialized_options = b'\212\265\030/\n evt.embedding.document_failed.v1\022\013document_id'
   _globals['_DOCUMENTINDEXED']._serialized_start=130
   _globals['_DOCUMENTINDEXED']._serialized_end=402
   _globals['_DOCUMENTREMOVED']._serialized_start=405
   _globals['_DOCUMENTREMOVED']._serialized_end=653
+  _globals['_DOCUMENTSUBMITTED']._serialized_start=656
+  _globals['_DOCUMENTSUBMITTED']._serialized_end=940
+  _globals['_DOCUMENTFAILED']._serialized_start=943
+  _globals['_DOCUMENTFAILED']._serialized_end=1211
 # @@protoc_insertion_point(module_scope)

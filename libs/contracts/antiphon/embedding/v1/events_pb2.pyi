@@ -38,3 +38,35 @@ class DocumentRemoved(_message.Message):
     source_id: str
     removed_at: _timestamp_pb2.Timestamp
     def __init__(self, document_id: _Optional[str] = ..., org_id: _Optional[str] = ..., source_type: _Optional[str] = ..., source_id: _Optional[str] = ..., removed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DocumentSubmitted(_message.Message):
+    __slots__ = ("document_id", "org_id", "source_type", "source_id", "revision", "submitted_at")
+    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    document_id: str
+    org_id: str
+    source_type: str
+    source_id: str
+    revision: int
+    submitted_at: _timestamp_pb2.Timestamp
+    def __init__(self, document_id: _Optional[str] = ..., org_id: _Optional[str] = ..., source_type: _Optional[str] = ..., source_id: _Optional[str] = ..., revision: _Optional[int] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DocumentFailed(_message.Message):
+    __slots__ = ("document_id", "org_id", "source_type", "source_id", "reason", "failed_at")
+    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FAILED_AT_FIELD_NUMBER: _ClassVar[int]
+    document_id: str
+    org_id: str
+    source_type: str
+    source_id: str
+    reason: str
+    failed_at: _timestamp_pb2.Timestamp
+    def __init__(self, document_id: _Optional[str] = ..., org_id: _Optional[str] = ..., source_type: _Optional[str] = ..., source_id: _Optional[str] = ..., reason: _Optional[str] = ..., failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,179 @@
+"""Documents that clients bring."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from libs.ids import parse_id
+from libs.web import CallerOf, PathId, answered, header, told
+from services.embedding import domain, usecases
+from services.embedding.api import problems
+from services.embedding.api.parts import DepsOf, Metadata, Storable
+from services.embedding.domain import documents as limits
+from services.embedding.store import knowledge
+
+router = APIRouter()
+
+ClientType = Literal[
+    "chat",
+    "knowledge",
+    "knowledge_link",
+    "knowledge_file",
+    "portfolio",
+    "training_chat",
+    "manual_entry",
+    "portfolio_insight",
+]
+_LOCATION = {"Location": header("The document.", "/v1/documents/01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61")}
+_NOT_FOUND = told(problems.NOT_FOUND)
+_KEPT = told(problems.NOT_FOUND, problems.owned(domain.DocumentOwned("voice")))
+_OWN_KEYS = frozenset(("start", "end"))
+"""What is kept of every chunk under these names."""
+
+
+class NewDocument(BaseModel):
+    """A text that is to be found. Unknown fields are refused, so that a typing error does not pass silently."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Storable = Field(
+        min_length=1, max_length=limits.TEXT_MAX_LENGTH, examples=["Your money comes back within fourteen days."]
+    )
+    format: domain.TextFormat = Field(
+        default=domain.TextFormat.TEXT, description="HTML and subtitles (SRT, WebVTT) are read as plain text."
+    )
+    title: Storable = Field(default="", max_length=200, description="The beginning of the text unless given.")
+    source_type: ClientType = "knowledge"
+    source_id: Storable | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Your own id of it: another text under the same one takes the former's place.",
+    )
+    metadata: Metadata = Field(default_factory=dict, description="Searches can be narrowed by it.")
+
+    @field_validator("metadata")
+    @classmethod
+    def _not_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
+        if _OWN_KEYS & metadata.keys():
+            raise ValueError("may not have the keys start and end, which are kept of every passage")
+        return metadata
+
+    @model_validator(mode="after")
+    def _has_words(self) -> NewDocument:
+        if not self.readable().strip():
+            raise ValueError("text: has nothing but white space and markup; there is nothing to find")
+        return self
+
+    def readable(self) -> str:
+        """Return the text without its markup."""
+        return domain.read_text(self.text, self.format)
+
+
+class DocumentView(BaseModel):
+    """A document as clients see it; a failed one says why. Times are UTC."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    source_type: str
+    source_id: str
+    title: str
+    status: domain.Status
+    chunks: int
+    metadata: dict[str, Any]  # Any: JSON
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocumentList(BaseModel):
+    """One page of documents, newest first."""
+
+    items: list[DocumentView]
+    next_cursor: str | None
+
+
+@router.post(
+    "/v1/documents",
+    status_code=202,
+    responses={
+        **answered(202, "The document, still to be indexed", headers=_LOCATION),
+        200: {"model": DocumentView, "description": "The document that has this very text", "headers": _LOCATION},
+    },
+)
+async def submit_document(new: NewDocument, caller: CallerOf, deps: DepsOf, response: Response) -> DocumentView:
+    """Bring a text that is to be found; it is indexed soon. 200 if the very same text is there already."""
+    text = new.readable()
+    document, is_new = await usecases.submit_document(
+        deps,
+        caller,
+        source_type=domain.SourceType(new.source_type),
+        source_id=new.source_id,
+        title=new.title.strip() or domain.title_of(text),
+        text=text,
+        metadata=new.metadata,
+    )
+    response.status_code = 202 if is_new else 200
+    response.headers["location"] = f"/v1/documents/{document.id}"
+    return DocumentView.model_validate(document)
+
+
+@router.get("/v1/documents")
+async def list_documents(
+    caller: CallerOf,
+    deps: DepsOf,
+    source_type: Annotated[domain.SourceType | None, Query(description="What it was made of.")] = None,
+    source_id: Annotated[
+        Storable | None, Query(max_length=200, description="The id of what it was made of, or your own.")
+    ] = None,
+    status: Annotated[domain.Status | None, Query(description="What has become of it.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="At most so many.")] = 50,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+) -> DocumentList:
+    """List what can be found, or will be: what clients brought, generations and custom voices."""
+    filters = knowledge.Filters(source_type, source_id, status)
+    async with deps.database.transaction(caller.org_id) as session:
+        page = await knowledge.list_documents(session, caller.org_id, filters, limit, cursor)
+    return DocumentList(
+        items=[DocumentView.model_validate(document) for document in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/v1/documents/{document_id}", responses=_NOT_FOUND)
+async def get_document(document_id: PathId, caller: CallerOf, deps: DepsOf) -> DocumentView:
+    """Return one document, and what has become of it."""
+    async with deps.database.transaction(caller.org_id) as session:
+        document = await knowledge.get_document(session, caller.org_id, _known(document_id))
+    if document is None:
+        raise domain.DocumentNotFound
+    return DocumentView.model_validate(document)
+
+
+@router.delete("/v1/documents/{document_id}", status_code=204, responses=_KEPT)
+async def remove_document(document_id: PathId, caller: CallerOf, deps: DepsOf) -> None:
+    """Remove a document that you brought."""
+    await usecases.remove_document(deps, caller, _known(document_id))
+
+
+@router.delete("/v1/documents", status_code=204, responses=_KEPT)
+async def remove_source(
+    caller: CallerOf,
+    deps: DepsOf,
+    source_type: Annotated[ClientType, Query(description="As it was brought.")],
+    source_id: Annotated[Storable, Query(min_length=1, max_length=200, description="Your own id of it.")],
+) -> None:
+    """Remove the document that you brought under an id of your own."""
+    await usecases.remove_source(deps, caller, domain.SourceType(source_type), source_id)
+
+
+def _known(document_id: str) -> UUID:
+    known = parse_id(document_id)
+    if known is None:
+        raise domain.DocumentNotFound
+    return known

@@ -1,0 +1,81 @@
+"""Passages: where the words of a query stand in them, and how many fit into a prompt. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+from services.embedding.domain.ranking import Hit
+
+HIGHLIGHTS_MOST = 50
+_WORD = re.compile(r"\w+")
+_HEADING_TOKENS = 6
+"""Of a passage's number and its line breaks."""
+_CHARACTERS_A_TOKEN = 3.5
+"""Of an alphabetic script; models' tokenizers make 3.5 to 4.5 characters of English a token."""
+
+
+def highlights(text: str, query: str) -> list[tuple[int, int]]:
+    """Return where words of `query` stand in `text`, in any case: begin and end, in characters."""
+    wanted = {_folded(word) for word in _WORD.findall(query)}
+    found = (match.span() for match in _WORD.finditer(text) if _folded(match.group()) in wanted)
+    return [place for place, _ in zip(found, range(HIGHLIGHTS_MOST), strict=False)]
+
+
+def tokens_of(text: str) -> int:
+    """Return about how many tokens a language model makes of `text`, rather too many than too few."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return wide + -int(-(len(text) - wide) // _CHARACTERS_A_TOKEN)
+
+
+def within_budget(passages: Sequence[Hit], tokens: int) -> list[Hit]:
+    """Return the best passages that fit into `tokens` with their titles, in the order given.
+
+    One that is too long makes room for shorter ones; passages of one document that overlap are joined to one.
+    """
+    chosen: list[Hit] = []
+    left = tokens
+    for passage in passages:
+        rest = _beyond(passage, chosen)
+        cost = tokens_of(rest) + tokens_of(passage.title) + _HEADING_TOKENS
+        if rest and cost <= left:
+            chosen.append(passage)
+            left -= cost
+    return _joined(chosen)
+
+
+def _folded(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).casefold()
+
+
+def _beyond(passage: Hit, chosen: Sequence[Hit]) -> str:
+    """Return what `passage` says that its document's chosen passages do not: its text without their overlap."""
+    start, end = passage.start, passage.end
+    for other in chosen:
+        if other.document_id == passage.document_id and other.start < end and start < other.end:
+            if other.start <= start:
+                start = max(start, other.end)
+            if other.end >= end:
+                end = min(end, other.start)
+    return passage.text[start - passage.start : max(0, end - passage.start)]
+
+
+def _joined(chosen: Sequence[Hit]) -> list[Hit]:
+    """Join passages of one document that overlap, at the place of the best of them."""
+    joined: list[Hit] = []
+    for passage in chosen:
+        for place, other in enumerate(joined):
+            if other.document_id == passage.document_id and other.start <= passage.end and passage.start <= other.end:
+                joined[place] = _union(other, passage)
+                break
+        else:
+            joined.append(passage)
+    return joined
+
+
+def _union(one: Hit, other: Hit) -> Hit:
+    first, second = sorted((one, other), key=lambda passage: passage.start)
+    text = first.text + second.text[max(0, first.end - second.start) :]
+    return replace(one, text=text, start=first.start, end=max(first.end, second.end), score=max(one.score, other.score))
