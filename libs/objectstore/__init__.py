@@ -8,6 +8,7 @@ from libs.objectstore.store import (
     ObjectStore,
     ObjectStoreAddress,
     ObjectStoreUnavailable,
+    Stored,
 )
 
-__all__ = ["ObjectMissing", "ObjectReader", "ObjectStore", "ObjectStoreAddress", "ObjectStoreUnavailable"]
+__all__ = ["ObjectMissing", "ObjectReader", "ObjectStore", "ObjectStoreAddress", "ObjectStoreUnavailable", "Stored"]

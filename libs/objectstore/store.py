@@ -86,6 +86,18 @@ class Digests:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """What was written: SHA-256 and MD5 in lower-case hexadecimal, and its size in bytes.
+
+    No MD5 of what was written in several parts: the store does not know it by that.
+    """
+
+    sha256: str
+    md5: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Upload:
     """An upload in parts; `etags` are what the store answered to those that it has."""
 
@@ -136,45 +148,44 @@ class ObjectStore:
         return (await self.put_checked(key, content, content_type)).sha256
 
     async def put_checked(self, key: str, content: bytes, content_type: str) -> Digests:
-        """As `put`; returns the MD5, too, by which `is_unchanged` knows the content again.
-
-        The store answers with the MD5 of what it wrote, unless it keeps it encrypted: another one is not taken.
-        """
+        """As `put`; returns the MD5, too, by which `is_unchanged` knows the content again."""
         large = len(content) > LARGE_BYTES
         digests = await asyncio.to_thread(_digests, content) if large else _digests(content)
+        await self._put(key, content, content_type, digests.md5)
+        return digests
+
+    async def _put(self, key: str, content: bytes, content_type: str, md5: str) -> None:
         headers = {
             "Content-Type": _STORED_TYPES.get(content_type, content_type),
-            "Content-MD5": b64encode(bytes.fromhex(digests.md5)).decode(),
+            "Content-MD5": b64encode(bytes.fromhex(md5)).decode(),
         }
         async with self._request("PUT", key, data=io.BytesIO(content), headers=headers) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing an object was answered {response.status}")
-            tag = response.headers.get("ETag", "").strip('"')
-            if _MD5.fullmatch(tag) and tag != digests.md5:
-                raise ObjectStoreUnavailable("what the store wrote is not what it was sent")
-        return digests
 
-    async def put_parts(self, key: str, parts: AsyncIterator[bytes], content_type: str) -> tuple[str, int]:
-        """Write an object while it is made; return the SHA-256 of its content in hexadecimal and its size in bytes.
+    async def put_parts(self, key: str, parts: AsyncIterator[bytes], content_type: str) -> Stored:
+        """Write an object while it is made.
 
-        No more than PART_BYTES and one piece of `parts` are in memory. Nothing is visible before all of it is there,
-        and nothing stays when `parts` fails. Raises ObjectStoreUnavailable.
+        No more than PART_BYTES and one piece of `parts` are in memory; each piece is hashed as it comes. Nothing is
+        visible before all of it is there, and nothing stays when `parts` fails. Raises ObjectStoreUnavailable.
         """
-        digest, size = hashlib.sha256(), 0
+        sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
         upload: _Upload | None = None
         waiting = bytearray()
         try:
             async for part in parts:
-                digest.update(part)
+                sha256.update(part)
                 size += len(part)
                 waiting += part
+                if size < PART_BYTES:
+                    md5.update(part)
                 while len(waiting) >= PART_BYTES:
                     if upload is None:
                         upload = await self._begin_upload(key, content_type)
                     await self._upload_part(upload, bytes(waiting[:PART_BYTES]))
                     del waiting[:PART_BYTES]
             if upload is None:
-                await self.put(key, bytes(waiting), content_type)
+                await self._put(key, bytes(waiting), content_type, md5.hexdigest())
             else:
                 if waiting:
                     await self._upload_part(upload, bytes(waiting))
@@ -183,7 +194,7 @@ class ObjectStore:
             if upload is not None:
                 await asyncio.shield(self._abort_upload(upload))
             raise
-        return digest.hexdigest(), size
+        return Stored(sha256.hexdigest(), md5.hexdigest() if upload is None else "", size)
 
     async def _begin_upload(self, key: str, content_type: str) -> _Upload:
         headers = {"Content-Type": _STORED_TYPES.get(content_type, content_type)}

@@ -53,6 +53,8 @@ def source_times(
     A character that nothing was read for is heard for no time, where the one before it ends. Starts and ends never
     decrease and no end lies before its start, if that holds for those given.
     """
+    if origins == range(length):
+        return list(starts), list(ends)
     first: list[float | None] = [None] * length
     last: list[float] = [0.0] * length
     for origin, start, end in zip(origins, starts, ends, strict=True):

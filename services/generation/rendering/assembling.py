@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -15,7 +16,8 @@ from opentelemetry import trace
 from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, Normalized
 from libs.ids import new_id
 from libs.messaging import Permanent, signal
-from libs.speech.encoding import Joiner, OutputFormat, parse_output_format
+from libs.objectstore import Stored
+from libs.speech.encoding import Codec, Joiner, OutputFormat, parse_output_format
 from libs.speech.kept import KeptChunk, placed, unpack
 from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import errors, requests, signals
@@ -84,6 +86,12 @@ class _Times:
         self.starts.extend(placed(starts, *where))
         self.ends.extend(placed(ends, *where))
         self.is_respelled = self.is_respelled or chunk.origins is not None
+        if chunk.origins is None and rendition.spec["input_type"] != "ssml":
+            # It is read as it was sent, as nearly everything is.
+            self.read.append(chunk.reading)
+            self.read_starts.extend(self.starts[-chunk.characters :])
+            self.read_ends.extend(self.ends[-chunk.characters :])
+            return
         sent = rendition.text[chunk.first_character : chunk.first_character + chunk.characters]
         is_markup = rendition.spec["input_type"] == "ssml"
         spoken, places = heard(Reading(chunk.reading, origins), sent, is_markup=is_markup)
@@ -111,22 +119,42 @@ class _Times:
         )
 
 
-async def read_chunks(
-    deps: WorkerDeps, rendition_id: UUID, org_id: UUID
-) -> AsyncIterator[tuple[chunks.Chunk, KeptChunk]]:
-    """Yield the chunks of a rendition in their order, a few of them read ahead."""
+async def _list_chunks(deps: WorkerDeps, rendition: renditions.Rendition) -> AsyncIterator[chunks.Chunk]:
     since = 0
     while True:
-        async with deps.database.transaction(org_id) as session:
-            page = await chunks.list_chunks(session, rendition_id, since=since, limit=PAGE)
-        if not page:
+        async with deps.database.transaction(rendition.org_id) as session:
+            page = await chunks.list_chunks(session, rendition.id, since=since, limit=PAGE)
+        for chunk in page:
+            yield chunk
+        if len(page) < PAGE:
             return
-        for begin in range(0, len(page), AHEAD):
-            some = page[begin : begin + AHEAD]
-            contents = await asyncio.gather(*(deps.objects.get(chunk.object_key or "") for chunk in some))
-            for chunk, content in zip(some, contents, strict=True):
-                yield chunk, unpack(content)
         since = page[-1].idx + 1
+
+
+async def read_chunks(
+    deps: WorkerDeps, rendition: renditions.Rendition
+) -> AsyncIterator[tuple[chunks.Chunk, KeptChunk]]:
+    """Yield the chunks of a rendition in their order, the next AHEAD of them read ahead."""
+    reading: deque[tuple[chunks.Chunk, asyncio.Task[bytes]]] = deque()
+    try:
+        async for chunk in _list_chunks(deps, rendition):
+            reading.append((chunk, asyncio.create_task(_read(deps, chunk))))
+            if len(reading) > AHEAD:
+                first, content = reading.popleft()
+                yield first, unpack(await content)
+        while reading:
+            first, content = reading.popleft()
+            yield first, unpack(await content)
+    finally:
+        left = [content for _, content in reading]
+        for content in left:
+            content.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+async def _read(deps: WorkerDeps, chunk: chunks.Chunk) -> bytes:
+    assert chunk.object_key is not None
+    return deps.recent.take(chunk.object_key) or await deps.objects.get(chunk.object_key)
 
 
 async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
@@ -151,8 +179,8 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
         pieces = {"antiphon.chunks": rendition.chunks_total or 0}
         with _tracer.start_as_current_span("assemble audio", attributes=pieces):
             joined = _join(deps, rendition, form, samples, times)
-            sha256, size = await deps.objects.put_parts(key, joined, form.content_type)
-        event = _event(rendition, spec, form, key, sha256, size, samples)
+            stored = await deps.objects.put_parts(key, joined, form.content_type)
+        event = _event(rendition, spec, form, key, stored, samples)
         alignment_key = None
         if len(rendition.text) > EVENT_TEXT_MAX_LENGTH:
             alignment_key = object_key(work.org_id, work.rendition_id, new_id(), "json")
@@ -166,7 +194,7 @@ async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
             if times.is_respelled:
                 alignment = Alignment(start_times=times.read_starts, end_times=times.read_ends)
                 event.normalized.CopyFrom(Normalized(text="".join(times.read), alignment=alignment))
-        made = renditions.Audio(key, alignment_key, samples / form.sample_rate, samples, size)
+        made = renditions.Audio(key, alignment_key, samples / form.sample_rate, samples, stored.size)
         timings = {"assembling_seconds": time.perf_counter() - began}
         if not await record_audio(deps, work, made, event, timings=timings, settings={}):
             for one in uploaded:
@@ -182,15 +210,16 @@ async def _join(
         raise Permanent(str(error)) from error
     yield joiner.head()
     done = 0
-    async for chunk, kept in read_chunks(deps, rendition.id, rendition.org_id):
+    async for chunk, kept in read_chunks(deps, rendition):
         times.add(chunk, kept, done, form.sample_rate, rendition)
         done += kept.samples
-        yield await asyncio.to_thread(joiner.add, kept.segment)
+        # What is joined as it is takes less time than handing it to a thread.
+        yield joiner.add(kept.segment) if form.codec is Codec.MP3 else await asyncio.to_thread(joiner.add, kept.segment)
     yield joiner.finish()
 
 
 def _event(
-    rendition: renditions.Rendition, spec: Spec, form: OutputFormat, key: str, sha256: str, size: int, samples: int
+    rendition: renditions.Rendition, spec: Spec, form: OutputFormat, key: str, stored: Stored, samples: int
 ) -> AudioRendered:
     return AudioRendered(
         generation_id=str(rendition.id),
@@ -198,8 +227,9 @@ def _event(
         object_key=key,
         content_type=form.content_type,
         format=form.extension,
-        size_bytes=size,
-        sha256=sha256,
+        size_bytes=stored.size,
+        sha256=stored.sha256,
+        md5=stored.md5,
         duration_seconds=samples / form.sample_rate,
         sample_rate=form.sample_rate,
         model_id=spec.engine,

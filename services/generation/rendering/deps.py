@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from libs.database import Database
 from libs.messaging import Bus
 from libs.objectstore import ObjectStore
 from libs.speech.engine import EngineUnavailable, SpeechEngine
+from services.generation.rendering.recent import Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class WorkerDeps:
     bus: Bus
     engines: Mapping[str, SpeechEngine]
     clock: Callable[[], datetime]
+    recent: Recent = field(default_factory=Recent)
 
     def ready_engines(self) -> list[str]:
         """Return the names of the engines that can speak right now."""

@@ -101,6 +101,8 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
     if advanced is None:
         await deps.objects.delete(key)
         return
+    if work.priority == queue.INTERACTIVE:
+        deps.recent.keep(key, kept)
     for one in advanced:
         await signal(deps.bus, signals.PROGRESS, str(one.id))
     if ready:

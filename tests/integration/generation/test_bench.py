@@ -19,9 +19,11 @@ from libs.database import Database
 from libs.objectstore import ObjectStore, ObjectStoreAddress
 from libs.speech.engine import EngineCrashed, EngineTimeout, RenderJob, SpeechError, TextNotSpeakable
 from services.generation.rendering import bench
+from services.generation.rendering.recent import Recent
 from services.generation.store import attempts
 from tests.integration.generation.conftest import PROCESSES, Watched, World, another_worker, long_text, running
 from tests.support.polling import eventually
+from tests.support.servers import Servers
 
 DEADLY = "This text is deadly."
 
@@ -154,6 +156,39 @@ class Stuck:
         except asyncio.CancelledError:
             self.canceled.set()
             raise
+
+
+class Counted(ObjectStore):
+    """The object store, of which is noted what was read."""
+
+    reads = 0
+
+    async def get(self, key: str) -> bytes:
+        self.reads += 1
+        return await super().get(key)
+
+
+async def test_what_a_worker_has_just_spoken_it_joins_without_reading_it(world: World, servers: Servers) -> None:
+    objects = Counted(servers.object_store_address)
+    asked = await world.ask(long_text(1_500))
+    worker = another_worker(world.worker, objects=objects, recent=Recent())
+    async with world.working(worker):
+        made = await world.until(asked.id)
+    assert made.status == "completed"
+    assert (made.chunks_total or 0) > 2
+    assert objects.reads == 0
+    await objects.close()
+
+
+async def test_what_others_have_spoken_is_read(world: World, servers: Servers) -> None:
+    objects = Counted(servers.object_store_address)
+    voice_id, wanted = await world.known_voice(), long_text(1_500)
+    await world.spoken(wanted, voice_id)
+    asked = await world.ask(f"{wanted} Something new.", voice_id)
+    async with world.working(another_worker(world.worker, objects=objects, recent=Recent())):
+        assert (await world.until(asked.id)).status == "completed"
+    assert objects.reads > 0
+    await objects.close()
 
 
 async def test_who_waits_does_not_wait_for_a_job_to_end(world: World) -> None:

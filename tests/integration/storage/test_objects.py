@@ -43,8 +43,11 @@ async def test_what_is_written_while_it_is_made_is_there_as_a_whole(
 ) -> None:
     content = await gathered(*sizes)
     place = key()
-    sha256, size = await objects.put_parts(place, pieces(*sizes), "audio/wav")
-    assert (sha256, size) == (hashlib.sha256(content).hexdigest(), len(content))
+    stored = await objects.put_parts(place, pieces(*sizes), "audio/wav")
+    assert (stored.sha256, stored.size) == (hashlib.sha256(content).hexdigest(), len(content))
+    if stored.md5:
+        assert await objects.is_unchanged(place, stored.md5, stored.size) is True
+    assert bool(stored.md5) == (stored.size < PART_BYTES)
     assert await objects.get(place) == content
     async with objects.open(place, {}, head=True) as reader:
         assert reader.headers["content-type"] == "audio/wav"
