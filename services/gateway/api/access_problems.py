@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from libs.web import Problem, ProblemOf, invalid_field
-from services.gateway.domain import keys
+from services.gateway.domain import keys, members
 
 NO_KEY = Problem(404, "key_not_found", "There is no such key", "GET /v1/keys lists those that there are.")
 TOO_MANY_KEYS = Problem(
@@ -26,9 +26,60 @@ def beyond(error: keys.BeyondOwnAccess) -> Problem:
     )
 
 
+BEYOND_ROLE = beyond(keys.BeyondOwnAccess("role", "your own role is admin; owners are beyond it"))
+NO_MEMBER = Problem(404, "member_not_found", "There is no such member", "GET /v1/members lists those that there are.")
+NO_INVITATION = Problem(
+    404,
+    "invitation_not_found",
+    "There is no such invitation",
+    "It may have been accepted, revoked, or have expired; ask for another one.",
+)
+LAST_OWNER = Problem(
+    409,
+    "last_owner",
+    "An organisation keeps at least one owner",
+    "Make another member an owner first.",
+)
+ALREADY_MEMBER = Problem(
+    409, "already_member", "Somebody with this address is a member already", "GET /v1/members lists who is."
+)
+SOMEBODY_ELSE = Problem(
+    409,
+    "invited_somebody_else",
+    "The invitation is for another address than yours",
+    "Accept it as a new person by POST /v1/invitations/accept, or ask for one with your address.",
+)
+NOT_A_PERSON = Problem(
+    403,
+    "not_a_person",
+    "The key is its organisation's own, and nobody's who could join",
+    "Use a key that belongs to you, or POST /v1/invitations/accept.",
+)
+NOT_OPERATOR = Problem(
+    403,
+    "not_operator",
+    "Only the operator makes organisations",
+    "Use a key of an owner of the installation's first organisation.",
+)
+TOO_MANY_INVITATIONS = Problem(
+    409,
+    "too_many_invitations",
+    "As many invitations wait as may",
+    f"At most {members.INVITATIONS_MOST} wait at a time; revoke those that nobody will accept.",
+    {"limit": members.INVITATIONS_MOST},
+)
+
 ACCESS_PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     keys.KeyNotFound: lambda _error: NO_KEY,
     keys.TooManyKeys: lambda _error: TOO_MANY_KEYS,
     keys.BeyondOwnAccess: beyond,
+    members.MemberNotFound: lambda _error: NO_MEMBER,
+    members.InvitationNotFound: lambda _error: NO_INVITATION,
+    members.LastOwner: lambda _error: LAST_OWNER,
+    members.AlreadyMember: lambda _error: ALREADY_MEMBER,
+    members.InvitedSomebodyElse: lambda _error: SOMEBODY_ELSE,
+    members.NotAPerson: lambda _error: NOT_A_PERSON,
+    members.NotOperator: lambda _error: NOT_OPERATOR,
+    members.TooManyInvitations: lambda _error: TOO_MANY_INVITATIONS,
     keys.InvalidExpiry: lambda _error: PAST_EXPIRY,
 }

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.ids import parse_id
+from services.gateway.domain.members import is_address
 
 
 def _storable(text: str) -> str:
@@ -24,6 +25,12 @@ def _storable(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    if not is_address(_storable(text)):
+        raise ValueError("is no e-mail address; write name@host")
+    return text
+
+
 def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
@@ -32,6 +39,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
+Email = Annotated[str, Field(max_length=254), AfterValidator(_address)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 

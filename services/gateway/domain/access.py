@@ -29,11 +29,13 @@ class Scope(StrEnum):
     ORGANIZATION_READ = "organization:read"
     ORGANIZATION_WRITE = "organization:write"
     """Members, invitations, and the organisation itself."""
+    AUDIT_READ = "audit:read"
 
 
 ALL_SCOPES = frozenset(Scope)
 ANY_SCOPE: Literal["any"] = "any"
 """What a route asks for that any key opens, whatever else it may do."""
+_MANAGING = frozenset((Scope.ORGANIZATION_WRITE, Scope.WEBHOOKS_WRITE, Scope.AUDIT_READ))
 _READING = frozenset(scope for scope in Scope if scope.endswith(":read"))
 
 
@@ -64,8 +66,8 @@ class Role(StrEnum):
 _SCOPES = {
     Role.OWNER: ALL_SCOPES,
     Role.ADMIN: ALL_SCOPES,
-    Role.MEMBER: ALL_SCOPES - {Scope.ORGANIZATION_WRITE, Scope.WEBHOOKS_WRITE},
-    Role.VIEWER: _READING,
+    Role.MEMBER: ALL_SCOPES - _MANAGING,
+    Role.VIEWER: _READING - _MANAGING,
 }
 
 

@@ -74,6 +74,10 @@ FORMS: Mapping[type[Message], PublicForm] = {
         "usage.recorded", ("usage_id", "unit", "quantity"), {"resource_id": "generation_id"}
     ),
     gateway.ApiKeyCreated: PublicForm("api_key.created", ("key_id", "prefix")),
+    gateway.OrganizationUpdated: PublicForm("organization.updated", ("name",)),
+    gateway.MemberJoined: PublicForm("member.joined", ("user_id", "role")),
+    gateway.MemberRoleChanged: PublicForm("member.role_changed", ("user_id", "role")),
+    gateway.MemberRemoved: PublicForm("member.removed", ("user_id",)),
     gateway.ApiKeyRevoked: PublicForm("api_key.revoked", ("key_id",)),
 }
 

@@ -80,6 +80,20 @@ IDENTITY_ROUTES = (
     Route("PATCH", "/v1/keys/{key_id}", None, Scope.KEYS_WRITE),
     Route("DELETE", "/v1/keys/{key_id}", None, Scope.KEYS_WRITE),
     Route("POST", "/v1/keys/{key_id}/rotate", None, Scope.KEYS_WRITE),
+    Route("POST", "/v1/organizations", None, Scope.ORGANIZATION_WRITE),
+    Route("GET", "/v1/organization", None, Scope.ORGANIZATION_READ),
+    Route("PATCH", "/v1/organization", None, Scope.ORGANIZATION_WRITE),
+    Route("GET", "/v1/members", None, Scope.ORGANIZATION_READ),
+    Route("GET", "/v1/members/{user_id}", None, Scope.ORGANIZATION_READ),
+    Route("PATCH", "/v1/members/{user_id}", None, Scope.ORGANIZATION_WRITE),
+    Route("DELETE", "/v1/members/{user_id}", None, Scope.ORGANIZATION_WRITE),
+    Route("GET", "/v1/invitations", None, Scope.ORGANIZATION_WRITE),
+    Route("POST", "/v1/invitations", None, Scope.ORGANIZATION_WRITE),
+    Route("DELETE", "/v1/invitations/{invitation_id}", None, Scope.ORGANIZATION_WRITE),
+    Route("POST", "/v1/invitations/accept", None, None),
+    Route("POST", "/v1/invitations/join", None, ANY_SCOPE),
+    Route("GET", "/v1/audit", None, Scope.AUDIT_READ),
+    Route("GET", "/v1/audit/verification", None, Scope.AUDIT_READ),
 )
 
 OWN_ROUTES = (

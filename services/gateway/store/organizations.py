@@ -161,6 +161,11 @@ async def lock_organization(session: AsyncSession, org_id: UUID) -> Organization
     return Organization(row.id, row.name, row.plan, row.created_at) if row else None
 
 
+async def save_name(session: AsyncSession, org_id: UUID, name: str) -> None:
+    """Give an organisation another name."""
+    await session.execute(update(organizations).where(organizations.c.id == org_id).values(name=name))
+
+
 async def get_organization(session: AsyncSession, org_id: UUID) -> Organization | None:
     """Return an organisation."""
     row = (await session.execute(select(organizations).where(organizations.c.id == org_id))).one_or_none()

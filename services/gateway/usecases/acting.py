@@ -22,7 +22,7 @@ class Actor:
     expires_at: datetime | None
 
 
-async def acting(session: AsyncSession, credential: Credential, scope: Scope, now: datetime) -> Actor:
+async def acting(session: AsyncSession, credential: Credential, scope: Scope | None, now: datetime) -> Actor:
     """Return who acts in this transaction; nothing about the organisation's people and keys is changed beside it.
 
     Raises InvalidKey, and ScopeMissing if the key does not have `scope` any more.
@@ -32,6 +32,6 @@ async def acting(session: AsyncSession, credential: Credential, scope: Scope, no
     if found is None:
         raise InvalidKey
     scopes = effective_scopes(found.key, found.role)
-    if scope not in scopes:
+    if scope is not None and scope not in scopes:
         raise ScopeMissing(scope)
     return Actor(replace(credential, role=found.role, scopes=scopes), found.key.expires_at)

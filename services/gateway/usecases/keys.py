@@ -32,6 +32,7 @@ from services.gateway.store import keys as store
 from services.gateway.store.keys import KeyAndRole
 from services.gateway.store.organizations import insert_key
 from services.gateway.usecases.acting import Actor, acting
+from services.gateway.usecases.audit import record
 from services.gateway.usecases.deps import Deps
 from services.gateway.usecases.organizations import key_created
 
@@ -69,7 +70,9 @@ async def create_key(deps: Deps, caller: Credential, wanted: WantedKey) -> NewKe
             expires_at=wanted.expires_at,
             now=now,
         )
-        return await add_key(session, actor.credential, grant, wanted.name, now)
+        new = await add_key(session, actor.credential, grant, wanted.name, now)
+        await record(session, actor.credential, "key.created", now, _told(new.made))
+        return new
 
 
 async def add_key(
@@ -114,9 +117,10 @@ async def rename_key(deps: Deps, caller: Credential, key_id: UUID, name: str) ->
 async def revoke_key(deps: Deps, caller: Credential, key_id: UUID) -> None:
     """End a key at once. Raises KeyNotFound, BeyondOwnAccess."""
     async with deps.database.transaction(caller.org_id) as session:
-        await _found(deps, session, caller, key_id)
+        actor, _ = await _found(deps, session, caller, key_id)
         now = deps.clock()
         await end_key(session, caller.org_id, key_id, now)
+        await record(session, actor.credential, "key.revoked", now, {"key_id": str(key_id)})
 
 
 async def rotate_key(deps: Deps, caller: Credential, key_id: UUID, overlap: timedelta) -> NewKey:
@@ -141,7 +145,21 @@ async def rotate_key(deps: Deps, caller: Credential, key_id: UUID, overlap: time
             tell_changed_keys(session)
         else:
             await end_key(session, key.org_id, key.id, now)
+        told = {**_told(new.made), "rotated_from": str(key.id), "overlap_seconds": int(overlap.total_seconds())}
+        await record(session, maker, "key.rotated", now, told)
         return new
+
+
+def _told(made: KeyAndRole) -> dict[str, str | int | list[str] | None]:
+    """What the audit log says of a new key."""
+    key = made.key
+    return {
+        "key_id": str(key.id),
+        "owner": str(key.user_id) if key.user_id else "organization",
+        "role": made.role.value,
+        "scopes": sorted(effective_scopes(key, made.role)),
+        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+    }
 
 
 async def _found(deps: Deps, session: AsyncSession, caller: Credential, key_id: UUID) -> tuple[Actor, KeyAndRole]:

@@ -11,7 +11,7 @@ from libs.apikeys import is_well_formed
 from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, OrganizationCreated
 from libs.database import Database
 from libs.ids import new_id
-from services.gateway.domain.access import Credential
+from services.gateway.domain.access import Credential, Role
 from services.gateway.domain.credentials import digest_of, shown_prefix
 from services.gateway.domain.keys import ApiKey
 from services.gateway.domain.organizations import (
@@ -21,6 +21,7 @@ from services.gateway.domain.organizations import (
     Organization,
 )
 from services.gateway.store import organizations as store
+from services.gateway.store.audit import append
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ async def ensure_first_organization(database: Database, clock: Callable[[], date
             id=FIRST_ORGANIZATION_ID, name=FIRST_ORGANIZATION_NAME, plan=FIRST_ORGANIZATION_PLAN, created_at=now
         )
         if await store.insert_organization(session, organization):
-            outbox.add(session, _created(organization))
+            outbox.add(session, organization_created(organization))
         first = ApiKey(
             id=new_id(),
             org_id=organization.id,
@@ -83,11 +84,14 @@ async def ensure_first_organization(database: Database, clock: Callable[[], date
         )
         if await store.insert_key(session, first):
             outbox.add(session, key_created(first))
+            made = {"key_id": str(first.id), "owner": "organization", "role": Role.OWNER.value}
+            await append(session, first.org_id, "key.created", at=now, key_id=None, user_id=None, details=made)
         else:
             logger.warning("the bootstrap key is known but not valid; it was revoked, or came up this moment")
 
 
-def _created(organization: Organization) -> OrganizationCreated:
+def organization_created(organization: Organization) -> OrganizationCreated:
+    """Return the event that tells of a new organisation."""
     return OrganizationCreated(
         org_id=str(organization.id),
         name=organization.name,

@@ -42,6 +42,7 @@ from services.gateway.usecases.deps import Deps
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
+from tests.integration.gateway.asking import Api
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
 from tests.support.servers import Servers
 
@@ -180,3 +181,10 @@ async def client(gateway: str, tenant: Tenant) -> AsyncIterator[aiohttp.ClientSe
     """A client with the tenant's key."""
     async with aiohttp.ClientSession(gateway, headers=tenant.headers, auto_decompress=False) as session:
         yield session
+
+
+@pytest.fixture
+async def api(gateway: str) -> AsyncIterator[Api]:
+    """Asks with whatever key it is given."""
+    async with aiohttp.ClientSession(gateway) as session:
+        yield Api(session)

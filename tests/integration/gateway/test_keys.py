@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import aiohttp
 import pytest
 from sqlalchemy import select, text, update
 
@@ -16,32 +13,8 @@ from services.gateway.domain.access import Role, Scope
 from services.gateway.domain.credentials import digest_of
 from services.gateway.store import organizations as store
 from tests.integration.gateway.access import new_person
+from tests.integration.gateway.asking import Api, Json
 from tests.integration.gateway.conftest import Tenant, new_tenant
-
-Json = dict[str, Any]  # Any: JSON
-
-
-class Api:
-    """Asks the gateway with a key; returns status and answer."""
-
-    def __init__(self, client: aiohttp.ClientSession) -> None:
-        self._client = client
-
-    async def __call__(self, key: str, method: str, path: str, body: object = None) -> tuple[int, Json]:
-        headers = {"Authorization": f"Bearer {key}"}
-        async with self._client.request(method, path, json=body, headers=headers) as response:
-            return response.status, (await response.json() if response.content_length else {})
-
-
-@pytest.fixture
-async def api(gateway: str) -> AsyncIterator[Api]:
-    async with aiohttp.ClientSession(gateway) as client:
-        yield Api(client)
-
-
-async def _id(api: Api, key: str) -> str:
-    key_id: str = (await api(key, "GET", "/v1/keys/current"))[1]["id"]
-    return key_id
 
 
 async def test_a_key_lives(api: Api, tenant: Tenant, database: Database) -> None:

@@ -26,7 +26,7 @@ from libs.contracts.antiphon.options.v1 import options_pb2 as antiphon_dot_optio
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n antiphon/gateway/v1/events.proto\x12\x13\x61ntiphon.gateway.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n\x13OrganizationCreated\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n\x04plan\x18\x03 \x01(\tR\x04plan\x12\x39\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt:1\x8a\xb5\x18-\n#evt.gateway.organization_created.v1\x12\x06org_id\"\xbe\x01\n\rApiKeyCreated\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x16\n\x06prefix\x18\x03 \x01(\tR\x06prefix\x12\x39\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt:,\x8a\xb5\x18(\n\x1e\x65vt.gateway.api_key_created.v1\x12\x06key_id\"\xa6\x01\n\rApiKeyRevoked\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x39\n\nrevoked_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\trevokedAt:,\x8a\xb5\x18(\n\x1e\x65vt.gateway.api_key_revoked.v1\x12\x06key_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n antiphon/gateway/v1/events.proto\x12\x13\x61ntiphon.gateway.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n\x13OrganizationCreated\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n\x04plan\x18\x03 \x01(\tR\x04plan\x12\x39\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt:1\x8a\xb5\x18-\n#evt.gateway.organization_created.v1\x12\x06org_id\"\xbe\x01\n\rApiKeyCreated\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x16\n\x06prefix\x18\x03 \x01(\tR\x06prefix\x12\x39\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt:,\x8a\xb5\x18(\n\x1e\x65vt.gateway.api_key_created.v1\x12\x06key_id\"\xae\x01\n\x13OrganizationUpdated\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x39\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tupdatedAt:1\x8a\xb5\x18-\n#evt.gateway.organization_updated.v1\x12\x06org_id\"\xb8\x01\n\x0cMemberJoined\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x12\n\x04role\x18\x03 \x01(\tR\x04role\x12\x37\n\tjoined_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08joinedAt:+\x8a\xb5\x18\'\n\x1c\x65vt.gateway.member_joined.v1\x12\x07user_id\"\xc5\x01\n\x11MemberRoleChanged\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x12\n\x04role\x18\x03 \x01(\tR\x04role\x12\x39\n\nchanged_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tchangedAt:1\x8a\xb5\x18-\n\"evt.gateway.member_role_changed.v1\x12\x07user_id\"\xa8\x01\n\rMemberRemoved\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x39\n\nremoved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tremovedAt:,\x8a\xb5\x18(\n\x1d\x65vt.gateway.member_removed.v1\x12\x07user_id\"\xa6\x01\n\rApiKeyRevoked\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x39\n\nrevoked_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\trevokedAt:,\x8a\xb5\x18(\n\x1e\x65vt.gateway.api_key_revoked.v1\x12\x06key_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,12 +37,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORGANIZATIONCREATED']._serialized_options = b'\212\265\030-\n#evt.gateway.organization_created.v1\022\006org_id'
   _globals['_APIKEYCREATED']._loaded_options = None
   _globals['_APIKEYCREATED']._serialized_options = b'\212\265\030(\n\036evt.gateway.api_key_created.v1\022\006key_id'
+  _globals['_ORGANIZATIONUPDATED']._loaded_options = None
+  _globals['_ORGANIZATIONUPDATED']._serialized_options = b'\212\265\030-\n#evt.gateway.organization_updated.v1\022\006org_id'
+  _globals['_MEMBERJOINED']._loaded_options = None
+  _globals['_MEMBERJOINED']._serialized_options = b'\212\265\030\'\n\034evt.gateway.member_joined.v1\022\007user_id'
+  _globals['_MEMBERROLECHANGED']._loaded_options = None
+  _globals['_MEMBERROLECHANGED']._serialized_options = b'\212\265\030-\n\"evt.gateway.member_role_changed.v1\022\007user_id'
+  _globals['_MEMBERREMOVED']._loaded_options = None
+  _globals['_MEMBERREMOVED']._serialized_options = b'\212\265\030(\n\035evt.gateway.member_removed.v1\022\007user_id'
   _globals['_APIKEYREVOKED']._loaded_options = None
   _globals['_APIKEYREVOKED']._serialized_options = b'\212\265\030(\n\036evt.gateway.api_key_revoked.v1\022\006key_id'
   _globals['_ORGANIZATIONCREATED']._serialized_start=126
   _globals['_ORGANIZATIONCREATED']._serialized_end=320
   _globals['_APIKEYCREATED']._serialized_start=323
   _globals['_APIKEYCREATED']._serialized_end=513
-  _globals['_APIKEYREVOKED']._serialized_start=516
-  _globals['_APIKEYREVOKED']._serialized_end=682
+  _globals['_ORGANIZATIONUPDATED']._serialized_start=516
+  _globals['_ORGANIZATIONUPDATED']._serialized_end=690
+  _globals['_MEMBERJOINED']._serialized_start=693
+  _globals['_MEMBERJOINED']._serialized_end=877
+  _globals['_MEMBERROLECHANGED']._serialized_start=880
+  _globals['_MEMBERROLECHANGED']._serialized_end=1077
+  _globals['_MEMBERREMOVED']._serialized_start=1080
+  _globals['_MEMBERREMOVED']._serialized_end=1248
+  _globals['_APIKEYREVOKED']._serialized_start=1251
+  _globals['_APIKEYREVOKED']._serialized_end=1417
 # @@protoc_insertion_point(module_scope)

@@ -33,6 +33,50 @@ class ApiKeyCreated(_message.Message):
     created_at: _timestamp_pb2.Timestamp
     def __init__(self, key_id: _Optional[str] = ..., org_id: _Optional[str] = ..., prefix: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class OrganizationUpdated(_message.Message):
+    __slots__ = ("org_id", "name", "updated_at")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    name: str
+    updated_at: _timestamp_pb2.Timestamp
+    def __init__(self, org_id: _Optional[str] = ..., name: _Optional[str] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class MemberJoined(_message.Message):
+    __slots__ = ("user_id", "org_id", "role", "joined_at")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    JOINED_AT_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    org_id: str
+    role: str
+    joined_at: _timestamp_pb2.Timestamp
+    def __init__(self, user_id: _Optional[str] = ..., org_id: _Optional[str] = ..., role: _Optional[str] = ..., joined_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class MemberRoleChanged(_message.Message):
+    __slots__ = ("user_id", "org_id", "role", "changed_at")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    org_id: str
+    role: str
+    changed_at: _timestamp_pb2.Timestamp
+    def __init__(self, user_id: _Optional[str] = ..., org_id: _Optional[str] = ..., role: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class MemberRemoved(_message.Message):
+    __slots__ = ("user_id", "org_id", "removed_at")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_AT_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    org_id: str
+    removed_at: _timestamp_pb2.Timestamp
+    def __init__(self, user_id: _Optional[str] = ..., org_id: _Optional[str] = ..., removed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class ApiKeyRevoked(_message.Message):
     __slots__ = ("key_id", "org_id", "revoked_at")
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
