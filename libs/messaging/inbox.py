@@ -67,6 +67,11 @@ _REMEMBER = Prepared(
         "on conflict do nothing returning event_id"
     ).bindparams(bindparam("ids", type_=ARRAY(PgUuid(as_uuid=True))))
 )
+_FIND = Prepared(
+    text("select 1 from inbox where consumer = :consumer and event_id = :event_id").bindparams(
+        bindparam("event_id", type_=PgUuid(as_uuid=True))
+    )
+)
 
 
 async def remember(session: AsyncSession, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
@@ -76,6 +81,11 @@ async def remember(session: AsyncSession, consumer: str, event_ids: Sequence[UUI
     """
     rows = await _REMEMBER.fetch(session, consumer=consumer, ids=sorted(event_ids))
     return {row["event_id"] for row in rows}
+
+
+async def is_known(session: AsyncSession, consumer: str, event_id: UUID) -> bool:
+    """Say whether `consumer` has applied this event."""
+    return bool(await _FIND.fetch(session, consumer=consumer, event_id=event_id))
 
 
 async def is_new(session: AsyncSession, consumer: str, event_id: UUID | str) -> bool:

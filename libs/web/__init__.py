@@ -6,6 +6,7 @@ from libs.web.app import create_app
 from libs.web.described import FILE_CONDITIONS, PathId, answered, asks, file_answers, handed_over, header, told
 from libs.web.handover import HANDOVER_HEADER, handover
 from libs.web.identity import Caller, CallerOf, IdentityVerifier, Unauthenticated
+from libs.web.once import Once, OnceOf, id_for
 from libs.web.problems import Problem, ProblemOf, invalid_field, problem_response
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Caller",
     "CallerOf",
     "IdentityVerifier",
+    "Once",
+    "OnceOf",
     "PathId",
     "Problem",
     "ProblemOf",
@@ -25,6 +28,7 @@ __all__ = [
     "handed_over",
     "handover",
     "header",
+    "id_for",
     "invalid_field",
     "problem_response",
     "told",

@@ -9,6 +9,7 @@ from libs.service import Composition, Runtime, run
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.key_changes import KeyChanges, KeySignals
 from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.connections import Connections
@@ -28,6 +29,7 @@ from services.gateway.domain.routes import ROUTES
 from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
 from services.gateway.usecases.deps import Deps
+from services.gateway.usecases.idempotency import Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
@@ -56,13 +58,14 @@ def main() -> None:
         changes = KeyChanges(database, known, time.monotonic)
         database.add_hook(KeySignals(runtime.bus))
         keys = Keys(known, Strangers(Rate(settings.stranger_requests), time.monotonic))
+        requests = Requests(database, clock, Sealing(settings.identity_keys))
         own = create_own(deps, runtime.readiness)
         bootstrap = settings.bootstrap_key
         return Composition(
             app=Door(
                 routes=RouteTable(ROUTES),
                 keys=keys,
-                answer=answers(services, limiter, own),
+                answer=answers(services, limiter, requests, own),
                 own=own,
                 front=Front(
                     Hosts(settings.allowed_hosts),
@@ -77,7 +80,15 @@ def main() -> None:
                 *([partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else []),
                 partial(changes.listen, runtime.bus),
             ],
-            background=[limiter.run, connections.run, changes.run, feed.run, subscriptions.run],
+            background=[
+                limiter.run,
+                requests.renew,
+                requests.expire,
+                connections.run,
+                changes.run,
+                feed.run,
+                subscriptions.run,
+            ],
             on_stop=[subscriptions.stop],
             closing=[services.close, limiter.close],
             http_options=_http_options(settings, connections),

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.api import Api
+from tests.support.api import Answer, Api
 from tests.support.polling import eventually
 from tests.support.recordings import spoken_wav
 
@@ -152,13 +152,39 @@ async def test_the_same_idempotency_key_makes_one_generation(api: Api) -> None:
     voice = (await api.voices())[0]
     key = {"Idempotency-Key": uuid4().hex}
     body = {"text": "Only once, please.", "voice_id": voice["id"]}
-    answers = await asyncio.gather(*(api.post("/v1/generations", json=body, headers=key) for _ in range(5)))
-    assert {answer.status for answer in answers} <= {201, 202}
-    (made,) = {answer.json["id"] for answer in answers}
+
+    async def ask() -> Answer:
+        while (answer := await api.post("/v1/generations", json=body, headers=key)).status == 409:
+            assert answer.json["code"] == "request_still_running"
+            await asyncio.sleep(float(answer.headers["Retry-After"]) / 10)
+        return answer
+
+    answers = await asyncio.gather(*(ask() for _ in range(5)))
+    assert len({(answer.status, answer.content) for answer in answers}) == 1
+    assert answers[0].status == 202
+    assert sorted("Idempotency-Replayed" in answer.headers for answer in answers) == [False] + [True] * 4
+    made = answers[0].json["id"]
     assert (await api.until_completed(made, within=30))["status"] == "completed"
+    listed = (await api.get("/v1/generations", params={"text": body["text"]})).json["items"]
+    assert [item["id"] for item in listed] == [made]
     other = await api.post("/v1/generations", json={**body, "text": "Another."}, headers=key)
     assert other.status == 422
     assert other.json["code"] == "idempotency_key_reused"
+
+
+async def test_a_stream_with_a_key_is_heard_again_and_spoken_once(api: Api) -> None:
+    voice = (await api.voices())[0]
+    key = {"Idempotency-Key": uuid4().hex}
+    body = {"text": f"A stream that is heard again: {uuid4().hex}.", "voice_id": voice["id"]}
+    first, again = [await api.post("/v1/generations/stream", json=body, headers=key) for _ in range(2)]
+    assert (first.status, again.status) == (200, 200)
+    assert first.headers["Generation-Id"] == again.headers["Generation-Id"]
+    assert first.content == again.content
+    assert ("Idempotency-Replayed" in first.headers, again.headers["Idempotency-Replayed"]) == (False, "true")
+    # Deleted, it is not spoken once more.
+    await api.until_completed(first.headers["Generation-Id"], within=30)
+    assert (await api.delete(f"/v1/generations/{first.headers['Generation-Id']}")).status == 204
+    assert (await api.post("/v1/generations/stream", json=body, headers=key)).status == 404
 
 
 async def test_two_hundred_at_once_all_complete_and_count_two_hundred(api: Api) -> None:

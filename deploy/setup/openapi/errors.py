@@ -93,6 +93,11 @@ def _problem(error: Exception) -> Problem:
     return of(error)
 
 
+def is_done_once(route: Route) -> bool:
+    """Say whether an idempotency key means something to `route`."""
+    return route.method == "POST" and route.scope is not None
+
+
 def of_gateway(route: Route, asked: Iterable[str] = ()) -> dict[str, Json]:
     """Return the answers by status that a request of `route` may get from the gateway, or from any service.
 
@@ -107,6 +112,8 @@ def of_gateway(route: Route, asked: Iterable[str] = ()) -> dict[str, Json]:
         problems.append(_problem(failures.ScopeMissing(route.scope)))
     if route.method not in ("GET", "HEAD", "DELETE"):
         problems += [_problem(failures.BodyTooLarge(route.body_bytes)), _problem(failures.BodyTooSlow())]
+    if is_done_once(route):
+        problems += [_problem(failures.RequestStillRunning()), _problem(failures.IdempotencyKeyReused())]
     for service in dict.fromkeys(one for one in (route.service, *asked) if one is not None):
         away = failures.ServiceUnavailable(service, nothing_done=False)
         problems += [_problem(away), _problem(failures.ServiceTooSlow(service))]

@@ -6,17 +6,17 @@ import copy
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
-from deploy.setup.openapi.errors import of_gateway, spoken
+from deploy.setup.openapi.errors import is_done_once, of_gateway, spoken
 from deploy.setup.openapi.samples import asked, sample
 from deploy.setup.openapi.sources import Json
 from libs.web.described import ASKS, header
 from services.gateway.domain.access import ANY_SCOPE
+from services.gateway.domain.idempotency import KEY_CHARACTERS
 from services.gateway.domain.routes import Route
 
 PARAMETERS = {
     "limit": "How many items a page has at most.",
     "cursor": "`next_cursor` of the page before.",
-    "idempotency-key": "Repeating a request with the same key gives the same answer, and does nothing twice.",
     "prefer": "`wait=N` waits up to N seconds (at most 60) for the result.",
 }
 """What a parameter of that name is, where its route does not say."""
@@ -25,6 +25,15 @@ RATE_LIMIT = {
     "RateLimit": header("What is left: requests, and the seconds until there are more.", '"key";r=299;t=1'),
     "RateLimit-Policy": header("What the plan allows: requests, and in how many seconds.", '"key";q=300;w=60'),
 }
+IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Repeating a request with the same key gives the same answer, and does nothing twice, for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS, "pattern": "^[!-~]+$"},
+    "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+}
+REPLAYED = header("The request was done before, and this is its answer.", "true")
 TAGS = {"openai": "OpenAI", "elevenlabs": "ElevenLabs"}
 _BY_FASTAPI = "Successful Response"
 
@@ -44,6 +53,8 @@ def finished(described: Json, route: Route, schemas: Json) -> Json:
         needed = "Needs a key; any will do." if route.scope == ANY_SCOPE else f"Needs the scope `{route.scope}`."
         operation["description"] = f"{operation.get('description', '')}\n\n{needed}".strip()
     operation["parameters"] = [_parameter(one, schemas) for one in operation.get("parameters", ())]
+    if is_done_once(route):
+        operation["parameters"].append(IDEMPOTENCY_KEY)
     if "requestBody" in operation:
         _show(operation["requestBody"]["content"], schemas, asked)
     operation["responses"] = _responses(operation["responses"], route, operation.pop(ASKS, ()), schemas)
@@ -122,6 +133,8 @@ def _responses(described: Json, route: Route, asked: Iterable[str], schemas: Jso
         if not answer.get("description") or answer["description"] == _BY_FASTAPI:
             answer["description"] = HTTPStatus(int(status)).phrase
         answer["headers"] = {**answer.get("headers", {}), **_standing(route), "X-Request-Id": REQUEST_ID}
+        if is_done_once(route) and status < "400":
+            answer["headers"]["Idempotency-Replayed"] = REPLAYED
         _show(answer.get("content", {}), schemas)
     return dict(sorted(responses.items()))
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 
 import aiohttp
 import orjson
 
-from libs.web import Caller
+from libs.web import Caller, Once
 from services.gateway.adapters.services import Body, Question, Services
 from services.gateway.domain.failures import Refused
 from services.gateway.domain.routes import ANSWER_SECONDS, Service
@@ -39,11 +40,16 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Asks services in the name of `caller`; what they do is logged under `request_id`."""
+    """Asks services in the name of `caller`; what they do is logged under `request_id`.
+
+    If the request is to be done `once`, each POST is: they are told apart by their number, so they come in one order.
+    """
 
     services: Services
     caller: Caller
     request_id: str
+    once: Once | None = None
+    _posts: Iterator[int] = field(default_factory=count, repr=False, compare=False)
 
     async def json(
         self,
@@ -91,6 +97,8 @@ class Asking:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Ask as `json` does; yield the answer while its body still comes."""
         sent = [*headers, ("x-request-id", self.request_id)]
+        if self.once is not None and method == "POST":
+            sent += self.once.part(next(self._posts)).headers
         if document is not None:
             content = orjson.dumps(document)
             body = Content(content)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from libs.web import Caller
+from libs.web import Caller, Once
 from services.gateway.domain.access import Credential
 from services.gateway.domain.headers import RequestHeaders
 from services.gateway.domain.routes import Route
@@ -17,8 +17,10 @@ from services.gateway.domain.routes import Route
 class Asked:
     """A request on its way to what answers it.
 
-    `path` and `query` are as they came; `credential` is None where the route needs no key; `scope` is the server's.
-    `added` are headers that the answer gets, whoever gives it, also when it is an error.
+    `path` and `query` are as they came; `credential` is None where the route needs no key; `scope` is the server's;
+    `added` are headers that the answer gets, whoever gives it, also when it is an error;
+    `once` is by what it is known if it is to be done once: whoever asks a service to make something for it says so
+    (`once.headers`), and what the gateway makes itself gets that id.
     """
 
     route: Route
@@ -29,6 +31,7 @@ class Asked:
     credential: Credential | None
     scope: Scope
     added: list[tuple[bytes, bytes]]
+    once: Once | None = None
 
 
 Handler = Callable[[Asked, Receive, Send], Awaitable[None]]

@@ -7,13 +7,15 @@ from starlette.types import Receive, Send
 
 from services.gateway.adapters.services import Services
 from services.gateway.api.asked import Asked, Handler
+from services.gateway.api.idempotency import once_each
 from services.gateway.api.limits import limited
 from services.gateway.api.own import own_handler
 from services.gateway.api.proxy import Proxy
+from services.gateway.usecases.idempotency import Requests
 from services.gateway.usecases.limiter import Limiter
 
 
-def answers(services: Services, limiter: Limiter, own: FastAPI) -> Handler:
+def answers(services: Services, limiter: Limiter, requests: Requests, own: FastAPI) -> Handler:
     """Return the handler of all routes in the table."""
     from_service, from_here = Proxy(services), own_handler(own)
 
@@ -21,4 +23,5 @@ def answers(services: Services, limiter: Limiter, own: FastAPI) -> Handler:
         handler = from_here if asked.route.service is None else from_service
         await handler(asked, receive, send)
 
-    return limited(limiter, answer)
+    # What a plan does not allow was not begun, and may come again.
+    return limited(limiter, once_each(requests, answer))

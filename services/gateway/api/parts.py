@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
+from libs.web import Once
 from services.gateway.adapters.asking import Asking
 from services.gateway.api.asked import Asked, caller_of
 from services.gateway.domain.access import Credential
@@ -41,11 +42,21 @@ async def _deps(request: Request) -> Deps:
 
 async def _asking(request: Request, credential: Annotated[Credential, Depends(_credential)]) -> Asking:
     asked = asked_of(request)
-    return Asking((await _deps(request)).services, caller_of(credential), asked.request_id)
+    return Asking((await _deps(request)).services, caller_of(credential), asked.request_id, asked.once)
+
+
+async def _once(request: Request) -> Once | None:
+    return asked_of(request).once
 
 
 CredentialOf = Annotated[Credential, Depends(_credential)]
 """A route's parameter: who is asking, and what they may do."""
+OnceOf = Annotated[Once | None, Depends(_once)]
+"""A route's parameter: by what the request is known if it is to be done once.
+
+What the route makes gets `id_for(once)` as its id. If there is a row of that id already, a gateway ended between making
+it and answering: nobody has seen the answer, and the route answers again, with a new secret if it shows one.
+"""
 DepsOf = Annotated[Deps, Depends(_deps)]
 AskingOf = Annotated[Asking, Depends(_asking)]
 """A route's parameter: asks services in the name of who is asking."""

@@ -112,6 +112,25 @@ def too_many_subscribers(error: TooManySubscribers) -> Problem:
     )
 
 
+def _invalid_key(error: failures.InvalidIdempotencyKey) -> Problem:
+    return invalid_field("Idempotency-Key", str(error))
+
+
+_KEY_REUSED = Problem(
+    422,
+    "idempotency_key_reused",
+    "The idempotency key was used for another request",
+    "Idempotency-Key: send a new key for a new request, or repeat the first request unchanged.",
+)
+_STILL_RUNNING = Problem(
+    409,
+    "request_still_running",
+    "The request with this idempotency key is still being done",
+    "Idempotency-Key: repeat the request after a moment for its answer.",
+    headers={"Retry-After": RETRY_AFTER_SECONDS},
+)
+
+
 def _method_not_allowed(error: MethodNotAllowed) -> Problem:
     allowed = ", ".join(error.allowed)
     return Problem(
@@ -180,6 +199,9 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.ScopeMissing: _scope_missing,
     failures.BodyTooLarge: body_too_large,
     failures.BodyTooSlow: lambda _error: _TOO_SLOW,
+    failures.InvalidIdempotencyKey: _invalid_key,
+    failures.IdempotencyKeyReused: lambda _error: _KEY_REUSED,
+    failures.RequestStillRunning: lambda _error: _STILL_RUNNING,
     failures.ServiceUnavailable: _service_unavailable,
     failures.ServiceLeftAlone: _service_left_alone,
     failures.ServiceTooSlow: _service_too_slow,

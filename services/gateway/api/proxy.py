@@ -41,6 +41,8 @@ def _question(asked: Asked, body: RequestBody | None) -> Question:
     assert route.service is not None
     assert asked.credential is not None
     sent = [*headers.passed, ("x-request-id", asked.request_id)]
+    if asked.once is not None:
+        sent += asked.once.headers
     if body is not None and headers.content_length is not None:
         sent.append(("content-length", str(headers.content_length)))
     return Question(

@@ -110,3 +110,15 @@ class UnknownModel(Exception):
     def __init__(self, model: str) -> None:
         super().__init__(model)
         self.model = model
+
+
+class InvalidIdempotencyKey(Exception):
+    """The header `Idempotency-Key` holds no key; the message says what one is."""
+
+
+class IdempotencyKeyReused(Exception):
+    """The idempotency key belongs to another request of the organisation."""
+
+
+class RequestStillRunning(Exception):
+    """The request with this idempotency key is being done at this moment."""

@@ -33,6 +33,7 @@ _ENDING_HERE = frozenset(
         b"expect",
         b"forwarded",
         b"host",
+        b"idempotency-key",
         b"traceparent",
         b"tracestate",
         b"x-forwarded-for",
@@ -56,7 +57,7 @@ class RequestHeaders:
 
     `passed` goes to the service; `authorization`, `xi_api_key` (ElevenLabs' clients send their key in it) and
     `request_id` are None when absent, unusable or sent twice;
-    `hosts` are all that were sent; `content_length` is None without a declared length;
+    `hosts` and `idempotency_keys` are all that were sent; `content_length` is None without a declared length;
     `trace` has what of `traceparent` and `tracestate` was sent.
     """
 
@@ -64,6 +65,7 @@ class RequestHeaders:
     authorization: str | None = None
     xi_api_key: str | None = None
     request_id: str | None = None
+    idempotency_keys: Sequence[str] = ()
     content_length: int | None = None
     hosts: Sequence[str] = ()
     chunked: bool = False
@@ -74,6 +76,10 @@ class RequestHeaders:
     def has_body(self) -> bool:
         """Say whether a body follows the headers."""
         return self.chunked or bool(self.content_length)
+
+    def value(self, name: str) -> str | None:
+        """Return the first value of a passed header, or None."""
+        return next((value for key, value in self.passed if key == name), None)
 
 
 def read_request_headers(headers: RawHeaders) -> RequestHeaders:
@@ -91,6 +97,7 @@ def read_request_headers(headers: RawHeaders) -> RequestHeaders:
     request_id = _only(special.get(b"x-request-id"))
     if request_id is not None and _REQUEST_ID.fullmatch(request_id):
         read.request_id = request_id
+    read.idempotency_keys = special.get(b"idempotency-key", ())
     length = _only(special.get(b"content-length"))
     read.content_length = int(length) if length is not None else None
     read.hosts = special.get(b"host", ())

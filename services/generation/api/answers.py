@@ -51,7 +51,6 @@ REFUSED = (
     problems.quota_exceeded(errors.QuotaExceeded(asked=900, limit=10_000, remaining=120, resets_at=_RESETS_AT)),
     problems.NO_DICTIONARY,
     problems.UNKNOWN_VOICE,
-    problems.KEY_REUSED,
     problems.overloaded(errors.Overloaded(waiting_seconds=12.0, retry_after_seconds=3)),
 )
 """Why no generation is made."""

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from libs.database import Cursor, page_of
-from libs.ids import new_id
+from libs.messaging import inbox
 from libs.speech.text.dictionary import LONGEST_PHRASE, LONGEST_REPLACEMENT, Lexicon, Rule
-from libs.web import CallerOf, PathId, answered, header, told
+from libs.web import CallerOf, OnceOf, PathId, answered, header, id_for, told
 from services.generation.api import problems
 from services.generation.api.parts import DepsOf, Storable, Version
 from services.generation.api.parts import dictionary_id as as_id
@@ -23,6 +23,9 @@ from services.generation.store import dictionaries
 router = APIRouter()
 
 RULES_MAX = 1000
+CREATE_DICTIONARY = "generation-create_dictionary"
+ADD_DICTIONARY_VERSION = "generation-add_dictionary_version"
+"""What the inbox remembers of requests that are to be done once, so that a repetition changes nothing."""
 
 
 class RuleView(BaseModel):
@@ -95,18 +98,21 @@ def _view(dictionary: dictionaries.Dictionary) -> DictionaryView:
 
 
 @router.post("/v1/dictionaries", status_code=HTTP_201_CREATED, responses=_MADE)
-async def create_dictionary(new: NewDictionary, caller: CallerOf, deps: DepsOf, response: Response) -> DictionaryView:
+async def create_dictionary(
+    new: NewDictionary, caller: CallerOf, deps: DepsOf, response: Response, once: OnceOf
+) -> DictionaryView:
     """Make a pronunciation dictionary; a request may name up to three, whose rules apply in their order."""
-    made = new_id()
+    made = id_for(once)
     async with deps.database.transaction(caller.org_id) as session:
-        await dictionaries.insert_dictionary(
-            session,
-            made,
-            caller.org_id,
-            name=new.name,
-            description=new.description,
-            rules=[rule.model_dump() for rule in new.rules],
-        )
+        if once is None or await inbox.is_new(session, CREATE_DICTIONARY, once.resource_id):
+            await dictionaries.insert_dictionary(
+                session,
+                made,
+                caller.org_id,
+                name=new.name,
+                description=new.description,
+                rules=[rule.model_dump() for rule in new.rules],
+            )
         dictionary = await dictionaries.get_dictionary(session, caller.org_id, made)
     response.headers["Location"] = f"/v1/dictionaries/{made}"
     return _view(dictionary)
@@ -139,12 +145,13 @@ async def get_dictionary(
 
 @router.post("/v1/dictionaries/{dictionary_id}/versions", status_code=HTTP_201_CREATED, responses=_UNKNOWN)
 async def add_dictionary_version(
-    dictionary_id: PathId, new: NewVersion, caller: CallerOf, deps: DepsOf
+    dictionary_id: PathId, new: NewVersion, caller: CallerOf, deps: DepsOf, once: OnceOf
 ) -> DictionaryView:
     """Add a version; those before it stay for the requests that name them."""
     wanted = as_id(dictionary_id)
     async with deps.database.transaction(caller.org_id) as session:
-        await dictionaries.add_version(session, wanted, caller.org_id, [rule.model_dump() for rule in new.rules])
+        if once is None or await inbox.is_new(session, ADD_DICTIONARY_VERSION, once.resource_id):
+            await dictionaries.add_version(session, wanted, caller.org_id, [rule.model_dump() for rule in new.rules])
         dictionary = await dictionaries.get_dictionary(session, caller.org_id, wanted)
     return _view(dictionary)
 

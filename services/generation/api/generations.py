@@ -11,7 +11,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from libs.database import Cursor, page_of
 from libs.ids import parse_id
-from libs.web import Caller, CallerOf, PathId, handed_over, handover, told
+from libs.web import Caller, CallerOf, OnceOf, PathId, handed_over, handover, told
 from services.generation.api import answers, problems
 from services.generation.api.parts import DepsOf, Moment, Storable
 from services.generation.api.parts import generation_id as as_id
@@ -32,7 +32,6 @@ from services.generation.usecases import Deps, downloading, ending, requesting, 
 router = APIRouter()
 
 PreferOf = Annotated[str | None, Header()]
-KeyOf = Annotated[str | None, Header(min_length=1, max_length=255)]
 
 
 class GenerationQuery(BaseModel):
@@ -59,9 +58,9 @@ async def create_generation(
     new: NewGeneration,
     caller: CallerOf,
     deps: DepsOf,
+    once: OnceOf,
     response: Response,
     prefer: PreferOf = None,
-    idempotency_key: KeyOf = None,
 ) -> GenerationView:
     """Ask for speech: 202 at once, or 201 when it was completed within `Prefer: wait=N` (at most 60 s).
 
@@ -71,7 +70,7 @@ async def create_generation(
         await requesting.resolve_dictionaries(deps, caller, [one.model_dump() for one in new.dictionaries])
     )
     seconds = requests.wait_seconds(prefer)
-    generation = await requesting.request_generation(deps, caller, request, idempotency_key, wait_seconds=seconds)
+    generation = await requesting.request_generation(deps, caller, request, once, wait_seconds=seconds)
     return _answer(generation, response, seconds)
 
 
@@ -153,10 +152,10 @@ async def delete_generation(generation_id: PathId, caller: CallerOf, deps: DepsO
 
 
 @router.post("/v1/generations/{generation_id}/cancel", responses=told(*answers.OF_ITS_STATE))
-async def cancel_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> GenerationView:
+async def cancel_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf, once: OnceOf) -> GenerationView:
     """Stop a generation that is not finished: nothing more of it is spoken, and nothing is billed."""
     generation = await _get(deps, caller, generation_id)
-    return view(await ending.cancel_generation(deps, caller, generation.id))
+    return view(await ending.cancel_generation(deps, caller, generation.id, once))
 
 
 @router.post(
@@ -164,10 +163,10 @@ async def cancel_generation(generation_id: PathId, caller: CallerOf, deps: DepsO
     status_code=HTTP_202_ACCEPTED,
     responses=told(*answers.REFUSED, *answers.OF_ITS_STATE),
 )
-async def retry_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> GenerationView:
+async def retry_generation(generation_id: PathId, caller: CallerOf, deps: DepsOf, once: OnceOf) -> GenerationView:
     """Begin a generation again that failed or was canceled; what was spoken of it is not spoken again."""
     generation = await _get(deps, caller, generation_id)
-    return view(await ending.retry_generation(deps, caller, generation.id))
+    return view(await ending.retry_generation(deps, caller, generation.id, once))
 
 
 @router.post(
@@ -180,9 +179,9 @@ async def revise_generation(
     revision: Revision,
     caller: CallerOf,
     deps: DepsOf,
+    once: OnceOf,
     response: Response,
     prefer: PreferOf = None,
-    idempotency_key: KeyOf = None,
 ) -> GenerationView:
     """Make a new generation of an edited text, with all else as it was: only what was changed is spoken."""
     former = await _get(deps, caller, generation_id)
@@ -191,7 +190,7 @@ async def revise_generation(
     except ValueError as error:
         raise errors.InvalidText(str(error)) from error
     seconds = requests.wait_seconds(prefer)
-    generation = await revising.revise_generation(deps, caller, former, text, idempotency_key, wait_seconds=seconds)
+    generation = await revising.revise_generation(deps, caller, former, text, once, wait_seconds=seconds)
     return _answer(generation, response, seconds)
 
 

@@ -71,12 +71,6 @@ UNFINISHED = Problem(
 )
 NOT_FOUND = Problem(404, "generation_not_found", "There is no such generation")
 NO_DICTIONARY = Problem(404, "dictionary_not_found", "There is no such pronunciation dictionary, or no such version")
-KEY_REUSED = Problem(
-    422,
-    "idempotency_key_reused",
-    "The idempotency key was used for another request",
-    "Idempotency-Key: send a new key for a new request, or repeat the first request unchanged.",
-)
 UNKNOWN_VOICE = invalid_field(
     "voice_id", "there is no such voice; GET /v1/voices lists those that there are", code="unknown_voice"
 )
@@ -107,7 +101,6 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     errors.GenerationFailedError: failed,
     errors.WrongState: wrong_state,
     errors.QuotaExceeded: quota_exceeded,
-    errors.IdempotencyConflict: lambda _error: KEY_REUSED,
     Unavailable: lambda _error: UNAVAILABLE,
     ObjectStoreUnavailable: lambda _error: UNAVAILABLE,
 }

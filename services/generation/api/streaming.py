@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from libs.speech.encoding import parse_output_format
-from libs.web import Caller, CallerOf, PathId, told
+from libs.web import Caller, CallerOf, Once, OnceOf, PathId, told
 from services.generation.api import answers
 from services.generation.api.parts import DepsOf
 from services.generation.api.parts import generation_id as as_id
@@ -33,7 +33,6 @@ CancelOf = Annotated[
         description="Whether a client that goes away cancels what is not spoken yet; else it is stored all the same."
     ),
 ]
-KeyOf = Annotated[str | None, Header(min_length=1, max_length=255)]
 
 
 @router.post(
@@ -45,11 +44,11 @@ async def stream_generation(
     new: NewGeneration,
     caller: CallerOf,
     deps: DepsOf,
-    idempotency_key: KeyOf = None,
+    once: OnceOf,
     cancel_on_disconnect: CancelOf = False,
 ) -> StreamingResponse:
     """Ask for speech and hear it while it is spoken. The generation, in `Generation-Id`, is stored as any other."""
-    generation = await _request(deps, caller, new, idempotency_key)
+    generation = await _request(deps, caller, new, once)
     parts = await _begun(streaming.follow(deps, caller, generation))
     content = _bytes(parts)
     return _response(
@@ -66,11 +65,11 @@ async def stream_with_timestamps(
     new: NewGeneration,
     caller: CallerOf,
     deps: DepsOf,
-    idempotency_key: KeyOf = None,
+    once: OnceOf,
     cancel_on_disconnect: CancelOf = False,
 ) -> StreamingResponse:
     """The same as lines of JSON: `audio_base64`, and the alignment of the characters that are heard in it."""
-    generation = await _request(deps, caller, new, idempotency_key)
+    generation = await _request(deps, caller, new, once)
     parts = await _begun(streaming.follow(deps, caller, generation))
     return _response(deps, caller, generation, _lines(parts), "application/x-ndjson", cancel_on_disconnect)
 
@@ -90,9 +89,9 @@ async def follow_generation(generation_id: PathId, caller: CallerOf, deps: DepsO
     return _response(deps, caller, generation, _bytes(parts), content_type, cancel_on_disconnect=False)
 
 
-async def _request(deps: Deps, caller: Caller, new: NewGeneration, key: str | None) -> requests.Generation:
+async def _request(deps: Deps, caller: Caller, new: NewGeneration, once: Once | None) -> requests.Generation:
     versions = await requesting.resolve_dictionaries(deps, caller, new.named_dictionaries())
-    return await requesting.request_generation(deps, caller, new.to_request(versions), key, is_streamed=True)
+    return await requesting.request_generation(deps, caller, new.to_request(versions), once, is_streamed=True)
 
 
 async def _begun(parts: AsyncIterator[streaming.Part]) -> AsyncGenerator[streaming.Part]:

@@ -40,10 +40,6 @@ class WrongState(Exception):
     """The generation is not in a state in which that can be done; the message says which it is in and what can."""
 
 
-class IdempotencyConflict(Exception):
-    """The idempotency key was used for another request."""
-
-
 class LanguageUnknown(Exception):
     """The text's language was to be detected, and could not be."""
 

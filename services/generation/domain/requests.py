@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -73,10 +71,6 @@ class Request:
         """Unicode code points: the unit of metering and of alignment."""
         return len(self.text)
 
-    def fingerprint(self) -> str:
-        """Return what two equal requests have in common: a SHA-256 in hexadecimal."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, default=str).encode()).hexdigest()
-
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -134,7 +128,6 @@ class Generation:
     chunks_total: int | None
     chunks_done: int | None
     tries: int
-    request_hash: str | None
     created_at: datetime
     updated_at: datetime
 

@@ -17,7 +17,6 @@ from services.generation.store.queue import NewWork, row_of, tag_after
 from services.generation.store.renditions import renditions
 
 _uuid = PgUuid(as_uuid=True)
-_COLUMNS = (*GIVEN, "idempotency_key")
 _WORK = ("kind", "engine", "priority", "characters", "most_at_once", "payload", "trace")
 _WORK_TYPES = {"work_kind": Text(), "work_engine": Text(), "work_payload": JSONB(), "work_trace": JSONB()}
 
@@ -29,8 +28,8 @@ _ACCEPT = Prepared(
         values (:id, :org_id, :fingerprint, :text, :spec, :mode, 'pending', 0)
         on conflict (org_id, fingerprint) do nothing returning id
     ), generation as (
-        insert into generations ({", ".join(_COLUMNS)})
-        select {", ".join(f":{name}" for name in _COLUMNS)} from rendition
+        insert into generations ({", ".join(GIVEN)})
+        select {", ".join(f":{name}" for name in GIVEN)} from rendition
     ), work as (
         insert into speech_queue (id, rendition_id, org_id, kind, engine, priority, tag, characters, most_at_once,
             payload, trace)
@@ -42,7 +41,7 @@ _ACCEPT = Prepared(
     select id from rendition
     """  # noqa: S608 - names of ours
     ).bindparams(
-        *(bindparam(name, type_=generations.c[name].type) for name in _COLUMNS),
+        *(bindparam(name, type_=generations.c[name].type) for name in GIVEN),
         bindparam("fingerprint", type_=Text),
         bindparam("spec", type_=renditions.c.spec.type),
         bindparam("work_id", type_=_uuid),

@@ -84,8 +84,6 @@ generations = Table(
     Column("rendition_id", _uuid),
     Column("revised_from", _uuid),
     Column("tries", Integer),
-    Column("idempotency_key", Text),
-    Column("request_hash", Text),
     Column("created_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True)),
 )
@@ -180,13 +178,12 @@ class NewGeneration:
     id: UUID
     org_id: UUID
     rendition_id: UUID
-    idempotency_key: str | None
     revised_from: UUID | None
     now: datetime
 
 
 GIVEN = (*(name for name in STORED_NAMES if name not in ("tries", "error_code", "error")), "status", "object_key")
-_INSERT = Prepared(insert(generations), columns=(*GIVEN, "idempotency_key"))
+_INSERT = Prepared(insert(generations), columns=GIVEN)
 
 
 # Any: columns are of many types.
@@ -222,8 +219,6 @@ def generation_row(new: NewGeneration, request: Request, voice: Voice, *, langua
         "characters_spoken": None,
         "rendition_id": new.rendition_id,
         "revised_from": new.revised_from,
-        "idempotency_key": new.idempotency_key,
-        "request_hash": request.fingerprint(),
         "created_at": new.now,
         "updated_at": new.now,
     }
@@ -272,13 +267,6 @@ async def lock_generation(session: AsyncSession, org_id: UUID, generation_id: UU
     if (await session.execute(lock)).first() is None:
         return None
     return await get_generation(session, org_id, generation_id)
-
-
-async def get_by_idempotency_key(session: AsyncSession, org_id: UUID, key: str) -> Generation | None:
-    """Return the generation that the organisation asked for under this key, or None."""
-    statement = _VISIBLE.where(generations.c.org_id == org_id, generations.c.idempotency_key == key)
-    row = (await session.execute(statement)).one_or_none()
-    return _generation(row) if row else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeleted
-from libs.messaging import signal
-from libs.web import Caller
+from libs.messaging import inbox, signal
+from libs.web import Caller, Once
 from services.generation.adapters import note_finished
 from services.generation.domain import errors, requests, signals, speech
 from services.generation.store import chunks, dictionaries, generations, queue, renditions
 from services.generation.usecases import planning
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import canceled_event, completed_event, failed_event, requested_event
+
+CANCEL_GENERATION = "generation-cancel_generation"
+RETRY_GENERATION = "generation-retry_generation"
+"""What the inbox remembers of requests that are to be done once, so that a repetition changes nothing."""
 
 
 async def complete(session: AsyncSession, causes: dict[UUID, Message]) -> None:
@@ -93,13 +97,17 @@ async def fail_generation(
         await _abandon(session, generation.org_id, generation.rendition_id)
 
 
-async def cancel_generation(deps: Deps, caller: Caller, generation_id: UUID) -> requests.Generation:
+async def cancel_generation(
+    deps: Deps, caller: Caller, generation_id: UUID, once: Once | None = None
+) -> requests.Generation:
     """Stop a generation that is not finished; what nobody else waits for is not spoken any further.
 
-    Raises GenerationNotFound, WrongState.
+    What is to be done `once` and was done before changes nothing. Raises GenerationNotFound, WrongState.
     """
     async with deps.database.transaction(caller.org_id) as session:
         generation = await _held(session, caller, generation_id)
+        if once is not None and not await inbox.is_new(session, CANCEL_GENERATION, once.resource_id):
+            return generation
         requests.require_cancelable(generation.status)
         if generation.rendition_id is not None:
             await _require_unmade(session, generation.rendition_id)
@@ -176,15 +184,20 @@ async def delete_generation(deps: Deps, caller: Caller, generation_id: UUID) -> 
         await signal(deps.bus, signals.STOP, str(rendition_id))
 
 
-async def retry_generation(deps: Deps, caller: Caller, generation_id: UUID) -> requests.Generation:
+async def retry_generation(
+    deps: Deps, caller: Caller, generation_id: UUID, once: Once | None = None
+) -> requests.Generation:
     """Begin a generation again that failed or was canceled; what was spoken of it is not spoken again.
 
-    Raises GenerationNotFound, WrongState, UnknownVoice, DictionaryNotFound, QuotaExceeded, Overloaded, Unavailable.
+    What is to be done `once` and was done before changes nothing. Raises GenerationNotFound, WrongState, UnknownVoice,
+    DictionaryNotFound, QuotaExceeded, Overloaded, Unavailable.
     """
     async with deps.database.transaction(caller.org_id) as session:
         generation = await generations.get_generation(session, caller.org_id, generation_id)
         if generation is None:
             raise errors.GenerationNotFound
+        if once is not None and await inbox.is_known(session, RETRY_GENERATION, once.resource_id):
+            return generation
         requests.require_repeatable(generation.status)
         former = await renditions.get_rendition(session, generation.rendition_id) if generation.rendition_id else None
         rules = await dictionaries.get_rules(session, caller.org_id, generation.wanted_again().dictionaries)
@@ -196,17 +209,19 @@ async def retry_generation(deps: Deps, caller: Caller, generation_id: UUID) -> r
     deps.admission.require_room(caller.org_id, generation.wanted_again())
     most_at_once = await deps.quota.reserve(caller.org_id, generation_id, generation.characters, again=True)
     plan = await planning.draw_up(former, spec, script, previous)
-    revived = await _revive(deps, caller, generation_id, plan, most_at_once)
+    revived = await _revive(deps, caller, generation_id, plan, most_at_once, once)
     await signal(deps.bus, signals.WORK)
     return revived
 
 
 async def _revive(
-    deps: Deps, caller: Caller, generation_id: UUID, plan: planning.Plan, most_at_once: int
+    deps: Deps, caller: Caller, generation_id: UUID, plan: planning.Plan, most_at_once: int, once: Once | None
 ) -> requests.Generation:
     spec, now = plan.spec, deps.clock()
     async with deps.database.transaction(caller.org_id) as session:
         generation = await _held(session, caller, generation_id, plan.keys)
+        if once is not None and not await inbox.is_new(session, RETRY_GENERATION, once.resource_id):
+            return generation
         requests.require_repeatable(generation.status)
         assert generation.rendition_id is not None
         rendition = await renditions.get_rendition(session, generation.rendition_id)

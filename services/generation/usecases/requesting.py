@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeferred
-from libs.ids import new_id, parse_id
+from libs.ids import parse_id
 from libs.messaging import Delivery, Unavailable, inbox, signal, signal_later
 from libs.speech.text.detection import detect_language
 from libs.speech.text.dictionary import Lexicon
-from libs.web import Caller
+from libs.web import Caller, Once, id_for
 from services.generation.domain import errors, requests, signals, speech
 from services.generation.store import acceptance, dictionaries, generations, queue, renditions, voices
 from services.generation.usecases import ending, planning
@@ -46,7 +46,6 @@ class _Asked:
     request: requests.Request
     voice: requests.Voice
     spec: speech.Spec
-    idempotency_key: str | None
     revised_from: UUID | None
     previous: Sequence[str]
     is_streamed: bool
@@ -61,7 +60,7 @@ async def request_generation(
     deps: Deps,
     caller: Caller,
     request: requests.Request,
-    idempotency_key: str | None,
+    once: Once | None,
     *,
     wait_seconds: float = 0,
     revised_from: UUID | None = None,
@@ -70,61 +69,55 @@ async def request_generation(
 ) -> requests.Generation:
     """Accept a request for speech, and return it once it is finished or as it is after `wait_seconds`.
 
-    The same idempotency key gives the same generation. What comes while the quota cannot be asked is accepted, too, and
-    fails later if the plan does not cover it. `previous` are the pieces of the generation that it is a revision of;
-    what `is_streamed` is to be heard while it is spoken. Raises UnknownVoice, DictionaryNotFound, LanguageUnknown,
-    InvalidMarkup, QuotaExceeded, Overloaded, IdempotencyConflict.
+    What is to be done `once` and was done before gives the same generation. What comes while the quota cannot be asked
+    is accepted, too, and fails later if the plan does not cover it. `previous` are the pieces of the generation that it
+    is a revision of; what `is_streamed` is to be heard while it is spoken. Raises UnknownVoice, DictionaryNotFound,
+    LanguageUnknown, InvalidMarkup, QuotaExceeded, Overloaded, and GenerationNotFound for what was made once and deleted
+    since.
     """
-    generation_id = new_id()
+    generation_id = id_for(once)
     # Listening begins before anything can finish.
     with deps.finishes.expecting(generation_id) as finished:
         generation = await _request(
-            deps, caller, request, idempotency_key, generation_id, revised_from, previous, is_streamed=is_streamed
+            deps, caller, request, once, generation_id, revised_from, previous, is_streamed=is_streamed
         )
-        if wait_seconds and generation.id == generation_id:
-            return await _wait(deps, caller, generation, finished, wait_seconds)
-    if wait_seconds:
-        with deps.finishes.expecting(generation.id) as finished:
-            return await _wait(deps, caller, generation, finished, wait_seconds)
-    return generation
+        return await _wait(deps, caller, generation, finished, wait_seconds) if wait_seconds else generation
 
 
 async def _request(
     deps: Deps,
     caller: Caller,
     request: requests.Request,
-    idempotency_key: str | None,
+    once: Once | None,
     generation_id: UUID,
     revised_from: UUID | None,
     previous: Sequence[str],
     *,
     is_streamed: bool,
 ) -> requests.Generation:
-    earlier = await _asked_before(deps, caller, request, idempotency_key)
+    earlier = await _asked_before(deps, caller, once)
     if earlier is not None:
         return earlier
     voice = await _spoken_by(deps, request, await _find_voice(deps, caller, request.voice_id))
     spec = await _spec(deps, request, voice)
-    asked = _Asked(generation_id, caller, request, voice, spec, idempotency_key, revised_from, previous, is_streamed)
+    asked = _Asked(generation_id, caller, request, voice, spec, revised_from, previous, is_streamed)
     try:
         return await _give(deps, asked) or await _order(deps, asked)
     except asyncpg.UniqueViolationError:
-        # Only the idempotency key can collide: the same request arrived twice at once.
-        earlier = await _asked_before(deps, caller, request, idempotency_key)
+        # Only the id can collide: the same request arrived twice at once.
+        earlier = await _asked_before(deps, caller, once)
         if earlier is None:
             raise
         return earlier
 
 
-async def _asked_before(
-    deps: Deps, caller: Caller, request: requests.Request, idempotency_key: str | None
-) -> requests.Generation | None:
-    if idempotency_key is None:
+async def _asked_before(deps: Deps, caller: Caller, once: Once | None) -> requests.Generation | None:
+    if once is None:
         return None
     async with deps.database.transaction(caller.org_id) as session:
-        earlier = await generations.get_by_idempotency_key(session, caller.org_id, idempotency_key)
-    if earlier is not None and earlier.request_hash != request.fingerprint():
-        raise errors.IdempotencyConflict
+        earlier = await generations.get_generation(session, caller.org_id, once.resource_id)
+    if earlier is None and once.is_made:
+        raise errors.GenerationNotFound
     return earlier
 
 
@@ -274,9 +267,7 @@ async def _accept_short(
 
 
 def _new(asked: _Asked, rendition_id: UUID, now: datetime) -> generations.NewGeneration:
-    return generations.NewGeneration(
-        asked.id, asked.caller.org_id, rendition_id, asked.idempotency_key, asked.revised_from, now
-    )
+    return generations.NewGeneration(asked.id, asked.caller.org_id, rendition_id, asked.revised_from, now)
 
 
 async def _join(session: AsyncSession, asked: _Asked, new: renditions.Rendition) -> renditions.Rendition:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from libs.web import Caller
+from libs.web import Caller, Once
 from services.generation.domain import errors, requests
 from services.generation.usecases import ending, requesting
 from services.generation.usecases.deps import Deps
@@ -15,7 +15,7 @@ async def revise_generation(
     caller: Caller,
     former: requests.Generation,
     text: str,
-    idempotency_key: str | None,
+    once: Once | None,
     *,
     wait_seconds: float,
 ) -> requests.Generation:
@@ -28,7 +28,7 @@ async def revise_generation(
         deps,
         caller,
         request,
-        idempotency_key,
+        once,
         wait_seconds=wait_seconds,
         revised_from=former.id,
         previous=previous,

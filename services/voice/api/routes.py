@@ -12,7 +12,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from libs.database import Cursor, page_of
 from libs.ids import parse_id
-from libs.web import CallerOf, PathId, answered, handed_over, handover, header, told
+from libs.web import CallerOf, OnceOf, PathId, answered, handed_over, handover, header, told
 from services.voice import domain, store, usecases
 from services.voice.api import problems
 from services.voice.api.forms import Form, read_form
@@ -150,7 +150,7 @@ _FORM_SCHEMA["required"] = ["name", "file"]
     responses=_MADE,
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM_SCHEMA}}}},
 )
-async def create_voice(request: Request, response: Response, caller: CallerOf, deps: DepsOf) -> VoiceView:
+async def create_voice(request: Request, response: Response, caller: CallerOf, deps: DepsOf, once: OnceOf) -> VoiceView:
     """Make a custom voice of up to eight recordings: at least 10 s of speech in all, and at most 20 MB.
 
     Any common audio is taken (wav, mp3, m4a, flac, ogg, webm), by its content. The voice is `processing` until its
@@ -160,7 +160,7 @@ async def create_voice(request: Request, response: Response, caller: CallerOf, d
     voice: a name that is taken is answered 409 `voice_name_taken`. The name of a system voice may be used.
     """
     form = await read_form(request, FILE_FIELDS)
-    voice = await usecases.create_voice(deps, caller, _checked(form), form.files)
+    voice = await usecases.create_voice(deps, caller, _checked(form), form.files, once)
     response.headers["Location"] = f"/v1/voices/{voice.id}"
     return voice_view(voice)
 

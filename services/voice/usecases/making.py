@@ -15,26 +15,63 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs import outbox
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.ids import new_id
+from libs.messaging import inbox
 from libs.objectstore import ObjectStoreUnavailable
 from libs.speech.engine import UnknownEngineVoice
 from libs.speech.espeak import EspeakEngine
 from libs.speech.languages import profile_for_language
-from libs.web import Caller
+from libs.web import Caller, Once
 from services.voice import domain, store
 from services.voice.domain import recordings
 from services.voice.usecases import telling
 from services.voice.usecases.deps import Deps
 
+CREATE_VOICE = "voice-create_voice"
+"""What the inbox remembers of requests that are to be done once, so that a repetition makes nothing."""
 
-async def create_voice(deps: Deps, caller: Caller, wanted: domain.NewVoice, files: Sequence[bytes]) -> domain.Voice:
-    """Keep recordings and have them examined: the objects first, then all rows and events in one transaction.
 
-    Raises LanguageNotSpoken, SameRecordingTwice, VoiceNameTaken, ObjectStoreUnavailable.
+class _MadeMeanwhile(Exception):
+    """The same request has made its voice at the same time."""
+
+
+async def create_voice(
+    deps: Deps, caller: Caller, wanted: domain.NewVoice, files: Sequence[bytes], once: Once | None = None
+) -> domain.Voice:
+    """Keep recordings and have them examined; what is to be done `once` and was done before gives the same voice.
+
+    Raises LanguageNotSpoken, SameRecordingTwice, VoiceNameTaken, ObjectStoreUnavailable, and VoiceNotFound for what was
+    made once and deleted since.
     """
+    made = await _made_before(deps, caller, once) if once is not None else None
+    if made is not None:
+        return made
+    try:
+        return await _make(deps, caller, wanted, files, once)
+    except _MadeMeanwhile:
+        made = await _made_before(deps, caller, once) if once is not None else None
+        if made is None:
+            raise
+        return made
+
+
+async def _made_before(deps: Deps, caller: Caller, once: Once) -> domain.Voice | None:
+    async with deps.database.transaction(caller.org_id) as session:
+        if not await inbox.is_known(session, CREATE_VOICE, once.resource_id):
+            return None
+        voice = await store.get_voice(session, caller.org_id, once.resource_id)
+    if voice is None:
+        raise domain.VoiceNotFound
+    return voice
+
+
+async def _make(
+    deps: Deps, caller: Caller, wanted: domain.NewVoice, files: Sequence[bytes], once: Once | None
+) -> domain.Voice:
+    """Keep the objects first, then all rows and events in one transaction."""
     settings = _plain_settings(wanted.language)
     now = deps.clock()
     # Others see by the id that it is new.
-    voice_id = new_id(now)
+    voice_id = new_id(now) if once is None else once.resource_id
     samples = [_sample(content, number, voice_id, caller.org_id) for number, content in enumerate(files)]
     _require_unlike(samples)
     voice = domain.custom_voice(
@@ -53,6 +90,8 @@ async def create_voice(deps: Deps, caller: Caller, wanted: domain.NewVoice, file
             for sample, content in zip(samples, files, strict=True):
                 group.create_task(deps.objects.put(sample.object_key, content, sample.content_type))
         async with deps.database.transaction(caller.org_id) as session:
+            if once is not None and not await inbox.is_new(session, CREATE_VOICE, once.resource_id):
+                raise _MadeMeanwhile
             await store.insert_voice(session, voice)
             await store.insert_samples(session, samples)
             telling.created(session, voice)

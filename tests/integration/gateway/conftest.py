@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +20,7 @@ from libs.ids import new_id
 from libs.messaging import Bus, connect
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.connections import Connections
@@ -35,10 +37,11 @@ from services.gateway.domain.limits import PlanLimits, Rate
 from services.gateway.domain.organizations import Organization, Plan
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
-from services.gateway.domain.routes import ROUTES
+from services.gateway.domain.routes import ROUTES, Route
 from services.gateway.store import organizations as store
 from services.gateway.usecases import organizations as usecases
 from services.gateway.usecases.deps import Deps
+from services.gateway.usecases.idempotency import Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
@@ -125,6 +128,56 @@ async def voice_running(voice: Service, voice_port: int) -> AsyncIterator[None]:
         yield
 
 
+@contextlib.asynccontextmanager
+async def running_gateway(
+    database: Database,
+    bus: Bus,
+    urls: Mapping[str, str],
+    *,
+    routes: Iterable[Route] = ROUTES,
+    requests: Requests | None = None,
+) -> AsyncIterator[str]:
+    """Run a gateway in front of services; nothing runs where `urls` names none. Yields its URL."""
+    everywhere = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}") | dict(urls)
+    services = Services(everywhere, IDENTITY_KEYS, _now, patience_seconds=PATIENCE_SECONDS)
+    limiter = Limiter(database, PLANS)
+    deps = Deps(
+        database=database,
+        clock=_now,
+        services=services,
+        limiter=limiter,
+        voice_names=VoiceNames(time.monotonic),
+        subscriptions=Subscriptions(EventFeed(bus, _now), Seal(b"secret", len(STREAMS))),
+    )
+    impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in routes]
+
+    async def readiness() -> dict[str, bool]:
+        return {"started": True}
+
+    own = create_own(deps, readiness)
+    requests = requests or Requests(database, _now, Sealing(IDENTITY_KEYS))
+    door = Door(
+        routes=RouteTable(impatient),
+        keys=Keys(
+            KnownKeys(partial(usecases.authenticate, database, _now), time.monotonic),
+            Strangers(STRANGERS, time.monotonic),
+        ),
+        answer=answers(services, limiter, requests, own),
+        own=own,
+        front=Front(Hosts(["x"]), origins=[PAGE]),
+        problems=PROBLEMS,
+    )
+    upkeep = asyncio.create_task(limiter.run())
+    connections = Connections(head_seconds=1.0, body_seconds=1.0, read_seconds=1.5, look_seconds=0.1)
+    watch = asyncio.create_task(connections.run())
+    async with serving(door, http=connections.protocol) as url:
+        yield url
+    watch.cancel()
+    upkeep.cancel()
+    await services.close()
+    await limiter.close()
+
+
 @pytest.fixture
 async def bus(servers: Servers) -> AsyncIterator[Bus]:
     opened = await connect(servers.nats("gateway"), "gateway")
@@ -136,44 +189,9 @@ async def bus(servers: Servers) -> AsyncIterator[Bus]:
 async def gateway(database: Database, bus: Bus, storage: Service, voice_port: int) -> AsyncIterator[str]:
     """The gateway's URL; the voice service need not run, and nothing runs where the others should be."""
     async with serving(storage) as storage_url:
-        urls = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}")
-        urls |= {"voice": f"http://{HOST}:{voice_port}", "storage": storage_url}
-        services = Services(urls, IDENTITY_KEYS, _now, patience_seconds=PATIENCE_SECONDS)
-        limiter = Limiter(database, PLANS)
-        deps = Deps(
-            database=database,
-            clock=_now,
-            services=services,
-            limiter=limiter,
-            voice_names=VoiceNames(time.monotonic),
-            subscriptions=Subscriptions(EventFeed(bus, _now), Seal(b"secret", len(STREAMS))),
-        )
-        impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in ROUTES]
-
-        async def readiness() -> dict[str, bool]:
-            return {"started": True}
-
-        own = create_own(deps, readiness)
-        door = Door(
-            routes=RouteTable(impatient),
-            keys=Keys(
-                KnownKeys(partial(usecases.authenticate, database, _now), time.monotonic),
-                Strangers(STRANGERS, time.monotonic),
-            ),
-            answer=answers(services, limiter, own),
-            own=own,
-            front=Front(Hosts(["x"]), origins=[PAGE]),
-            problems=PROBLEMS,
-        )
-        upkeep = asyncio.create_task(limiter.run())
-        connections = Connections(head_seconds=1.0, body_seconds=1.0, read_seconds=1.5, look_seconds=0.1)
-        watch = asyncio.create_task(connections.run())
-        async with serving(door, http=connections.protocol) as url:
+        urls = {"voice": f"http://{HOST}:{voice_port}", "storage": storage_url}
+        async with running_gateway(database, bus, urls) as url:
             yield url
-        watch.cancel()
-        upkeep.cancel()
-        await services.close()
-        await limiter.close()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from libs.messaging import Bus, connect
 from libs.messaging.provision import provision
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.door import Door
@@ -31,6 +32,7 @@ from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
 from services.gateway.usecases import organizations
 from services.gateway.usecases.deps import Deps
+from services.gateway.usecases.idempotency import Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
@@ -117,7 +119,7 @@ def replicas(servers: Servers, operator: Bus, database: Database) -> Replicas:
                 KnownKeys(partial(organizations.authenticate, database, now), time.monotonic),
                 Strangers(STRANGERS, time.monotonic),
             ),
-            answer=answers(services, limiter, own),
+            answer=answers(services, limiter, Requests(database, now, Sealing(IDENTITY_KEYS)), own),
             own=own,
             front=Front(Hosts([])),
             problems=PROBLEMS,

@@ -12,10 +12,12 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceReady
 from libs.database import Database
 from libs.ids import new_id
 from libs.objectstore import ObjectStore, ObjectStoreAddress
+from libs.web import Caller, Once
 from services.storage.domain.keys import Audience, audience_of
-from services.voice.domain import RECORDING_MAX_BYTES
-from services.voice.usecases import Deps
-from tests.integration.voice.conftest import Client, serving, written_events
+from services.voice import store
+from services.voice.domain import RECORDING_MAX_BYTES, Category, NewVoice, VoiceNotFound
+from services.voice.usecases import Deps, create_voice, delete_voice
+from tests.integration.voice.conftest import QUIET, Client, serving, written_events
 from tests.support.servers import Servers
 from tests.unit.voice.wav import silence
 
@@ -262,3 +264,20 @@ async def test_without_identity_nothing_is_answered(client: Client) -> None:
         async with client.session.request(method, path) as response:
             assert response.status == 401
             assert response.content_type == "application/problem+json"
+
+
+async def test_a_request_that_comes_again_makes_one_voice(deps: Deps, servers: Servers) -> None:
+    caller, once = Caller(org_id=new_id(), key_id=new_id()), Once(new_id())
+    wanted = NewVoice("Once", None, Category.GENERAL, "en-US")
+    noting = NotingStore(servers.object_store_address)
+    watched = replace(deps, objects=noting)
+    made = await asyncio.gather(*(create_voice(watched, caller, wanted, [QUIET], once) for _ in range(4)))
+    again = await create_voice(watched, caller, wanted, [QUIET], once)
+    assert {voice.id for voice in [*made, again]} == {once.resource_id}
+    async with deps.database.transaction(caller.org_id) as session:
+        (sample,) = await store.list_samples(session, once.resource_id)
+    assert [key for key in noting.keys if await noting.exists(key)] == [sample.object_key]
+    await delete_voice(watched, caller, once.resource_id)
+    with pytest.raises(VoiceNotFound):
+        await create_voice(watched, caller, wanted, [QUIET], once)
+    await noting.close()
