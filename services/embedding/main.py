@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 from libs.service import Composition, Runtime, run
+from libs.service.niceness import step_back
 from libs.web import IdentityVerifier, create_app
 from services.embedding.adapters import Embedder, Gathering, MiniLm
 from services.embedding.api import PROBLEMS, router
@@ -43,7 +43,7 @@ def main() -> None:
             closing=[embedder.close],
         )
 
-    os.nice(settings.background_niceness)
+    step_back(settings.background_niceness)
     run("embedding", settings, compose)
 
 
