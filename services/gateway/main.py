@@ -15,7 +15,7 @@ from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.connections import Connections
 from services.gateway.api.door import Door
 from services.gateway.api.front import Front
-from services.gateway.api.handlers import answers
+from services.gateway.api.handlers import answers, websockets
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
@@ -67,6 +67,7 @@ def main() -> None:
                 keys=keys,
                 answer=answers(services, limiter, requests, own),
                 own=own,
+                sockets=websockets(keys, deps),
                 front=Front(
                     Hosts(settings.allowed_hosts),
                     origins=settings.cors_origins,

@@ -24,6 +24,7 @@ from services.gateway.api.dialects import dialect_headers
 from services.gateway.api.exchange import Exchange
 from services.gateway.api.front import Front, MalformedRequest
 from services.gateway.api.keys import Keys, address_of, require_scope
+from services.gateway.api.sockets import Sockets
 from services.gateway.domain.access import Credential
 from services.gateway.domain.failures import AnswerCutOff, BodyTooLarge, ClientGone
 from services.gateway.domain.headers import RequestHeaders, read_request_headers
@@ -49,6 +50,7 @@ class Door:
         answer: Handler,
         own: ASGIApp,
         front: Front,
+        sockets: Sockets,
         problems: Mapping[type[Exception], ProblemOf],
     ) -> None:
         """`answer` gets what `routes` have, once it is allowed; `own` all the rest, with 404 if need be."""
@@ -57,6 +59,7 @@ class Door:
         self._answer = answer
         self._own = own
         self._front = front
+        self._sockets = sockets
         self._problems = problems
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +97,7 @@ class Door:
         except (MalformedRequest, MisdirectedRequest):
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self._own(scope, receive, send)
+            await self._sockets(scope, headers, receive, send)
 
     async def _answer_here(self, scope: Scope, exchange: Exchange) -> None:
         kept = [header for header in scope["headers"] if header[0] != _REQUEST_ID]

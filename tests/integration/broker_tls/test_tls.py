@@ -14,7 +14,7 @@ from deploy.embedded.binaries import find_binary
 from libs.messaging import NatsAddress, connect
 from libs.messaging.connection import NatsTls
 from libs.messaging.provision import provision
-from tests.integration.broker_tls.certificates import write_certificate
+from tests.support.certificates import write_certificate
 from tests.support.polling import eventually
 from tests.support.stack import free_port
 

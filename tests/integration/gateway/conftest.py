@@ -26,7 +26,7 @@ from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.connections import Connections
 from services.gateway.api.door import Door
 from services.gateway.api.front import Front
-from services.gateway.api.handlers import answers
+from services.gateway.api.handlers import answers, websockets
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
@@ -156,14 +156,16 @@ async def running_gateway(
 
     own = create_own(deps, readiness)
     requests = requests or Requests(database, _now, Sealing(IDENTITY_KEYS))
+    keys = Keys(
+        KnownKeys(partial(usecases.authenticate, database, _now), time.monotonic),
+        Strangers(STRANGERS, time.monotonic),
+    )
     door = Door(
         routes=RouteTable(impatient),
-        keys=Keys(
-            KnownKeys(partial(usecases.authenticate, database, _now), time.monotonic),
-            Strangers(STRANGERS, time.monotonic),
-        ),
+        keys=keys,
         answer=answers(services, limiter, requests, own),
         own=own,
+        sockets=websockets(keys, deps),
         front=Front(Hosts(["x"]), origins=[PAGE]),
         problems=PROBLEMS,
     )

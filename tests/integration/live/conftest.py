@@ -22,7 +22,7 @@ from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
 from services.gateway.api.door import Door
 from services.gateway.api.front import Front
-from services.gateway.api.handlers import answers
+from services.gateway.api.handlers import answers, websockets
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
@@ -113,14 +113,16 @@ def replicas(servers: Servers, operator: Bus, database: Database) -> Replicas:
             return {"started": True}
 
         own = create_own(deps, readiness)
+        keys = Keys(
+            KnownKeys(partial(organizations.authenticate, database, now), time.monotonic),
+            Strangers(STRANGERS, time.monotonic),
+        )
         door = Door(
             routes=RouteTable(ROUTES),
-            keys=Keys(
-                KnownKeys(partial(organizations.authenticate, database, now), time.monotonic),
-                Strangers(STRANGERS, time.monotonic),
-            ),
+            keys=keys,
             answer=answers(services, limiter, Requests(database, now, Sealing(IDENTITY_KEYS)), own),
             own=own,
+            sockets=websockets(keys, deps),
             front=Front(Hosts([])),
             problems=PROBLEMS,
         )

@@ -28,7 +28,7 @@ COST = "character-cost"
 ITEM = "history-item-id"
 _NDJSON = {"content-type": "application/x-ndjson"}
 _STREAM = "/v1/generations/stream?cancel_on_disconnect=true"
-_STREAM_LINES = "/v1/generations/stream/with-timestamps?cancel_on_disconnect=true"
+STREAM_LINES = "/v1/generations/stream/with-timestamps?cancel_on_disconnect=true"
 
 
 class VoiceSettings(BaseModel):
@@ -207,7 +207,7 @@ async def elevenlabs_stream_with_timestamps(
     wanted: SpeechRequest, query: QueryOf, spoken: SpokenOf, asking: AskingOf
 ) -> Response:
     """Speak a text and answer with lines of JSON while it is spoken: audio in Base64, and its characters' times."""
-    opened = streamed(asking, _STREAM_LINES, spoken.document)
+    opened = streamed(asking, STREAM_LINES, spoken.document)
     return Flow(
         opened,
         headers=lambda answer: _stream_headers(spoken, len(wanted.text), answer) | _NDJSON,
@@ -217,12 +217,17 @@ async def elevenlabs_stream_with_timestamps(
 
 
 async def _lines(follower: speech.Follower, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    async for line in lines_of(follower, answer):
+        yield orjson.dumps(line | {"normalized_alignment": None}) + b"\n"
+
+
+async def lines_of(follower: speech.Follower, answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
+    """Yield the lines of a stream with their alignments as those of the text. Any: JSON."""
     async for line in _split(answer):
         ours = orjson.loads(line)
         times = ours["alignment"] or {"start_times": [], "end_times": []}
         alignment = follower.take(times["start_times"], times["end_times"])
-        theirs = {"audio_base64": ours["audio_base64"], "alignment": alignment, "normalized_alignment": None}
-        yield orjson.dumps(theirs) + b"\n"
+        yield {"audio_base64": ours["audio_base64"], "alignment": alignment}
 
 
 async def _split(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
