@@ -12,6 +12,8 @@ from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
+from services.gateway.adapters.webhook_sender import WebhookSender
+from services.gateway.adapters.webhook_wakes import WebhookWakes
 from services.gateway.api.connections import Connections
 from services.gateway.api.door import Door
 from services.gateway.api.front import Front
@@ -20,6 +22,7 @@ from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.consumers import CONSUMERS
+from services.gateway.domain.addresses import Allowed
 from services.gateway.domain.hosts import Hosts
 from services.gateway.domain.limits import PlanLimits, Rate
 from services.gateway.domain.organizations import Plan
@@ -28,11 +31,13 @@ from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
 from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
+from services.gateway.usecases.delivering import Deliverer
 from services.gateway.usecases.deps import Deps
 from services.gateway.usecases.idempotency import Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
+from services.gateway.usecases.webhooks import Webhooks
 
 
 def main() -> None:
@@ -46,6 +51,7 @@ def main() -> None:
         limiter = Limiter(database, _plan_limits(settings))
         feed = EventFeed(runtime.bus, clock)
         subscriptions = Subscriptions(feed, Seal(settings.place_secret, len(STREAMS)))
+        webhook_targets = Allowed.of(settings.webhook_allowed.split(","))
         deps = Deps(
             database=database,
             clock=clock,
@@ -53,9 +59,14 @@ def main() -> None:
             limiter=limiter,
             voice_names=VoiceNames(time.monotonic),
             subscriptions=subscriptions,
+            webhooks=Webhooks(database, clock, webhook_targets),
         )
+        sender = WebhookSender(webhook_targets)
+        deliverer = Deliverer(database, clock, sender)
+        database.add_hook(WebhookWakes(runtime.bus))
         known = KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic)
         changes = KeyChanges(database, known, time.monotonic)
+        changes.on_change(subscriptions.end_changed)
         database.add_hook(KeySignals(runtime.bus))
         keys = Keys(known, Strangers(Rate(settings.stranger_requests), time.monotonic))
         requests = Requests(database, clock, Sealing(settings.identity_keys))
@@ -80,6 +91,7 @@ def main() -> None:
             startup=[
                 *([partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else []),
                 partial(changes.listen, runtime.bus),
+                partial(deliverer.listen, runtime.bus),
             ],
             background=[
                 limiter.run,
@@ -89,9 +101,10 @@ def main() -> None:
                 changes.run,
                 feed.run,
                 subscriptions.run,
+                deliverer.run,
             ],
-            on_stop=[subscriptions.stop],
-            closing=[services.close, limiter.close],
+            on_stop=[subscriptions.stop, deliverer.stop],
+            closing=[deliverer.close, sender.close, services.close, limiter.close],
             http_options=_http_options(settings, connections),
         )
 

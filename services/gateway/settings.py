@@ -33,6 +33,9 @@ class Settings(ServiceSettings):
     identity_keys_dir: Path
     """Holds a file for each service, named like it."""
 
+    webhook_allowed: str = ""
+    """Hosts, addresses and networks (CIDR) that webhooks may lead to besides the Internet, separated by commas."""
+
     bootstrap_key_file: Path | None = None
     """The API key of the first organisation; without it no organisation is made."""
 

@@ -27,6 +27,7 @@ def stack(spans: SpanReceiver) -> Iterator[Stack]:
         "OTEL_METRIC_EXPORT_INTERVAL": "60000",
         "ANTIPHON_ENGINE_PROCESSES": "2",
         "ANTIPHON_QUEUE_INTERACTIVE_SECONDS": "30",
+        "ANTIPHON_WEBHOOK_ALLOWED": "127.0.0.1",
     }
     with running_stack(extra) as running:
         yield running

@@ -251,6 +251,6 @@ def told_of(stream: int, message: Stored) -> Told | None:
         # Those who consume it set it apart as a dead letter, for people to look at; here it is nothing to show.
         logger.error("an event cannot be shown", extra={"type": type_name, "sequence": message.sequence})  # noqa: TRY400 - the bytes may be a user's text
         return None
-    shown = public_event(headers["ce-id"], datetime.fromisoformat(headers["ce-time"]), event)
+    shown = public_event(UUID(headers["ce-id"]), event)
     assert shown is not None
     return Told(stream, message.sequence, org_id, shown, shown.body())

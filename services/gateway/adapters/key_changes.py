@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -57,6 +57,11 @@ class KeyChanges:
         self._woken = asyncio.Event()
         self._horizon: str | None = None
         self._seen: frozenset[int] = frozenset()
+        self._hearers: list[Callable[[Sequence[KeyChange]], None]] = []
+
+    def on_change(self, hear: Callable[[Sequence[KeyChange]], None]) -> None:
+        """Call `hear`, too, with what was changed."""
+        self._hearers.append(hear)
 
     async def listen(self, bus: Bus) -> None:
         """Begin to look whenever a signal comes, and when the broker was away."""
@@ -94,7 +99,10 @@ class KeyChanges:
             self._keys.forget_all()
         changed = [row for row in rows if row["seq"] is not None]
         new = [row for row in changed if row["seq"] not in self._seen]
-        self._keys.forget([KeyChange(row["org_id"], row["key_id"], row["user_id"]) for row in new])
+        changes = [KeyChange(row["org_id"], row["key_id"], row["user_id"]) for row in new]
+        self._keys.forget(changes)
+        for hear in self._hearers if changes else ():
+            hear(changes)
         self._horizon = horizon
         self._seen = frozenset(row["seq"] for row in changed)
         self._keys.trust(began)

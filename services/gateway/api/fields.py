@@ -13,20 +13,25 @@ from libs.ids import parse_id
 from services.gateway.domain.members import is_address
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Return `text`, which may be empty; raises ValueError for what no database takes."""
     if "\0" in text:
         raise ValueError("contains the character U+0000; leave it out")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError("contains half of a surrogate pair; send whole characters") from error
+    return text
+
+
+def _said(text: str) -> str:
     if not text.strip():
         raise ValueError("consists of spaces only; write something")
     return text
 
 
 def _address(text: str) -> str:
-    if not is_address(_storable(text)):
+    if not is_address(storable(text)):
         raise ValueError("is no e-mail address; write name@host")
     return text
 
@@ -38,8 +43,8 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("lies outside the calendar in UTC; name a time within the years 1 to 9999") from error
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_address)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable), AfterValidator(_said)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Send
 from libs.web import Problem, create_app
 from libs.web.app import Readiness
 from libs.web.problems import request_id_of
-from services.gateway.api import api_keys, documentation, events, members, organizations, welcome
+from services.gateway.api import api_keys, documentation, events, members, organizations, webhooks, welcome
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.dialects import render
 from services.gateway.api.elevenlabs import router as elevenlabs_router
@@ -27,6 +27,7 @@ ROUTERS: Sequence[APIRouter] = (
     welcome.router,
     documentation.router,
     events.router,
+    webhooks.router,
     openai_models.router,
     openai_speech.router,
     api_keys.router,

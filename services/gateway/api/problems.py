@@ -12,6 +12,7 @@ from libs.web import Problem, ProblemOf, invalid_field
 from libs.web.problems import UNAVAILABLE, http_problem
 from services.gateway.api.access_problems import ACCESS_PROBLEMS
 from services.gateway.api.front import MalformedRequest
+from services.gateway.api.webhook_problems import WEBHOOK_PROBLEMS
 from services.gateway.domain import failures
 from services.gateway.domain.hosts import MisdirectedRequest
 from services.gateway.domain.limits import CONCURRENCY, LimitReached, StrangerLimitReached
@@ -213,6 +214,7 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     LimitReached: _limit_reached,
     StrangerLimitReached: _stranger_limit_reached,
     TooManySubscribers: too_many_subscribers,
+    **WEBHOOK_PROBLEMS,
     StreamAway: lambda _error: UNAVAILABLE,
     MethodNotAllowed: _method_not_allowed,
     HTTPException: _framework,

@@ -9,7 +9,7 @@ import orjson
 
 from services.gateway.domain.organizations import Plan
 
-Ending = Literal["too_slow", "key_revoked", "restart"]
+Ending = Literal["too_slow", "key_changed", "restart"]
 LossReason = Literal["expired", "unknown_id", "stream_lost"]
 
 SUBSCRIBERS: Mapping[Plan, int] = {"free": 20, "pro": 200, "enterprise": 5_000}
@@ -27,7 +27,7 @@ class TooManySubscribers(Exception):
 HEARTBEAT = b": heartbeat\n"
 _ENDINGS: dict[Ending, bytes] = {
     "too_slow": b": too slow; reconnect, and you go on where you were\n\n",
-    "key_revoked": b": the API key is not valid any more\n\n",
+    "key_changed": b": the API key was revoked or changed\n\n",
     "restart": b": restarting; reconnect, and you go on where you were\n\n",
 }
 

@@ -79,6 +79,7 @@ FORMS: Mapping[type[Message], PublicForm] = {
     gateway.MemberRoleChanged: PublicForm("member.role_changed", ("user_id", "role")),
     gateway.MemberRemoved: PublicForm("member.removed", ("user_id",)),
     gateway.ApiKeyRevoked: PublicForm("api_key.revoked", ("key_id",)),
+    gateway.WebhookDisabled: PublicForm("webhook.disabled", ("webhook_id", "reason")),
 }
 
 KEPT_INSIDE: Mapping[type[Message], str] = {
@@ -106,21 +107,25 @@ def form_of(event_name: str) -> PublicForm | None:
 class PublicEvent:
     """An event as clients see it. `id` stays the same however often and by whatever way it is told."""
 
-    id: str
+    id: UUID
     type: str
-    created_at: datetime
     data: Mapping[str, Any]  # Any: whatever JSON can say
+
+    @property
+    def created_at(self) -> datetime:
+        """When it happened, to the millisecond: its id is a UUIDv7, which begins with that."""
+        return datetime.fromtimestamp((self.id.int >> 80) / 1000, UTC)
 
     def body(self) -> bytes:
         """Return the JSON that subscribers and webhooks get: UTF-8 without line breaks."""
-        created_at = self.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        return orjson.dumps({"id": self.id, "type": self.type, "created_at": created_at, "data": self.data})
+        created_at = self.created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return orjson.dumps({"id": str(self.id), "type": self.type, "created_at": created_at, "data": self.data})
 
 
-def public_event(event_id: str, created_at: datetime, event: Message) -> PublicEvent | None:
+def public_event(event_id: UUID, event: Message) -> PublicEvent | None:
     """Return what clients see of `event`; None where they see nothing."""
     form = _BY_NAME.get(event.DESCRIPTOR.full_name)
-    return PublicEvent(event_id, form.type, created_at, form.data(event)) if form else None
+    return PublicEvent(event_id, form.type, form.data(event)) if form else None
 
 
 class UnknownType(ValueError):

@@ -4,3 +4,5 @@ from __future__ import annotations
 
 KEYS = "keys"
 """Something about a key was changed."""
+WEBHOOKS = "webhooks"
+"""Something is to be told to webhooks."""

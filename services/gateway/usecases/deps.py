@@ -11,6 +11,7 @@ from services.gateway.adapters.services import Services
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
+from services.gateway.usecases.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Deps:
 
     `services` are asked in the name of callers; `voice_names` knows which voices these mean by a name;
     `limiter` has let in already what comes through a route of the table, but a WebSocket has to ask it;
-    `subscriptions` are the clients that are told events as they happen.
+    `subscriptions` are the clients that are told events as they happen, `webhooks` the URLs.
     """
 
     database: Database
@@ -28,3 +29,4 @@ class Deps:
     voice_names: VoiceNames
     limiter: Limiter
     subscriptions: Subscriptions
+    webhooks: Webhooks

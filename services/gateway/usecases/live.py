@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from opentelemetry import metrics
 
 from libs.messaging.reading import StreamAway
 from services.gateway.adapters.event_feed import EventFeed, Told
+from services.gateway.adapters.known_keys import KeyChange
 from services.gateway.domain.access import Credential
 from services.gateway.domain.live import (
     HEARTBEAT,
@@ -74,16 +77,19 @@ class Subscriber:
         "_size",
         "_stalled",
         "_writer",
+        "credential",
         "is_joined",
-        "key_id",
         "org_id",
+        "valid_until",
         "wanted",
         "write",
     )
 
     def __init__(self, credential: Credential, wanted: Wanted, write: Write, cut: Callable[[], None]) -> None:
         """`cut` ends the connection as it is, for a client that takes nothing any more."""
-        self.org_id, self.key_id, self.wanted = credential.org_id, credential.key_id, wanted
+        self.org_id, self.credential, self.wanted = credential.org_id, credential, wanted
+        valid = credential.valid_seconds
+        self.valid_until = math.inf if valid is None else time.monotonic() + valid
         self.write, self._cut = write, cut
         self.is_joined = False
         self._pending: list[bytes] = []
@@ -193,6 +199,8 @@ class Subscriptions:
                 # The place comes along, so that a client that is told little need not be read much when it comes back.
                 block = HEARTBEAT + place_block(self._seal.close(self._feed.place))
                 for subscriber in everybody[first : first + BEATS_AT_ONCE]:
+                    if time.monotonic() >= subscriber.valid_until:
+                        subscriber.end("key_changed")
                     subscriber.beat(block)
                 await asyncio.sleep(0)
 
@@ -201,9 +209,10 @@ class Subscriptions:
         self._stopped = True
         self._end(self._everybody(), "restart")
 
-    def end_key(self, key_id: UUID) -> None:
-        """End the subscriptions that were made with a key."""
-        self._end((one for one in self._everybody() if one.key_id == key_id), "key_revoked")
+    def end_changed(self, changes: Sequence[KeyChange]) -> None:
+        """End the subscriptions that were made with keys of which something was changed: who still may comes back."""
+        concerned = [one for one in self._everybody() if any(change.concerns(one.credential) for change in changes)]
+        self._end(concerned, "key_changed")
 
     async def until_ready(self, credential: Credential) -> None:
         """Wait for the feed.

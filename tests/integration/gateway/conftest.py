@@ -30,6 +30,7 @@ from services.gateway.api.handlers import answers, websockets
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
+from services.gateway.domain.addresses import Allowed
 from services.gateway.domain.credentials import digest_of, shown_prefix
 from services.gateway.domain.hosts import Hosts
 from services.gateway.domain.keys import ApiKey
@@ -45,6 +46,7 @@ from services.gateway.usecases.idempotency import Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
+from services.gateway.usecases.webhooks import Webhooks
 from tests.integration.gateway.asking import Api
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
 from tests.support.servers import Servers
@@ -148,6 +150,7 @@ async def running_gateway(
         limiter=limiter,
         voice_names=VoiceNames(time.monotonic),
         subscriptions=Subscriptions(EventFeed(bus, _now), Seal(b"secret", len(STREAMS))),
+        webhooks=Webhooks(database, _now, Allowed()),
     )
     impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in routes]
 

@@ -4,42 +4,55 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 import pytest
 
 from deploy.init import all_consumers
 from libs.database import Database
 from libs.messaging import Bus, connect
+from libs.messaging.projections import ProjectionRunner
 from libs.messaging.provision import provision
+from libs.messaging.topology import projections_by_stream
+from libs.outbox import OutboxHook
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
+from services.gateway.adapters.key_changes import KeyChanges, KeySignals
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
+from services.gateway.adapters.webhook_sender import LookUp, WebhookSender, look_up
+from services.gateway.adapters.webhook_wakes import WebhookWakes
 from services.gateway.api.door import Door
 from services.gateway.api.front import Front
 from services.gateway.api.handlers import answers, websockets
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
+from services.gateway.consumers import CONSUMERS
+from services.gateway.domain.addresses import Allowed
 from services.gateway.domain.hosts import Hosts
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
 from services.gateway.usecases import organizations
+from services.gateway.usecases.delivering import Deliverer
 from services.gateway.usecases.deps import Deps
 from services.gateway.usecases.idempotency import Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
+from services.gateway.usecases.webhooks import Webhooks
 from tests.integration.gateway.conftest import IDENTITY_KEYS, PLANS, STRANGERS, Tenant, new_tenant
 from tests.integration.gateway.serving import HOST, free_port, serving
 from tests.integration.live.running import running
 from tests.support.servers import Servers
+
+LOOPBACK = Allowed.of(["127.0.0.1"])
 
 
 def now() -> datetime:
@@ -84,18 +97,27 @@ class Replica:
     url: str
     feed: EventFeed
     subscriptions: Subscriptions
+    deliverer: Deliverer
 
 
-Replicas = Callable[[], contextlib.AbstractAsyncContextManager[Replica]]
+class Replicas(Protocol):
+    """Makes gateways, all alike but for where their webhooks may lead, and what names lead to."""
+
+    def __call__(
+        self, allowed: Allowed = ..., look_up: LookUp = ..., clock: Callable[[], datetime] = ...
+    ) -> contextlib.AbstractAsyncContextManager[Replica]: ...
 
 
 @pytest.fixture
-def replicas(servers: Servers, operator: Bus, database: Database) -> Replicas:
-    """Makes gateways, all alike."""
+def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
+    """Makes gateways."""
 
     @contextlib.asynccontextmanager
-    async def start() -> AsyncIterator[Replica]:
+    async def start(
+        allowed: Allowed = LOOPBACK, look_up: LookUp = look_up, clock: Callable[[], datetime] = now
+    ) -> AsyncIterator[Replica]:
         bus = await connect(servers.nats("gateway"), "gateway")
+        database = servers.database("gateway", [OutboxHook(_nobody), KeySignals(bus), WebhookWakes(bus)])
         services = Services(dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}"), IDENTITY_KEYS, now)
         limiter = Limiter(database, PLANS)
         feed = EventFeed(bus, now)
@@ -107,16 +129,21 @@ def replicas(servers: Servers, operator: Bus, database: Database) -> Replicas:
             limiter=limiter,
             voice_names=VoiceNames(time.monotonic),
             subscriptions=subscriptions,
+            webhooks=Webhooks(database, clock, allowed),
         )
+        sender = WebhookSender(allowed, look_up, total_seconds=2.0)
+        deliverer = Deliverer(database, clock, sender)
+        await deliverer.listen(bus)
+        known = KnownKeys(partial(organizations.authenticate, database, now), time.monotonic)
+        changes = KeyChanges(database, known, time.monotonic)
+        changes.on_change(subscriptions.end_changed)
+        await changes.listen(bus)
 
         async def readiness() -> dict[str, bool]:
             return {"started": True}
 
         own = create_own(deps, readiness)
-        keys = Keys(
-            KnownKeys(partial(organizations.authenticate, database, now), time.monotonic),
-            Strangers(STRANGERS, time.monotonic),
-        )
+        keys = Keys(known, Strangers(STRANGERS, time.monotonic))
         door = Door(
             routes=RouteTable(ROUTES),
             keys=keys,
@@ -126,14 +153,31 @@ def replicas(servers: Servers, operator: Bus, database: Database) -> Replicas:
             front=Front(Hosts([])),
             problems=PROBLEMS,
         )
-        async with running(feed.run), running(subscriptions.run), serving(door) as url:
-            yield Replica(url, feed, subscriptions)
+        async with contextlib.AsyncExitStack() as stack:
+            for part in (feed.run, subscriptions.run, changes.run, deliverer.run, *_projections(bus, database)):
+                await stack.enter_async_context(running(part))
+            url = await stack.enter_async_context(serving(door))
+            yield Replica(url, feed, subscriptions, deliverer)
             subscriptions.stop()
+        await deliverer.close()
+        await sender.close()
         await services.close()
         await limiter.close()
         await bus.close()
+        await database.close()
 
     return start
+
+
+def _projections(bus: Bus, database: Database) -> list[Callable[[], Awaitable[None]]]:
+    return [
+        ProjectionRunner(bus, database, stream=stream, durable=CONSUMERS.group, projections=projections).run
+        for stream, projections in projections_by_stream(CONSUMERS).items()
+    ]
+
+
+async def _nobody() -> None:
+    """Nobody sends what the gateway emits here; it stays in the outbox."""
 
 
 @pytest.fixture

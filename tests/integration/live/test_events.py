@@ -210,7 +210,11 @@ async def test_a_revoked_key_ends_its_subscriptions(replica: Replica, tenant: Te
         listening(replica.url, tenant.headers) as listener,
         listening(replica.url, other.headers) as theirs,
     ):
-        replica.subscriptions.end_key(tenant.key_id)
+        async with (
+            aiohttp.ClientSession(replica.url, headers=tenant.headers) as session,
+            session.delete(f"/v1/keys/{tenant.key_id}") as response,
+        ):
+            assert response.status == 204, await response.text()
         assert await listener.next() is None
         assert any("API key" in comment for comment in listener.comments)
         replica.subscriptions.stop()

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceRejected
 from libs.contracts.registry import all_events
+from libs.ids import new_id
 from services.gateway.domain.public_events import (
     FORMS,
     KEPT_INSIDE,
@@ -23,7 +24,7 @@ from services.gateway.domain.public_events import (
     types_named,
 )
 
-AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+ID = new_id(datetime(2026, 3, 1, 12, 30, 0, 250_000, tzinfo=UTC))
 SECRET = "no-client-may-see-this"
 
 
@@ -52,21 +53,21 @@ def test_neither_organisations_nor_objects_nor_texts_are_told(message: type[Mess
     event = filled(message)
     for field in ("org_id", "object_key", "object_keys", "text", "engine_settings", "audio_id"):
         assert field not in FORMS[message].data(event)
-    told = public_event("id", AT, event)
+    told = public_event(ID, event)
     assert told is not None
     assert set(orjson.loads(told.body())) == {"id", "type", "created_at", "data"}
 
 
 def test_an_event_is_one_line_of_json() -> None:
     event = GenerationCompleted(generation_id="g", voice_name="two\nlines", characters=3, org_id="o", text="t")
-    told = public_event("e", AT, event)
+    told = public_event(ID, event)
     assert told is not None
     body = told.body()
     assert b"\n" not in body
     assert orjson.loads(body) == {
-        "id": "e",
+        "id": str(ID),
         "type": "generation.completed",
-        "created_at": "2026-03-01T12:30:00Z",
+        "created_at": "2026-03-01T12:30:00.250Z",
         "data": {
             "generation_id": "g",
             "voice_id": None,
@@ -81,7 +82,7 @@ def test_an_event_is_one_line_of_json() -> None:
 
 
 def test_lists_are_told_as_lists() -> None:
-    told = public_event("e", AT, VoiceRejected(voice_id="v", reasons=["too short", "too loud"]))
+    told = public_event(ID, VoiceRejected(voice_id="v", reasons=["too short", "too loud"]))
     assert told is not None
     assert told.data == {"voice_id": "v", "reasons": ["too short", "too loud"]}
 
@@ -112,6 +113,6 @@ def test_what_an_event_is_about_is_compared_as_an_id() -> None:
     assert wanted.matches("generation.failed", {"generation_id": str(one)})
     assert not wanted.matches("generation.failed", {"generation_id": str(another)})
     assert not wanted.matches("voice.ready", {"voice_id": str(one)})
-    event = public_event("e", AT, VoiceDeleted(voice_id=str(one)))
+    event = public_event(ID, VoiceDeleted(voice_id=str(one)))
     assert event is not None
     assert Wanted(TYPES, voice_id=one).matches(event.type, event.data)

@@ -102,7 +102,7 @@ async def test_nothing_is_told_after_the_end() -> None:
     client.subscriber.join()
     client.subscriber.offer(b"told|")
     client.subscriber.end("restart")
-    client.subscriber.end("key_revoked")
+    client.subscriber.end("key_changed")
     client.subscriber.offer(b"more")
     await client.settle()
     assert client.taken.startswith(b"told|: restarting")

@@ -86,3 +86,15 @@ class ApiKeyRevoked(_message.Message):
     org_id: str
     revoked_at: _timestamp_pb2.Timestamp
     def __init__(self, key_id: _Optional[str] = ..., org_id: _Optional[str] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class WebhookDisabled(_message.Message):
+    __slots__ = ("webhook_id", "org_id", "reason", "disabled_at")
+    WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_AT_FIELD_NUMBER: _ClassVar[int]
+    webhook_id: str
+    org_id: str
+    reason: str
+    disabled_at: _timestamp_pb2.Timestamp
+    def __init__(self, webhook_id: _Optional[str] = ..., org_id: _Optional[str] = ..., reason: _Optional[str] = ..., disabled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

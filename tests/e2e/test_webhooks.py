@@ -1,0 +1,60 @@
+"""Webhooks through the whole stack, and the commands of docs/webhooks.md as they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from services.gateway.domain.webhooks import DELAYS, ErrorKind
+from tests.chaos.processes import restarted
+from tests.integration.live.receiving import receiving
+from tests.support.api import Api
+from tests.support.stack import ROOT, Stack
+
+PAGE = (ROOT / "docs" / "webhooks.md").read_text()
+
+
+def test_the_commands_work_as_written(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=tmp_path,
+        env=dict(stack.environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout[-2000:], done.stderr)
+    assert json.loads((tmp_path / "told.json").read_text())["type"] == "webhook.test"
+
+
+async def test_generations_are_told_through_restarts_of_broker_and_gateway(stack: Stack, api: Api) -> None:
+    voice_id = (await api.voices())[0]["id"]
+    async with receiving() as receiver:
+        answer = await api.post("/v1/webhooks", json={"url": receiver.url, "events": ["generation.completed"]})
+        assert answer.status == 201, answer.content
+        made: list[str] = []
+        for number in range(9):
+            if number in (3, 6):
+                await restarted(stack, {3: "nats", 6: "gateway"}[number])
+            text = f"Webhook number {number} of {stack.home.name}."
+            answered = await api.post("/v1/generations", json={"text": text, "voice_id": voice_id})
+            assert answered.status == 202, answered.content
+            made.append(answered.json["id"])
+
+        received = await receiver.until(len(made), 60)
+        assert {one.json["data"]["generation_id"] for one in received} == set(made)
+        assert all(one.is_signed_by(answer.json["secret"]) for one in received)
+        assert len({one.id for one in receiver.received}) == len(made)
+    deleted = await api.delete(f"/v1/webhooks/{answer.json['id']}")
+    assert deleted.status == 204
+
+
+def test_the_page_tells_of_every_kind_of_error_and_every_delay() -> None:
+    assert not [kind for kind in ErrorKind if f"`{kind}`" not in PAGE]
+    assert len(DELAYS) + 1 == 11
