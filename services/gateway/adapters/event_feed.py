@@ -30,8 +30,9 @@ HISTORY = 2_000
 """How far back in each stream the feed begins, so that a replica that was just started knows what came before."""
 POLL_SECONDS = 1.0
 """How long an event can be late when it was not heard on its way into the stream."""
-FIRST_LOOK, LAST_LOOK = 0.002, 0.2
-"""What was heard lies in the stream a moment later: seconds between looks at first and at last."""
+FIRST_LOOK, LAST_LOOK = 0.05, 0.4
+"""What was heard lies in the stream a moment later: seconds between looks at first and at last. Each asks the broker
+two or three questions of every stream in which something happens, so this is what a busy minute costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class EventFeed:
 
     async def _look(self, stream: _Followed, *, patiently: bool) -> None:
         """Take what the stream holds; `patiently` also what is on its way into it."""
+        if patiently:
+            await asyncio.sleep(FIRST_LOOK)
         await self._advance(stream)
         pause = FIRST_LOOK
         while patiently and pause < LAST_LOOK:
