@@ -105,6 +105,7 @@ class Analytics:
     bus: Bus
     granted: bool = True
     concurrency: int = 0
+    limit: int = 10_000
     asked: list[str] = field(default_factory=list)
     _server: RpcServer | None = None
 
@@ -128,7 +129,7 @@ class Analytics:
     async def _reserve(self, request: ReserveRequest) -> ReserveReply:
         self.asked.append(request.reservation_id)
         return ReserveReply(
-            granted=self.granted, limit=10_000, remaining=3, resets_at=1_800_000_000, concurrency=self.concurrency
+            granted=self.granted, limit=self.limit, remaining=3, resets_at=1_800_000_000, concurrency=self.concurrency
         )
 
 

@@ -125,3 +125,15 @@ async def test_what_was_deleted_or_canceled_meanwhile_is_not_asked_for_again(
     for one in (gone, canceled):
         assert await alone.emitted(GenerationRequested, one.id) == []
     assert await alone.rows("select 1 from speech_queue") == []
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(0, 1), (10_000, 3)], ids=["no limit", "a limit"])
+async def test_where_there_is_no_limit_the_quota_is_asked_now_and_then(world: World, limit: int, asked: int) -> None:
+    world.analytics.limit = limit
+    quota = Quota(world.deps.bus, patience_seconds=5.0)
+    for _ in range(3):
+        await quota.reserve(world.org_id, new_id(), 5)
+    assert len(world.analytics.asked) == asked
+    # Another organisation asks for itself.
+    await quota.reserve(new_id(), new_id(), 5)
+    assert len(world.analytics.asked) == asked + 1

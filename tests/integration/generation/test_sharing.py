@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
+from sqlalchemy import text
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
+from libs.ids import new_id
 from services.generation.domain.requests import Generation
 from services.generation.usecases import ending
 from tests.integration.generation.conftest import World, long_text
+from tests.support.polling import eventually
 
 
 async def characters_spoken(world: World, asked: list[Generation]) -> list[int]:
@@ -92,3 +96,28 @@ async def test_whoever_is_left_pays_when_the_first_gives_up(world: World, end: s
     async with world.working():
         finished = [await world.until(one.id) for one in (second, third)]
     assert await characters_spoken(world, finished) == [len(wanted), 0]
+
+
+async def test_whoever_joins_while_the_audio_is_written_down_is_completed_with_it(world: World) -> None:
+    first, joined = await world.ask("Just in time."), new_id()
+
+    async def somebody_waits() -> bool:
+        waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        return bool(await world.rows(waiting))
+
+    async with contextlib.AsyncExitStack() as stack:
+        async with world.database.transaction(world.org_id) as session:
+            held = {"first": first.id, "joined": joined}
+            await session.execute(text("select from renditions where id = :first for share"), held)
+            await session.execute(
+                text(
+                    "insert into generations select (jsonb_populate_record(g, jsonb_build_object('id', :joined))).* "
+                    "from generations g where id = :first"
+                ).bindparams(joined=str(joined)),
+                {"first": first.id},
+            )
+            await stack.enter_async_context(world.working())
+            await eventually(somebody_waits, what="a worker that has to wait for whoever joins")
+        finished = [await world.until(one) for one in (first.id, joined)]
+    assert [one.status for one in finished] == ["completed", "completed"]
+    assert sorted(await characters_spoken(world, finished)) == [0, len("Just in time.")]
