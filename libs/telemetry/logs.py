@@ -6,44 +6,58 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-import structlog
 from opentelemetry import trace
 
 _OWN_PACKAGES = ("libs", "services", "deploy")
 _FRAMES = 12
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+"""What every record has; the rest is what somebody added."""
 
 
-def _trace_ids(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        event["trace_id"] = f"{context.trace_id:032x}"
-        event["span_id"] = f"{context.span_id:016x}"
-    return event
+class JsonFormatter(logging.Formatter):
+    """One record as one JSON object.
+
+    By hand, because a line belongs to every request: it takes a quarter of the time that a chain of processors does.
+    """
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its end."""
+        event: dict[str, Any] = {  # Any: whatever is logged beside it
+            "event": record.getMessage(),
+            **{name: value for name, value in record.__dict__.items() if name not in _STANDARD},
+        }
+        event["level"] = record.levelname.lower()
+        event["logger"] = record.name
+        event["timestamp"] = _timestamp(record.created)
+        event["service"] = self._service
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            event["trace_id"] = f"{context.trace_id:032x}"
+            event["span_id"] = f"{context.span_id:016x}"
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            event["exception"] = list(_chain(error))
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def _to_json(event: structlog.typing.EventDict, **_options: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+def _timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
-def _exceptions(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _chain(error: BaseException) -> Iterator[dict[str, Any]]:  # Any: text, and a list of it
     """Say where an exception came from, without what it was about.
 
     Values of variables, parameters of statements and rows in database errors are users' data. Only
     messages that this project's own exceptions carry are kept.
     """
-    raised = event.pop("exc_info", None)
-    if raised is True:
-        raised = sys.exc_info()
-    error = raised[1] if isinstance(raised, tuple) else raised
-    if isinstance(error, BaseException):
-        event["exception"] = list(_chain(error))
-    return event
-
-
-def _chain(error: BaseException) -> Iterator[dict[str, Any]]:
     seen: BaseException | None = error
     while seen is not None:
         kind = type(seen)
@@ -65,28 +79,8 @@ def configure_logs(service: str, level: str) -> None:
     Records carry what their `extra` says. Nobody logs texts, audio, keys or addresses:
     handlers pass ids and counts.
     """
-
-    def _service(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        event["service"] = service
-        return event
-
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.ExtraAdder(),
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _service,
-            _trace_ids,
-        ],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _exceptions,
-            structlog.processors.JSONRenderer(serializer=_to_json),
-        ],
-    )
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(formatter)
+    handler.setFormatter(JsonFormatter(service))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import aiohttp
 from opentelemetry import trace
@@ -21,6 +22,7 @@ from libs.web import HANDOVER_HEADER, Caller
 from libs.web.identity import HEADER as IDENTITY_HEADER
 from services.gateway.adapters.circuit import circuits
 from services.gateway.adapters.identities import Identities
+from services.gateway.adapters.plain_http import Answer, ConnectionBroken, NoConnection, Pool
 from services.gateway.domain.failures import (
     AnswerCutOff,
     BodyTooSlow,
@@ -41,6 +43,7 @@ IDLE_SECONDS = 30.0
 CONNECTIONS_PER_SERVICE = 1000
 SAFE_METHODS = frozenset(("GET", "HEAD"))
 
+T = TypeVar("T")
 _tracer = trace.get_tracer("antiphon.gateway")
 # Whatever a client did not send, the service does not get either.
 _NOTHING_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -83,6 +86,47 @@ class Question:
     body: Body | None = None
 
 
+class Fetched:
+    """A service's answer, of which only the headers are there yet."""
+
+    __slots__ = ("_answer", "_service", "_span", "headers", "status")
+
+    def __init__(self, answer: Answer, service: str, span: Span | None) -> None:
+        self._answer = answer
+        self._service = service
+        self._span = span
+        self.status = answer.status
+        self.headers = answer.headers
+        if span is not None:
+            span.set_attribute("http.response.status_code", answer.status)
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                span.set_status(StatusCode.ERROR)
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header of this name, which is in lower case."""
+        return self._answer.header(name)
+
+    def rest(self) -> bytes | None:
+        """Return what is left of the body if all of it is here already."""
+        return self._answer.rest()
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """Yield the body as it comes; raises AnswerCutOff."""
+        try:
+            async for chunk in self._answer.chunks():
+                yield chunk
+        except (ConnectionBroken, TimeoutError) as error:
+            if self._span is not None:
+                _record(self._span, error)
+            raise AnswerCutOff(self._service) from error
+
+    def close(self) -> None:
+        """Say that nothing more of it is wanted."""
+        self._answer.close()
+        if self._span is not None:
+            self._span.end()
+
+
 class _Interrupted(Exception):
     """The connection broke before an answer began; the service may have done what it was asked or not."""
 
@@ -107,6 +151,10 @@ class Services:
         self._urls = dict(urls)
         self._circuits = circuits(urls, time.monotonic)
         self._identities = Identities(identity_keys, clock, time.monotonic)
+        self._pools = {
+            service: Pool(url, connect_seconds=CONNECT_SECONDS, idle_seconds=IDLE_SECONDS)
+            for service, url in self._urls.items()
+        }
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
@@ -122,7 +170,45 @@ class Services:
 
     async def close(self) -> None:
         """Close the connections."""
+        for pool in self._pools.values():
+            pool.close()
         await self._session.close()
+
+    async def get(self, question: Question) -> Fetched:
+        """Ask as `ask` does, for a GET without a body, at a fraction of the cost; the answer must be closed.
+
+        Raises ServiceUnavailable, ServiceLeftAlone, ServiceTooSlow and InvalidHandover.
+        """
+        fetched = await self._fetch(question)
+        instruction = fetched.header(HANDOVER_HEADER.encode())
+        if instruction is None:
+            return fetched
+        fetched.close()
+        return await self._fetch(_handed_over(question, instruction))
+
+    async def _fetch(self, question: Question) -> Fetched:
+        # A trace that is not sampled needs no span of ours: the service sees the door's, and drops its own, too.
+        span = _start_span(question) if trace.get_current_span().is_recording() else None
+        headers = current_trace_headers(trace.set_span_in_context(span) if span is not None else None)
+
+        async def send() -> Answer:
+            identity = self._identities.of(question.caller, question.service)
+            sent = [*question.headers, (IDENTITY_HEADER, identity), *headers.items()]
+            try:
+                return await self._pools[question.service].get(question.target, sent, question.answer_seconds)
+            except ConnectionBroken as error:
+                raise ServiceUnavailable(question.service, nothing_done=False) from error
+            except NoConnection as error:
+                raise ServiceUnavailable(question.service, nothing_done=True) from error
+
+        try:
+            answer = await self._answer(question, self._ask_patiently(question, send))
+        except BaseException as error:
+            if span is not None:
+                _record(span, error)
+                span.end()
+            raise
+        return Fetched(answer, question.service, span)
 
     @asynccontextmanager
     async def ask(self, question: Question) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -146,7 +232,9 @@ class Services:
         """
         span = _start_span(question)
         try:
-            async with await self._answer(question, current_trace_headers(trace.set_span_in_context(span))) as response:
+            headers = current_trace_headers(trace.set_span_in_context(span))
+            asking = self._ask_in_time(question, partial(self._send, question, headers))
+            async with await self._answer(question, asking) as response:
                 span.set_attribute("http.response.status_code", response.status)
                 if response.status >= HTTPStatus.BAD_REQUEST:
                     span.set_status(StatusCode.ERROR)
@@ -160,13 +248,13 @@ class Services:
         finally:
             span.end()
 
-    async def _answer(self, question: Question, trace_headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _answer(self, question: Question, asking: Coroutine[None, None, T]) -> T:
         circuit = self._circuits[question.service]
         if not circuit.lets_through():
+            asking.close()
             raise ServiceLeftAlone(question.service)
         try:
-            async with asyncio.timeout(question.answer_seconds):
-                answer = await self._ask_patiently(question, trace_headers)
+            answer = await asking
         except ServiceUnavailable:
             circuit.failed()
             raise
@@ -178,14 +266,18 @@ class Services:
         circuit.answered()
         return answer
 
-    async def _ask_patiently(self, question: Question, trace_headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _ask_in_time(self, question: Question, send: Callable[[], Awaitable[T]]) -> T:
+        async with asyncio.timeout(question.answer_seconds):
+            return await self._ask_patiently(question, send)
+
+    async def _ask_patiently(self, question: Question, send: Callable[[], Awaitable[T]]) -> T:
         """Ask until there is an answer, for as long as asking again does no harm."""
         loop = asyncio.get_running_loop()
         patient_until = loop.time() + self._patience_seconds
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._send(question, trace_headers)
+                return await send()
             except ServiceUnavailable as failure:
                 if not _may_repeat(question, failure) or loop.time() + pause > patient_until:
                     raise

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import aiohttp
 from starlette.types import Receive, Send
 
-from services.gateway.adapters.services import Question, Services
+from services.gateway.adapters.services import Fetched, Question, Services
 from services.gateway.api.asked import Asked, caller_of
 from services.gateway.api.streams import Connected, RequestBody
 from services.gateway.domain.failures import BodyTooLarge
@@ -25,6 +25,14 @@ class Proxy:
     async def __call__(self, asked: Asked, receive: Receive, send: Send) -> None:
         """Answer `asked`, whose route names a service and needs a key."""
         body = _body(asked, receive)
+        if body is None and asked.route.method == "GET":
+            async with Connected(receive, None):
+                fetched = await self._services.get(_question(asked, None))
+                try:
+                    await _pass_fetched_on(fetched, send)
+                finally:
+                    fetched.close()
+            return
         async with Connected(receive, body), self._services.ask(_question(asked, body)) as answer:
             await _pass_on(answer, send)
 
@@ -60,6 +68,17 @@ def _question(asked: Asked, body: RequestBody | None) -> Question:
 def _escaped(query: bytes) -> str:
     """Return the query as it came, with what a request line cannot hold escaped."""
     return quote(query, safe=_VISIBLE_ASCII)
+
+
+async def _pass_fetched_on(answer: Fetched, send: Send) -> None:
+    headers = answer_headers(answer.status, answer.headers)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    whole = answer.rest()
+    if whole is None:
+        # Both sides stop reading while the other does not keep up, so what is under way stays below 500 KB.
+        async for chunk in answer.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": whole or b""})
 
 
 async def _pass_on(answer: aiohttp.ClientResponse, send: Send) -> None:

@@ -10,6 +10,8 @@ from starlette.types import Receive
 
 from services.gateway.domain.failures import BodyTooLarge, ClientGone
 
+LOOK_AFTER_SECONDS = 0.02
+
 
 class RequestBody:
     """A request's body, passed on piece by piece and counted: never more of it is held than one piece."""
@@ -65,14 +67,21 @@ class Connected:
         block = asyncio.current_task()
         assert block is not None
         self._block = block
-        self._watcher = asyncio.create_task(self._watch())
+        # Most answers are there before it is worth anybody's while to look whether the client is.
+        self._watcher: asyncio.Task[None] | None = None
+        self._begin = asyncio.get_running_loop().call_later(LOOK_AFTER_SECONDS, self._begin_watching)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._watcher.cancel()
+        self._begin.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
         if self._gone and self._block.uncancel() == 0 and kind is asyncio.CancelledError:
             raise ClientGone
+
+    def _begin_watching(self) -> None:
+        self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         if self._body is not None:
