@@ -1,6 +1,6 @@
 """GET over connections that stay open: the part of HTTP/1.1 that most requests to services need, and no more.
 
-The client library takes longer over a small request than the gateway does over all the rest (docs/adr/0008).
+The client library takes longer over a small request than the gateway does over all the rest (docs/adr/0009).
 """
 
 from __future__ import annotations
