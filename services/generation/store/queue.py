@@ -134,9 +134,8 @@ _FREE = """
 _TAKE = Prepared(
     text(
         f"""
-    with held as (
-        select org_id, count(*) as pieces, min(most_at_once) as most from speech_queue
-        where worker is not null and available_at > clock_timestamp() group by org_id
+    with held as materialized (
+        select * from speech_held()
     ), interactive as ({_FREE.format(priority=INTERACTIVE, most=":most_interactive")}
     ), jobs as ({_FREE.format(priority=JOB, most="least(:most_jobs, :most - (select count(*) from interactive))")}
     ), next as (
@@ -172,9 +171,7 @@ _LEAVE = Prepared(
     text(
         """
     with excess as (
-        select org_id, count(*) - min(most_at_once) as pieces from speech_queue
-        where worker is not null and available_at > clock_timestamp() and org_id = any(:org_ids)
-        group by org_id having count(*) > min(most_at_once)
+        select org_id, pieces - most as pieces from speech_held() where org_id = any(:org_ids) and pieces > most
     ), last as (
         select id from
             (select id, org_id, row_number() over (partition by org_id order by priority desc, tag desc, id desc)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from uuid import UUID
 
 from opentelemetry import metrics
@@ -16,6 +17,8 @@ from services.generation.store import queue
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
+LOOK_SHARE = 0.05
+"""Of the time that may go into looking: all of a long queue is read for it."""
 
 _meter = metrics.get_meter("antiphon.generation")
 _waiting = _meter.create_gauge("antiphon.speech.queue.characters", description="Characters that wait or are spoken")
@@ -38,6 +41,7 @@ class Admission:
     async def watch(self) -> None:
         """Look at the queue again and again."""
         while True:
+            began = time.perf_counter()
             try:
                 async with self._database.transaction() as session:
                     backlog = await queue.get_backlog(session)
@@ -48,7 +52,7 @@ class Admission:
                 if not is_database_away(error):
                     raise
                 logger.warning("the queue cannot be looked at", extra={"error": type(error).__name__})
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(max(LOOK_SECONDS, (time.perf_counter() - began) / LOOK_SHARE))
 
     def require_room(self, org_id: UUID, request: Request) -> None:
         """Count the request in; raises Overloaded when it would wait for too long."""

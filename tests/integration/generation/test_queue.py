@@ -58,6 +58,20 @@ async def test_a_long_backlog_does_not_come_before_anothers_first_request(world:
     assert few in {one.org_id for one in await take(world, worker, 3)}
 
 
+async def test_taking_does_not_read_what_waits(world: World) -> None:
+    backlog, worker = new_id(), new_id()
+    await put(world, *(piece(backlog, priority=JOB) for _ in range(5_000)))
+    await put(world, piece(new_id(), most_at_once=3))
+    read = text("select seq_tup_read from pg_stat_xact_user_tables where relname = 'speech_queue'")
+    for _ in range(3):
+        async with world.database.transaction() as session:
+            before = (await session.execute(read)).scalar_one()
+            taken = await queue.take(session, worker, 5, [ENGINE])
+            await queue.within_shares(session, taken)
+            assert (await session.execute(read)).scalar_one() == before
+        assert len(taken) == 5
+
+
 async def test_two_backlogs_are_taken_evenly_by_characters(world: World) -> None:
     long, short, worker = new_id(), new_id(), new_id()
     await put(world, *(piece(long, characters=400) for _ in range(50)))
