@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+UNKNOWN_TO_THIS_VERSION = "this version of the client does not know it"
+"""What a check returns that could not show what it claims."""
+
 E = TypeVar("E", bound=Exception)
 Check = Callable[[dict[str, Any]], Any]  # Any: what is given and returned is JSON of each check's own kind
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deploy.setup.sdks import ensure_sdk
+from tests.sdks.claiming import UNKNOWN_TO_THIS_VERSION
 
 FOLDER = Path(__file__).parent
 VERSIONS = {"elevenlabs": ("elevenlabs", "elevenlabs-1"), "openai": ("openai", "openai-1")}
@@ -72,3 +74,17 @@ def run_checks(version: str, module: str, given: Mapping[str, Any]) -> dict[str,
         raise RuntimeError(f"{module} under {version} did not run:\n{run.stdout}\n{run.stderr}")
     outcomes: dict[str, Any] = json.loads(run.stdout)
     return outcomes
+
+
+def unseen(routes: Iterable[str], outcome: Mapping[str, Any]) -> list[str]:  # Any: JSON
+    """Return those of the claimed HTTP routes that a check did not ask for, but for what its version does not know."""
+    if outcome["returned"] == UNKNOWN_TO_THIS_VERSION:
+        return []
+    asked = [(method, path) for method, path, _ in outcome["requests"]]
+    return [route for route in routes if not route.startswith("WebSocket ") and not _is_among(route, asked)]
+
+
+def _is_among(route: str, asked: Iterable[tuple[str, str]]) -> bool:
+    method, template = route.split(" ")
+    pattern = re.compile(r"(?:/[a-z]+)?" + re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template)) + "/?")
+    return any(one == method and pattern.fullmatch(path) for one, path in asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.sdks.conftest import Outcome
-from tests.sdks.suites import VERSIONS, Check, checks_of
+from tests.sdks.suites import VERSIONS, Check, checks_of, unseen
 
 
 @pytest.mark.parametrize("version", VERSIONS["openai"])
@@ -13,3 +13,4 @@ from tests.sdks.suites import VERSIONS, Check, checks_of
 def test_the_client_works_as_claimed(outcome: Outcome, version: str, check: Check) -> None:
     found = outcome("openai", version, check)
     assert found["passed"], found["error"]
+    assert unseen(check.routes, found) == []

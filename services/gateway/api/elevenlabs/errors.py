@@ -17,8 +17,8 @@ _STATUSES = {
     "unknown_voice": "voice_not_found",
     "generation_not_found": "history_item_not_found",
     "dictionary_not_found": "pronunciation_dictionary_not_found",
-    "concurrency_exceeded": "too_many_concurrent_requests",
-    "rate_limit_exceeded": "rate_limit_exceeded",
+    "concurrency_limited": "too_many_concurrent_requests",
+    "rate_limited": "rate_limit_exceeded",
 }
 _FIELDS = {
     "format": "output_format",
@@ -28,7 +28,7 @@ _FIELDS = {
 }
 """Our names of what their clients send under another one."""
 
-_PASSING = frozenset(("generation_unfinished", "idempotency_key_in_use"))
+_PASSING = frozenset(("generation_unfinished", "request_still_running"))
 """Conflicts that are over in a moment: their clients, which repeat after 409, 429 and 5xx, may ask again."""
 _MISSING = frozenset(("unknown_voice",))
 """What is for us a field of the request, and for their clients a part of the path."""
