@@ -37,6 +37,8 @@ def _fill(message: Message) -> None:
         target = getattr(message, field.name)
         if field.message_type is not None and field.message_type.full_name == "google.protobuf.Timestamp":
             target.FromDatetime(_AT)
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            target[_TEXT] = _value(field.message_type.fields_by_name["value"])
         elif field.message_type is not None:
             _fill(target)
         elif field.is_repeated:

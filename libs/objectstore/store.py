@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import itertools
 import logging
 import re
 from base64 import b64encode
@@ -285,6 +286,18 @@ class ObjectStore:
                 return False
             self._expect(response, 200)
             return True
+
+    async def list_keys(self, prefix: str, limit: int) -> list[str]:
+        """Return up to `limit` keys that begin with `prefix`. Raises ObjectStoreUnavailable."""
+
+        def listed() -> list[str]:
+            found = self._minio.list_objects(self._bucket, prefix=prefix, recursive=True)
+            return [one.object_name for one in itertools.islice(found, limit) if one.object_name is not None]
+
+        try:
+            return await asyncio.to_thread(listed)
+        except (S3Error, urllib3.exceptions.HTTPError) as error:
+            raise ObjectStoreUnavailable(f"objects could not be listed: {type(error).__name__}") from None
 
     async def ensure_bucket(self) -> bool:
         """Create the bucket if it is missing; say whether it was created."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
-from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated, OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationCanceled,
     GenerationCompleted,
@@ -22,10 +22,11 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationFailed,
 )
 from libs.ids import new_id
-from libs.messaging import Serves, declared, projection
+from libs.messaging import Delivery, Serves, declared, projection, work
 from libs.messaging.causes import cause_of
-from services.analytics import domain, store
+from services.analytics import domain, store, usecases
 from services.analytics.domain import DayOfUse, Entry, Unit
+from services.analytics.usecases import Deps
 
 GATHER_SECONDS = 0.1
 """How much later than a generation its use may be known: what is reserved counts until then."""
@@ -152,5 +153,12 @@ async def _release(session: AsyncSession, ended: Sequence[tuple[UUID, UUID]]) ->
 
 
 RESERVES_CHARACTERS = Serves("analytics", "reserve")
+
+
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
+    """An organisation goes, and all that is kept of it."""
+    await usecases.erase_organization(deps, delivery)
+
 
 CONSUMERS = declared("analytics", sys.modules[__name__])

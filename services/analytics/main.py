@@ -34,6 +34,7 @@ def main() -> None:
         return Composition(
             app=app,
             consumers=CONSUMERS,
+            deps=deps,
             rpc=[reserve],
             background=[partial(usecases.keep_partitions, deps)],
         )

@@ -10,8 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+from libs import outbox
+from libs.contracts.antiphon.analytics.v1.events_pb2 import OrganizationErased
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.database import Database, is_database_away
+from libs.messaging import Delivery, inbox
+from libs.outbox.erasing import erase_rows
 from libs.web import Caller
 from services.analytics import domain, store
 
@@ -22,6 +27,11 @@ PARTITIONS_AHEAD = 3
 """Months for which the ledger has partitions before they begin."""
 PARTITION_CHECK_SECONDS = 86_400.0
 PARTITION_RETRY_SECONDS = 5.0
+
+ERASE_ORGANIZATION = "analytics-erase_organization"
+"""The durable of the consumer: what the inbox remembers is its."""
+ERASED = ("usage_metrics", "usage_totals", "usage_daily", "reservations", "subscriptions")
+"""Every table with rows of organisations."""
 
 logger = logging.getLogger(__name__)
 
@@ -135,3 +145,20 @@ async def keep_partitions(deps: Deps) -> None:
             await asyncio.sleep(PARTITION_RETRY_SECONDS)
         else:
             await asyncio.sleep(PARTITION_CHECK_SECONDS)
+
+
+async def erase_organization(deps: Deps, delivery: Delivery[OrganizationErasureRequested]) -> None:
+    """Delete all that is kept here of an organisation, and tell how much it was."""
+    event = delivery.event
+    org_id = UUID(event.org_id)
+    counts = await erase_rows(deps.database, org_id, ERASED)
+    async with deps.database.transaction(org_id) as session:
+        if await inbox.is_new(session, ERASE_ORGANIZATION, delivery.event_id):
+            erased = OrganizationErased(
+                org_id=event.org_id,
+                erasure_id=event.erasure_id,
+                round=event.round,
+                counts=counts,
+                erased_at=deps.clock(),
+            )
+            outbox.add(session, erased)

@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentSubmitted
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceUpdated
 from libs.messaging import Delivery, declared, projection, work
 from services.embedding import domain, usecases
-from services.embedding.usecases import Deps
+from services.embedding.usecases import Deps, erasing
 
 
 @work(VoiceReady, concurrency=8)
@@ -95,6 +96,12 @@ def _generation_source(event: GenerationCompleted) -> domain.Source:
 
 def _org(org_id: str) -> UUID | None:
     return UUID(org_id) if org_id else None
+
+
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
+    """An organisation goes, and all that is kept of it."""
+    await erasing.erase_organization(deps, delivery)
 
 
 CONSUMERS = declared("embedding", sys.modules[__name__])

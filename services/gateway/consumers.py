@@ -1,17 +1,47 @@
-"""What the gateway hears on the broker."""
+"""What the gateway hears on the broker: what clients are told, what replicas tell each other, what was erased."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
+from uuid import UUID
 
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.messaging import Consumers, Follows, Heeds, Signals, projection
+from libs.contracts.antiphon.analytics.v1 import events_pb2 as analytics
+from libs.contracts.antiphon.embedding.v1 import events_pb2 as embedding
+from libs.contracts.antiphon.generation.v1 import events_pb2 as generation
+from libs.contracts.antiphon.storage.v1 import events_pb2 as storage
+from libs.contracts.antiphon.voice.v1 import events_pb2 as voice
+from libs.messaging import Consumers, Follows, Heeds, Projection, Signals, projection
 from services.gateway.adapters.event_feed import FOLLOWED
 from services.gateway.domain import signals
+from services.gateway.domain.erasures import Report
 from services.gateway.domain.public_events import FORMS
 from services.gateway.usecases import webhooks
+from services.gateway.usecases.erasing import collect_report
+
+Erased = (
+    analytics.OrganizationErased
+    | embedding.OrganizationErased
+    | generation.OrganizationErased
+    | storage.OrganizationErased
+    | voice.OrganizationErased
+)
+
+
+def _collects(service: str, event: type[Erased]) -> Projection:
+    """Return what keeps a service's answers to being asked to erase an organisation."""
+
+    @projection(event)
+    async def collect_reports(session: AsyncSession, events: Sequence[Erased]) -> None:
+        for one in events:
+            erased_at = one.erased_at.ToDatetime(tzinfo=UTC)
+            report = Report(service, one.round, dict(one.counts), erased_at)
+            await collect_report(session, UUID(one.org_id), UUID(one.erasure_id), report, cause=one)
+
+    return collect_reports
 
 
 async def queue_deliveries(session: AsyncSession, events: Sequence[Message]) -> None:
@@ -21,7 +51,14 @@ async def queue_deliveries(session: AsyncSession, events: Sequence[Message]) -> 
 
 CONSUMERS = Consumers(
     "gateway",
-    projections=tuple(projection(message)(queue_deliveries) for message in FORMS),
+    projections=(
+        *(projection(message)(queue_deliveries) for message in FORMS),
+        _collects("analytics", analytics.OrganizationErased),
+        _collects("embedding", embedding.OrganizationErased),
+        _collects("generation", generation.OrganizationErased),
+        _collects("storage", storage.OrganizationErased),
+        _collects("voice", voice.OrganizationErased),
+    ),
     talks=(
         *(Follows(event) for event in FOLLOWED),
         *(Signals(topic) for topic in (signals.KEYS, signals.WEBHOOKS)),

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationCanceled,
     GenerationCompleted,
@@ -21,7 +22,7 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
 from libs.messaging import Calls, Delivery, Heeds, Rebuildable, Signals, declared, overhears, projection, work
 from services.generation.domain import signals
 from services.generation.store import generations, voices
-from services.generation.usecases import Deps, ending, requesting
+from services.generation.usecases import Deps, ending, erasing, requesting
 
 
 def _rows(events: Sequence[VoiceReady | VoiceUpdated]) -> list[dict[str, Any]]:
@@ -104,5 +105,12 @@ TELLS_OF_WORK = Signals(signals.WORK)
 TELLS_WHAT_IS_NOT_WANTED = Signals(signals.STOP)
 HEARS_OF_PROGRESS = Heeds(signals.PROGRESS)
 HEARS_FIRST_PIECES = Heeds(signals.FIRST)
+
+
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
+    """An organisation goes, and all that is kept of it."""
+    await erasing.erase_organization(deps, delivery)
+
 
 CONSUMERS = declared("generation", sys.modules[__name__])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, declared, work
@@ -33,6 +34,12 @@ async def remove_audio(delivery: Delivery[GenerationDeleted], deps: Deps) -> Non
 async def remove_voice_objects(delivery: Delivery[VoiceDeleted], deps: Deps) -> None:
     """The samples and previews go with their voice."""
     await usecases.remove_voice_objects(deps, delivery)
+
+
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
+    """An organisation goes, and all that is kept of it."""
+    await usecases.erase_organization(deps, delivery)
 
 
 CONSUMERS = declared("storage", sys.modules[__name__])

@@ -14,22 +14,35 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
+from libs.contracts.antiphon.storage.v1.events_pb2 import (
+    AudioDeleted,
+    AudioRejected,
+    AudioStored,
+    MediaDeleted,
+    OrganizationErased,
+)
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.database import Database
 from libs.ids import new_id, parse_id
 from libs.messaging import Delivery, Permanent, inbox
 from libs.objectstore import ObjectMissing, ObjectStore
+from libs.outbox.erasing import erase_rows
 from libs.web import Caller
 from services.storage import store
 from services.storage.domain import audio as domain
-from services.storage.domain.keys import ForeignObject, require_own
+from services.storage.domain.keys import ForeignObject, organization_prefixes, require_own
 
 # The durables of the consumers that call these use cases: what the inbox remembers is theirs.
 KEEP_AUDIO = "storage-keep_audio"
 REMOVE_AUDIO = "storage-remove_audio"
 REMOVE_VOICE_OBJECTS = "storage-remove_voice_objects"
+
+ERASE_ORGANIZATION = "storage-erase_organization"
+ERASED = ("audio_alignments", "audio_tracks", "deleted_generations")
+"""Every table with rows of organisations, those that refer to others first."""
+LISTED_AT_ONCE, ERASED_AT_ONCE = 1000, 16
 
 ARRIVAL_SECONDS = 5.0
 """How long a request waits for the news of audio that was made: the way of an event, and a restart of this service."""
@@ -296,3 +309,32 @@ def _require_own(kind: str, org_id: UUID, keys: Iterable[str]) -> None:
         require_own(kind, org_id, keys)
     except ForeignObject as error:
         raise Permanent(str(error)) from error
+
+
+async def erase_organization(deps: Deps, delivery: Delivery[OrganizationErasureRequested]) -> None:
+    """Delete all that is kept here of an organisation, and tell how much it was."""
+    event = delivery.event
+    org_id = UUID(event.org_id)
+    counts = await erase_rows(deps.database, org_id, ERASED)
+    counts["objects"] = await _erase_objects(deps, org_id)
+    async with deps.database.transaction(org_id) as session:
+        if await inbox.is_new(session, ERASE_ORGANIZATION, delivery.event_id):
+            erased = OrganizationErased(
+                org_id=event.org_id,
+                erasure_id=event.erasure_id,
+                round=event.round,
+                counts=counts,
+                erased_at=deps.clock(),
+            )
+            outbox.add(session, erased)
+
+
+async def _erase_objects(deps: Deps, org_id: UUID) -> int:
+    """Delete what lies under an organisation's prefixes, whoever made it; return how many objects it was."""
+    erased = 0
+    for prefix in organization_prefixes(org_id):
+        while keys := await deps.objects.list_keys(prefix, LISTED_AT_ONCE):
+            for start in range(0, len(keys), ERASED_AT_ONCE):
+                await asyncio.gather(*(deps.objects.delete(key) for key in keys[start : start + ERASED_AT_ONCE]))
+            erased += len(keys)
+    return erased

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceSubmitted
 from libs.messaging import Delivery, declared, work
 from services.voice import usecases
-from services.voice.usecases import Workshop
+from services.voice.usecases import Workshop, erasing
 
 
 async def _give_up(delivery: Delivery[VoiceSubmitted], deps: Workshop, _reason: str) -> None:
@@ -18,6 +19,12 @@ async def _give_up(delivery: Delivery[VoiceSubmitted], deps: Workshop, _reason: 
 async def examine_voice(delivery: Delivery[VoiceSubmitted], deps: Workshop) -> None:
     """A custom voice is ready or rejected after this. Matching takes a core for some seconds."""
     await usecases.examine_voice(deps, delivery)
+
+
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Workshop) -> None:
+    """An organisation goes, and all that is kept of it."""
+    await erasing.erase_organization(deps, delivery)
 
 
 CONSUMERS = declared("voice", sys.modules[__name__])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from libs.web import Problem, ProblemOf, invalid_field
-from services.gateway.domain import keys, members
+from services.gateway.domain import erasures, keys, members
 
 NO_KEY = Problem(404, "key_not_found", "There is no such key", "GET /v1/keys lists those that there are.")
 TOO_MANY_KEYS = Problem(
@@ -68,6 +68,15 @@ TOO_MANY_INVITATIONS = Problem(
     f"At most {members.INVITATIONS_MOST} wait at a time; revoke those that nobody will accept.",
     {"limit": members.INVITATIONS_MOST},
 )
+OWNERS_ERASE = beyond(keys.BeyondOwnAccess("role", "only owners erase an organisation"))
+NOT_CONFIRMED = invalid_field("name", "is not the name of the organisation; GET /v1/organization says it")
+OPERATOR_STAYS = Problem(
+    409,
+    "operator_stays",
+    "The installation's first organisation is not erased",
+    "It is the operator's; take the installation down instead.",
+)
+NO_ERASURE = Problem(404, "erasure_not_found", "There is no such erasure", "Its id was in the answer that began it.")
 
 ACCESS_PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     keys.KeyNotFound: lambda _error: NO_KEY,
@@ -81,5 +90,8 @@ ACCESS_PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     members.NotAPerson: lambda _error: NOT_A_PERSON,
     members.NotOperator: lambda _error: NOT_OPERATOR,
     members.TooManyInvitations: lambda _error: TOO_MANY_INVITATIONS,
+    erasures.ErasureNotFound: lambda _error: NO_ERASURE,
+    erasures.NotConfirmed: lambda _error: NOT_CONFIRMED,
+    erasures.OperatorStays: lambda _error: OPERATOR_STAYS,
     keys.InvalidExpiry: lambda _error: PAST_EXPIRY,
 }

@@ -40,7 +40,7 @@ def once_each(requests: Requests, following: Handler) -> Handler:
 
     async def answer(asked: Asked, receive: Receive, send: Send) -> None:
         keys = asked.headers.idempotency_keys
-        is_concerned = asked.route.method == "POST" and asked.credential is not None
+        is_concerned = asked.route.method == "POST" and asked.credential is not None and asked.route.is_remembered
         # Clients of our own API send a key where a repetition matters; other APIs' libraries cannot.
         if not is_concerned or not (keys or asked.route.dialect != "antiphon"):
             await following(asked, receive, send)

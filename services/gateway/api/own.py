@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Send
 from libs.web import Problem, create_app
 from libs.web.app import Readiness
 from libs.web.problems import request_id_of
-from services.gateway.api import api_keys, documentation, events, members, organizations, webhooks, welcome
+from services.gateway.api import api_keys, documentation, erasures, events, members, organizations, webhooks, welcome
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.dialects import render
 from services.gateway.api.elevenlabs import router as elevenlabs_router
@@ -34,6 +34,7 @@ ROUTERS: Sequence[APIRouter] = (
     elevenlabs_router,
     members.router,
     organizations.router,
+    erasures.router,
 )
 FOR_EVERYBODY = (welcome.router, documentation.router)
 """These need no key, and so need not have come by a route of the table."""

@@ -90,6 +90,12 @@ KEPT_INSIDE: Mapping[type[Message], str] = {
     storage.MediaDeleted: "Follows from the deletion of a voice.",
     voice.VoiceSubmitted: "Recordings that are about to be examined; the voice is ready or rejected after it.",
     embedding.DocumentSubmitted: "Whoever brought it was told so; it is indexed or fails after it.",
+    gateway.OrganizationErasureRequested: "Nobody of the organisation can listen any more.",
+    voice.OrganizationErased: "Nobody of the organisation can listen any more.",
+    generation.OrganizationErased: "Nobody of the organisation can listen any more.",
+    storage.OrganizationErased: "Nobody of the organisation can listen any more.",
+    embedding.OrganizationErased: "Nobody of the organisation can listen any more.",
+    analytics.OrganizationErased: "Nobody of the organisation can listen any more.",
     gateway.OrganizationCreated: "Nobody of the organisation can listen before it exists.",
 }
 """Events that no client sees, and why: every event is in one of the two tables."""

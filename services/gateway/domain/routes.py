@@ -44,6 +44,8 @@ class Route:
     `body_bytes` is the longest request body; `answer_seconds` the time from the request's first byte until the
     answer begins, and afterwards the longest pause within it.
     `lasting` is an answer that goes on for as long as the client listens: it does not count as in flight.
+    `is_remembered` says whether a request with an idempotency key may be answered from memory; what deletes the memory
+    with all else of the caller is not.
     """
 
     method: str
@@ -54,6 +56,7 @@ class Route:
     answer_seconds: float = ANSWER_SECONDS
     dialect: Dialect = "antiphon"
     lasting: bool = False
+    is_remembered: bool = True
 
 
 def _openai(method: str, template: str, scope: Scope, answer_seconds: float = ANSWER_SECONDS) -> Route:
@@ -92,6 +95,8 @@ IDENTITY_ROUTES = (
     Route("DELETE", "/v1/invitations/{invitation_id}", None, Scope.ORGANIZATION_WRITE),
     Route("POST", "/v1/invitations/accept", None, None),
     Route("POST", "/v1/invitations/join", None, ANY_SCOPE),
+    Route("POST", "/v1/organization/erasure", None, Scope.ORGANIZATION_WRITE, is_remembered=False),
+    Route("GET", "/v1/erasures/{erasure_id}", None, None),
     Route("GET", "/v1/audit", None, Scope.AUDIT_READ),
     Route("GET", "/v1/audit/verification", None, Scope.AUDIT_READ),
 )

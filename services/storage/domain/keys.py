@@ -37,3 +37,8 @@ def require_own(kind: str, org_id: UUID, keys: Iterable[str]) -> None:
     prefix = f"{kind}/orgs/{org_id}/"
     if not all(key.startswith(prefix) and key != prefix for key in keys):
         raise ForeignObject(f"an object key is not under the organisation's {kind}")
+
+
+def organization_prefixes(org_id: UUID) -> tuple[str, ...]:
+    """Return what the keys of all of an organisation's objects begin with."""
+    return tuple(f"{kind}/orgs/{org_id}/" for kind in ("generations", "voices"))

@@ -57,5 +57,6 @@ def test_few_routes_need_no_key() -> None:
     assert {(route.method, route.template) for route in ROUTES if route.scope is None} == {
         ("GET", "/docs"),
         ("GET", "/openapi.json"),
+        ("GET", "/v1/erasures/{erasure_id}"),
         ("POST", "/v1/invitations/accept"),
     }

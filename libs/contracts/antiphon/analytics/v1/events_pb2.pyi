@@ -2,6 +2,7 @@ import datetime
 
 from libs.contracts.antiphon.options.v1 import options_pb2 as _options_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -24,3 +25,24 @@ class UsageRecorded(_message.Message):
     resource_id: str
     recorded_at: _timestamp_pb2.Timestamp
     def __init__(self, usage_id: _Optional[str] = ..., org_id: _Optional[str] = ..., unit: _Optional[str] = ..., quantity: _Optional[float] = ..., resource_id: _Optional[str] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class OrganizationErased(_message.Message):
+    __slots__ = ("org_id", "erasure_id", "round", "counts", "erased_at")
+    class CountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    ERASURE_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    ERASED_AT_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    erasure_id: str
+    round: int
+    counts: _containers.ScalarMap[str, int]
+    erased_at: _timestamp_pb2.Timestamp
+    def __init__(self, org_id: _Optional[str] = ..., erasure_id: _Optional[str] = ..., round: _Optional[int] = ..., counts: _Optional[_Mapping[str, int]] = ..., erased_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

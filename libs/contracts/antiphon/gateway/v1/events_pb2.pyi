@@ -98,3 +98,15 @@ class WebhookDisabled(_message.Message):
     reason: str
     disabled_at: _timestamp_pb2.Timestamp
     def __init__(self, webhook_id: _Optional[str] = ..., org_id: _Optional[str] = ..., reason: _Optional[str] = ..., disabled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class OrganizationErasureRequested(_message.Message):
+    __slots__ = ("org_id", "erasure_id", "round", "requested_at")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    ERASURE_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    erasure_id: str
+    round: int
+    requested_at: _timestamp_pb2.Timestamp
+    def __init__(self, org_id: _Optional[str] = ..., erasure_id: _Optional[str] = ..., round: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

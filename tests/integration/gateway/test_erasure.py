@@ -1,0 +1,144 @@
+"""An organisation goes: its doors close at once, services are asked twice, and the report says what each deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
+from libs.database import Database
+from libs.ids import new_id
+from libs.outbox import OutboxHook
+from services.analytics.usecases import ERASED as ANALYTICS
+from services.embedding.usecases.erasing import ERASED as EMBEDDING
+from services.gateway.domain.access import Role
+from services.gateway.domain.erasures import SERVICES, Report
+from services.gateway.store import erasures as store
+from services.gateway.usecases.erasing import collect_report
+from services.generation.usecases.erasing import ERASED as GENERATION
+from services.storage.usecases import ERASED as STORAGE
+from services.voice.usecases.erasing import ERASED as VOICE
+from tests.integration.gateway.access import Person, new_person
+from tests.integration.gateway.asking import Api
+from tests.integration.gateway.conftest import Tenant, new_tenant
+from tests.support.servers import Servers
+
+BY_EVENT = {"outbox", "outbox_sent"}
+"""Of every service: what waits to be told, and what was told, which `erase_rows` deletes."""
+ERASED = {
+    "analytics": {*ANALYTICS, *BY_EVENT},
+    "embedding": {*EMBEDDING, *BY_EVENT},
+    "gateway": {*store.ERASED, *store.KEPT, "memberships", "outbox_sent"},
+    "generation": {*GENERATION, *BY_EVENT},
+    "storage": {*STORAGE, *BY_EVENT},
+    "voice": {*VOICE, *BY_EVENT},
+}
+_TABLES_OF_ORGANISATIONS = """
+select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+    and a.attname = 'org_id'
+"""
+
+
+async def _nobody_to_wake() -> None:
+    """No relay runs: what was written stays to be looked at."""
+
+
+@pytest.fixture
+async def keeping(servers: Servers, schema: None) -> AsyncIterator[Database]:
+    """The database with an outbox that keeps."""
+    opened = servers.database("gateway", hooks=[OutboxHook(_nobody_to_wake)])
+    yield opened
+    await opened.close()
+
+
+async def _tables(servers: Servers, service: str) -> set[str]:
+    password = servers.service_database(service).owner_password
+    connection = await asyncpg.connect(servers.url("owner", service), password=password)
+    try:
+        return {row["relname"] for row in await connection.fetch(_TABLES_OF_ORGANISATIONS)}
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("service", sorted(ERASED))
+def test_every_table_with_rows_of_organisations_is_named(
+    servers: Servers, migrated: Callable[[str], None], service: str
+) -> None:
+    migrated(service)
+    tables = asyncio.run(_tables(servers, service))
+    assert tables - ERASED[service] == set(), "delete their rows in `ERASED`, or say in `KEPT` why they stay"
+    assert ERASED[service] - tables == set()
+
+
+@pytest.fixture
+async def owner(database: Database, tenant: Tenant) -> Person:
+    return await new_person(database, tenant.org_id, Role.OWNER)
+
+
+async def test_only_an_owner_who_repeats_the_name_erases(api: Api, owner: Person, database: Database) -> None:
+    admin = await new_person(database, owner.org_id, Role.ADMIN)
+    assert (await api(admin.key, "POST", "/v1/organization/erasure", {"name": "Tenant"}))[0] == 403
+    status, told = await api(owner.key, "POST", "/v1/organization/erasure", {"name": "tenant"})
+    assert (status, told["errors"][0]["field"]) == (422, "name")
+    assert (await api(owner.key, "GET", "/v1/organization"))[0] == 200
+    assert (await api(None, "GET", f"/v1/erasures/{new_id()}"))[1]["code"] == "erasure_not_found"
+
+
+async def test_its_doors_close_at_once_and_its_rows_go(
+    api: Api, owner: Person, tenant: Tenant, database: Database
+) -> None:
+    other = await new_person(database, (await new_tenant(database)).org_id, Role.OWNER)
+    await api(owner.key, "POST", "/v1/invitations", {"email": "ada@example.org"})
+    status, begun = await api(owner.key, "POST", "/v1/organization/erasure", {"name": "Tenant"})
+    assert (status, begun["status"]) == (202, "running")
+    for key in (owner.key, tenant.key):
+        assert (await api(key, "GET", "/v1/keys/current"))[0] == 401
+    (report,) = (await api(None, "GET", f"/v1/erasures/{begun['id']}"))[1]["reports"]
+    counts = {name: report["counts"][name] for name in ("api_keys", "memberships", "invitations", "organizations")}
+    assert (report["service"], counts) == (
+        "gateway",
+        {"api_keys": 2, "memberships": 1, "invitations": 1, "organizations": 1},
+    )
+    async with database.transaction(owner.org_id) as session:
+        for name in (*store.ERASED, "memberships", "users"):
+            assert (await session.execute(text(f"select count(*) from {name}"))).scalar_one() == 0  # noqa: S608
+        actions = await session.execute(text("select action from audit_log order by seq"))
+        assert actions.scalars().all()[-1] == "organization.erased"
+    assert (await api(other.key, "GET", "/v1/members"))[1]["items"][0]["user_id"] == str(other.user_id)
+
+
+async def test_services_are_asked_twice_and_each_counts_once(api: Api, owner: Person, keeping: Database) -> None:
+    _, begun = await api(owner.key, "POST", "/v1/organization/erasure", {"name": "Tenant"})
+    erasure_id = UUID(begun["id"])
+    asked = OrganizationErasureRequested(org_id=str(owner.org_id), erasure_id=begun["id"], round=1)
+
+    async def answer(service: str, of_round: int) -> None:
+        report = Report(service, of_round, {"rows": of_round}, datetime.now(UTC))
+        async with keeping.transaction(owner.org_id) as session:
+            await collect_report(session, owner.org_id, erasure_id, report, cause=None)
+
+    async def requests() -> list[int]:
+        query = text(
+            "select payload from outbox where org_id = :org and type_name like '%ErasureRequested' order by seq"
+        )
+        async with keeping.transaction() as session:
+            rows = await session.execute(query, {"org": owner.org_id})
+            return [asked.FromString(row.payload).round for row in rows]
+
+    for of_round in (1, 2):
+        for service in sorted(SERVICES):
+            assert (await api(None, "GET", f"/v1/erasures/{begun['id']}"))[1]["status"] == "running"
+            await answer(service, of_round)
+            await answer(service, of_round)
+        assert await requests() == [2]
+    done = (await api(None, "GET", f"/v1/erasures/{begun['id']}"))[1]
+    assert done["status"] == "completed"
+    reported = {(one["service"], one["round"]) for one in done["reports"]}
+    assert reported == {(service, of_round) for service in (*SERVICES, "gateway") for of_round in (1, 2)}
