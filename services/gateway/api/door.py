@@ -30,7 +30,7 @@ from services.gateway.domain.failures import AnswerCutOff, BodyTooLarge, ClientG
 from services.gateway.domain.headers import RequestHeaders, read_request_headers
 from services.gateway.domain.hosts import MisdirectedRequest
 from services.gateway.domain.route_table import MethodNotAllowed, RouteTable
-from services.gateway.domain.routes import Route
+from services.gateway.domain.routes import Route, dialect_of
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ class Door:
             await self._answer_socket(scope, headers, receive, send)
             return
         exchange = Exchange(scope["method"], headers, receive, send, self._front.headers)
+        exchange.dialect = dialect_of(scope["path"])
         if self._front.answers_other_sites:
             exchange.added.extend(self._front.cross_origin(scope))
         try:
