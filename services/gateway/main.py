@@ -33,7 +33,7 @@ from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
 from services.gateway.usecases.delivering import Deliverer
 from services.gateway.usecases.deps import Deps
-from services.gateway.usecases.idempotency import Requests
+from services.gateway.usecases.idempotency import DoneWithItsEffect, Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
@@ -69,6 +69,7 @@ def main() -> None:
         changes.on_change(subscriptions.end_changed)
         database.add_hook(KeySignals(runtime.bus))
         keys = Keys(known, Strangers(Rate(settings.stranger_requests), time.monotonic))
+        database.add_hook(DoneWithItsEffect())
         requests = Requests(database, clock, Sealing(settings.identity_keys))
         own = create_own(deps, runtime.readiness)
         bootstrap = settings.bootstrap_key

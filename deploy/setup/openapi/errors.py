@@ -114,6 +114,8 @@ def of_gateway(route: Route, asked: Iterable[str] = ()) -> dict[str, Json]:
         problems += [_problem(failures.BodyTooLarge(route.body_bytes)), _problem(failures.BodyTooSlow())]
     if is_done_once(route):
         problems += [_problem(failures.RequestStillRunning()), _problem(failures.IdempotencyKeyReused())]
+    if is_done_once(route) and route.service is None and route.dialect == "antiphon":
+        problems.append(_problem(failures.AnswerLost()))
     for service in dict.fromkeys(one for one in (route.service, *asked) if one is not None):
         away = failures.ServiceUnavailable(service, nothing_done=False)
         problems += [_problem(away), _problem(failures.ServiceTooSlow(service))]

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Send
 from libs.web import Once
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.kept_body import KeptBody
-from services.gateway.domain.failures import BodyTooLarge, IdempotencyKeyReused, RequestStillRunning
+from services.gateway.domain.failures import AnswerLost, BodyTooLarge, IdempotencyKeyReused, RequestStillRunning
 from services.gateway.domain.idempotency import (
     STORED_BYTES,
     Course,
@@ -22,7 +22,6 @@ from services.gateway.domain.idempotency import (
     Record,
     Repeatable,
     checked_key,
-    course_of,
     hash_of,
     is_kept_whole,
     outcome_of,
@@ -83,18 +82,20 @@ async def _answer(requests: Requests, following: Handler, asked: Asked, request:
         return
     asked = replace(asked, once=Once(found.resource_id))
     do = _do_with_key if request.has_key else _do_without_key
-    async with requests.doing(found):
+    async with requests.doing(found, is_done_here=request.has_key and asked.route.service is None):
         await do(requests, following, asked, found, client)
 
 
 async def _answer_again(
     requests: Requests, following: Handler, asked: Asked, request: Repeatable, record: Record, client: _Client
 ) -> None:
-    course = course_of(request, record)
+    course = requests.course_of(request, record)
     if course is Course.REFUSE_REUSE:
         raise IdempotencyKeyReused
     if course is Course.REFUSE_RUNNING:
         raise RequestStillRunning
+    if course is Course.REFUSE_LOST:
+        raise AnswerLost
     client.may_leave.set()
     if course is Course.JOIN:
         answer = _Noted(client, partial(requests.joined, request, record), counts_retries=request.counts_retries)

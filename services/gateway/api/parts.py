@@ -54,8 +54,7 @@ CredentialOf = Annotated[Credential, Depends(_credential)]
 OnceOf = Annotated[Once | None, Depends(_once)]
 """A route's parameter: by what the request is known if it is to be done once.
 
-What the route makes gets `id_for(once)` as its id. If there is a row of that id already, a gateway ended between making
-it and answering: nobody has seen the answer, and the route answers again, with a new secret if it shows one.
+For routes that ask services by themselves. What a route changes in the gateway's own database is done once without it.
 """
 DepsOf = Annotated[Deps, Depends(_deps)]
 AskingOf = Annotated[Asking, Depends(_asking)]

@@ -123,6 +123,12 @@ _KEY_REUSED = Problem(
     "The idempotency key was used for another request",
     "Idempotency-Key: send a new key for a new request, or repeat the first request unchanged.",
 )
+_ANSWER_LOST = Problem(
+    409,
+    "answer_lost",
+    "The request was done, but its answer was lost",
+    "List what there is to see what was made; a secret that was shown to nobody can be replaced by rotating it.",
+)
 _STILL_RUNNING = Problem(
     409,
     "request_still_running",
@@ -202,6 +208,7 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     failures.BodyTooSlow: lambda _error: _TOO_SLOW,
     failures.InvalidIdempotencyKey: _invalid_key,
     failures.IdempotencyKeyReused: lambda _error: _KEY_REUSED,
+    failures.AnswerLost: lambda _error: _ANSWER_LOST,
     failures.RequestStillRunning: lambda _error: _STILL_RUNNING,
     failures.ServiceUnavailable: _service_unavailable,
     failures.ServiceLeftAlone: _service_left_alone,

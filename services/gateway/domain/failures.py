@@ -120,5 +120,9 @@ class IdempotencyKeyReused(Exception):
     """The idempotency key belongs to another request of the organisation."""
 
 
+class AnswerLost(Exception):
+    """The request with this idempotency key was done, and the gateway that did it ended before it could say so."""
+
+
 class RequestStillRunning(Exception):
     """The request with this idempotency key is being done at this moment."""

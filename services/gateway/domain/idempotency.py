@@ -21,6 +21,8 @@ LEASE = timedelta(seconds=10)
 STORED_BYTES = 256 * 1024
 """The longest answer that is kept; a longer one is made again from what the request has made."""
 KEY_CHARACTERS = 255
+COMMITTED = 0
+"""In place of a status: what the gateway was asked for is done, and not answered yet."""
 
 _CLIENT_ERRORS, _SERVER_ERRORS = 400, 500
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_CHARACTERS}}}")
@@ -52,7 +54,11 @@ class Repeatable:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is remembered of a request. `status` is None until it is answered; `answer` None if it was not kept."""
+    """What is remembered of a request.
+
+    `status` is None until it is answered, and COMMITTED in between where the gateway itself did it; `answer` is None if
+    it was not kept.
+    """
 
     request_hash: bytes
     resource_id: UUID
@@ -66,15 +72,18 @@ class Course(Enum):
 
     REFUSE_REUSE = auto()
     REFUSE_RUNNING = auto()
+    REFUSE_LOST = auto()
     JOIN = auto()
     REPLAY = auto()
     REMAKE = auto()
 
 
-def course_of(request: Repeatable, record: Record) -> Course:
+def course_of(request: Repeatable, record: Record, now: datetime) -> Course:
     """Return what becomes of `request`, whose `record` could not be taken over."""
     if record.request_hash != request.request_hash:
         return Course.REFUSE_REUSE
+    if record.status == COMMITTED:
+        return Course.REFUSE_RUNNING if now < record.leased_until else Course.REFUSE_LOST
     if record.status is not None:
         return Course.REMAKE if record.answer is None else Course.REPLAY
     # Without a key nobody expects a refusal: the service, asked for the same thing twice, makes it once.

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.database import driver_of
-from services.gateway.domain.idempotency import LEASE, Record, Repeatable
+from libs.database import Driver, driver_of
+from services.gateway.domain.idempotency import COMMITTED, LEASE, Record, Repeatable
 
 # One statement decides. It gives no row while somebody else has the request, or has answered it; then nothing changes.
 _TAKE = """
@@ -46,7 +46,16 @@ where org_id = $1 and key_hash = $2 and attempt = $3
 """
 _FORGET = "delete from idempotency_records where org_id = $1 and key_hash = $2 and attempt = $3"
 _FORGET_JOINED = "delete from idempotency_records where org_id = $1 and key_hash = $2 and resource_id = $3"
-_RENEW = "update idempotency_records set leased_until = $2 where attempt = any($1::uuid[]) and status is null"
+_RENEW = """
+update idempotency_records set leased_until = $2
+where attempt = any($1::uuid[]) and (status is null or status = $3)
+"""
+# A transaction that has changed nothing has no number.
+_COMMIT = """
+update idempotency_records set status = $4
+where org_id = $1 and key_hash = $2 and attempt = $3 and status is null
+    and pg_current_xact_id_if_assigned() is not null
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,12 @@ async def forget_joined(session: AsyncSession, request: Repeatable, resource_id:
 
 async def renew(session: AsyncSession, attempts: Sequence[UUID], now: datetime) -> None:
     """Say that these requests are still being done; the transaction is their organisations'."""
-    await driver_of(session).execute(_RENEW, attempts, now + LEASE)
+    await driver_of(session).execute(_RENEW, attempts, now + LEASE, COMMITTED)
+
+
+async def commit(driver: Driver, taken: Taken) -> None:
+    """Note, in the transaction that does a request, that it is done; nothing in one that only reads."""
+    await driver.execute(_COMMIT, taken.request.org_id, taken.request.key_hash, taken.attempt, COMMITTED)
 
 
 async def expire(session: AsyncSession, now: datetime, most: int) -> int:

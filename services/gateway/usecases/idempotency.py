@@ -7,17 +7,19 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.database import Database, is_database_away
+from libs.database import Database, Driver, is_database_away
 from libs.ids import new_id
 from services.gateway.adapters.sealing import Sealing, Unreadable
-from services.gateway.domain.idempotency import LEASE, Outcome, Record, Repeatable, kept_headers
+from services.gateway.domain.idempotency import LEASE, Course, Outcome, Record, Repeatable, course_of, kept_headers
 from services.gateway.store import idempotency as store
 from services.gateway.store.idempotency import Taken
 
@@ -30,6 +32,25 @@ EXPIRE_AT_ONCE = 500
 
 _T = TypeVar("_T")
 Headers = list[tuple[bytes, bytes]]
+
+
+_done_here: ContextVar[Taken | None] = ContextVar("_done_here", default=None)
+
+
+class DoneWithItsEffect:
+    """Notes in every transaction that a request of the gateway's own routes commits that the request is done.
+
+    Whatever becomes of the gateway, it is not done a second time.
+    """
+
+    async def before_commit(self, _session: AsyncSession, driver: Driver) -> None:
+        """Note it."""
+        taken = _done_here.get()
+        if taken is not None:
+            await store.commit(driver, taken)
+
+    async def after_commit(self, _session: AsyncSession) -> None:
+        """Nothing is left to be done."""
 
 
 class Requests:
@@ -55,12 +76,14 @@ class Requests:
                 return record
 
     @asynccontextmanager
-    async def doing(self, taken: Taken) -> AsyncIterator[None]:
-        """Keep a request ours for as long as the block runs."""
+    async def doing(self, taken: Taken, *, is_done_here: bool) -> AsyncIterator[None]:
+        """Keep a request ours for as long as the block runs; `is_done_here`: it may change what this database holds."""
         self._running[taken.attempt] = (taken.request.org_id, time.monotonic())
+        token = _done_here.set(taken if is_done_here else None)
         try:
             yield
         finally:
+            _done_here.reset(token)
             del self._running[taken.attempt]
 
     async def answered(self, taken: Taken, status: int, headers: Headers, body: bytes | None) -> bool:
@@ -84,6 +107,7 @@ class Requests:
 
     async def ended(self, taken: Taken, outcome: Outcome) -> None:
         """Note that a request was done without an answer that is to be given again."""
+        _done_here.set(None)
 
         async def note() -> None:
             async with self._database.transaction(taken.request.org_id) as session:
@@ -104,6 +128,10 @@ class Requests:
 
         if outcome is Outcome.OVER:
             await _unless_away(note, otherwise=None)
+
+    def course_of(self, request: Repeatable, record: Record) -> Course:
+        """Return what becomes of a request that was not ours to do."""
+        return course_of(request, record, self._clock())
 
     def kept_answer(self, request: Repeatable, record: Record) -> tuple[Headers, bytes] | None:
         """Return the headers and the body that were recorded; None when they cannot be read any more."""

@@ -24,11 +24,13 @@ from libs.web.once import MADE_HEADER, RESOURCE_HEADER
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.domain.idempotency import KEPT_FOR, LEASE, STORED_BYTES
 from services.gateway.domain.routes import MIB, ROUTES
-from services.gateway.usecases.idempotency import Requests
+from services.gateway.store.idempotency import Taken
+from services.gateway.usecases.idempotency import DoneWithItsEffect, Headers, Requests
 from tests.integration.gateway.conftest import IDENTITY_KEYS, Tenant, new_tenant, running_gateway
 from tests.integration.gateway.serving import Seen, Service, answer, read_body, serving, until
 from tests.support.polling import eventually
 
+JSON = "application/json"
 SECRET = "shown-once-and-kept-nowhere"
 
 
@@ -450,3 +452,50 @@ async def test_what_was_cut_off_is_forgotten_in_time(facade: Gateways, maker: Ma
 async def test_a_client_cannot_name_the_id(client: aiohttp.ClientSession, voice: Service) -> None:
     await client.post("/v1/voices", headers={RESOURCE_HEADER: str(uuid4()), MADE_HEADER: "true"})
     assert (voice.last.header(RESOURCE_HEADER), voice.last.header(MADE_HEADER)) == (None, None)
+
+
+class Dying(Requests):
+    """Does what is asked, and never gets to record what it answered."""
+
+    async def answered(self, taken: Taken, status: int, headers: Headers, body: bytes | None) -> bool:
+        await asyncio.Event().wait()
+        return await super().answered(taken, status, headers, body)
+
+
+async def test_what_the_gateway_did_before_it_died_is_not_done_again(
+    database: Database, bus: Bus, gateways: Gateways
+) -> None:
+    database.add_hook(DoneWithItsEffect())
+    dying = Dying(database, gateways.now, Sealing(IDENTITY_KEYS))
+    body = orjson.dumps({"name": "Once"})
+    async with running_gateway(database, bus, {}, requests=dying) as url:
+        gateways.urls.append(url)
+        first = asyncio.create_task(gateways.post("k", at=2, path="/v1/keys", body=body, Content_Type=JSON))
+
+        async def names() -> list[str]:
+            async with gateways.session.get(gateways.urls[0] + "/v1/keys") as response:
+                return [item["name"] for item in (await response.json())["items"]]
+
+        async def is_made() -> bool:
+            return "Once" in await names()
+
+        await eventually(is_made, within=5, what="the key")
+        for ahead, code in ((timedelta(), "request_still_running"), (LEASE, "answer_lost")):
+            gateways.ahead = ahead
+            status, _, content = await gateways.post("k", path="/v1/keys", body=body, Content_Type=JSON)
+            assert (status, orjson.loads(content)["code"]) == (409, code)
+        first.cancel()
+    assert (await names()).count("Once") == 1
+
+
+async def test_a_secret_is_shown_again_to_who_repeats(database: Database, gateways: Gateways) -> None:
+    database.add_hook(DoneWithItsEffect())
+    body = orjson.dumps({"name": "Shown"})
+    first, again = [await gateways.post("k", at=at, path="/v1/keys", body=body, Content_Type=JSON) for at in (0, 1)]
+    assert (first[0], first[2]) == (201, again[2])
+    assert orjson.loads(first[2])["key"].startswith("ant_")
+    assert _replayed(again[1])
+    # What only reads, or refuses, leaves nothing behind.
+    wrong = await gateways.post("w", path="/v1/keys", body=b'{"name": ""}', Content_Type=JSON)
+    right = await gateways.post("w", path="/v1/keys", body=b'{"name": "a"}', Content_Type=JSON)
+    assert (wrong[0], right[0]) == (422, 201)

@@ -13,6 +13,7 @@ from libs.web import Once
 from services.gateway.adapters.sealing import Sealing, Unreadable
 from services.gateway.domain.failures import InvalidIdempotencyKey
 from services.gateway.domain.idempotency import (
+    COMMITTED,
     BodyHash,
     Course,
     Outcome,
@@ -86,13 +87,14 @@ def test_of_anything_else_every_byte_counts(content_type: str | None) -> None:
         (False, b"body", None, None, Course.JOIN),
         (True, b"body", 201, b"x", Course.REPLAY),
         (True, b"body", 200, None, Course.REMAKE),
+        (True, b"body", COMMITTED, None, Course.REFUSE_LOST),
     ],
 )
 def test_what_becomes_of_a_repetition(
     has_key: bool, body: bytes, status: int | None, answer: bytes | None, course: Course
 ) -> None:
     request = Repeatable(ORG, b"k" * 32, b"body", has_key=has_key)
-    assert course_of(request, Record(body, new_id(), status, answer, NOW)) is course
+    assert course_of(request, Record(body, new_id(), status, answer, NOW), NOW) is course
 
 
 @pytest.mark.parametrize(
