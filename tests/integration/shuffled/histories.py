@@ -18,11 +18,13 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from tests.integration.shuffled.lives import (
+    Brought,
     Clock,
     Generation,
     Ids,
     Outcome,
     Voice,
+    document_events,
     generation_events,
     org_events,
     voice_events,
@@ -46,6 +48,7 @@ class History:
     orgs: tuple[UUID, ...]
     voices: tuple[Voice, ...]
     generations: tuple[Generation, ...]
+    brought: tuple[Brought, ...]
     told: tuple[Told, ...]
 
     @property
@@ -86,6 +89,7 @@ def _history(plans: Iterable[_Plan], system_revisions: int, seed: int) -> Histor
     orgs: list[UUID] = []
     voices = [system]
     generations: list[Generation] = []
+    documents: list[Brought] = []
     sharing: list[list[Generation]] = []
     lives: list[list[Message]] = []
     for plan in plans:
@@ -104,10 +108,13 @@ def _history(plans: Iterable[_Plan], system_revisions: int, seed: int) -> Histor
             generations += [made, *others]
             sharing.append([made, *others])
         lives.append(list(org_events(org_id, plan.plan, ids, now)))
+        documents.append(Brought(ids(), org_id, f"Knowledge of {plan.plan}."))
+    lives += [list(document_events(brought, ids, now)) for brought in documents]
     lives += [list(voice_events(voice, ids, now)) for voice in voices]
     lives += [list(generation_events(together, ids, now)) for together in sharing]
     events = _interleaved(lives, random.Random(seed))
-    return History(tuple(orgs), tuple(voices), tuple(generations), tuple(Told(ids(), event) for event in events))
+    told = tuple(Told(ids(), event) for event in events)
+    return History(tuple(orgs), tuple(voices), tuple(generations), tuple(documents), told)
 
 
 def _interleaved(lives: list[list[Message]], order: random.Random) -> Iterator[Message]:

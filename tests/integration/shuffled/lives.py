@@ -15,8 +15,22 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
-from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed, DocumentRemoved
-from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, OrganizationCreated
+from libs.contracts.antiphon.embedding.v1.events_pb2 import (
+    DocumentFailed,
+    DocumentIndexed,
+    DocumentRemoved,
+    DocumentSubmitted,
+)
+from libs.contracts.antiphon.gateway.v1.events_pb2 import (
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    MemberJoined,
+    MemberRemoved,
+    MemberRoleChanged,
+    OrganizationCreated,
+    OrganizationUpdated,
+    WebhookDisabled,
+)
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
     Alignment,
     AudioRendered,
@@ -139,9 +153,42 @@ class Clock:
         return BEGINNING + timedelta(seconds=3 * next(self._count))
 
 
+@dataclass(frozen=True)
+class Brought:
+    """A text that a client has brought to be found."""
+
+    id: UUID
+    org_id: UUID
+    text: str
+
+
 def org_events(org_id: UUID, plan: str, ids: Ids, now: Clock) -> Iterator[Message]:
     yield OrganizationCreated(org_id=str(org_id), name="Someone", plan=plan, created_at=now())
-    yield ApiKeyCreated(key_id=str(ids()), org_id=str(org_id), prefix="ap_1234", created_at=now())
+    about, key_id = {"org_id": str(org_id)}, str(ids())
+    yield ApiKeyCreated(**about, key_id=key_id, prefix="ap_1234", created_at=now())
+    yield OrganizationUpdated(**about, name="Somebody", updated_at=now())
+    member = {**about, "user_id": str(ids())}
+    yield MemberJoined(**member, role="member", joined_at=now())
+    yield MemberRoleChanged(**member, role="viewer", changed_at=now())
+    yield MemberRemoved(**member, removed_at=now())
+    yield ApiKeyRevoked(**about, key_id=key_id, revoked_at=now())
+    yield WebhookDisabled(**about, webhook_id=str(ids()), reason="gone", disabled_at=now())
+
+
+def document_events(brought: Brought, ids: Ids, now: Clock) -> Iterator[Message]:
+    """A text that is indexed, and one that cannot be."""
+    for document_id, kind in ((brought.id, DocumentIndexed), (ids(), DocumentFailed)):
+        source = {
+            "document_id": str(document_id),
+            "org_id": str(brought.org_id),
+            "source_type": "knowledge",
+            "source_id": str(document_id),
+        }
+        yield DocumentSubmitted(**source, revision=1, submitted_at=now())
+        if kind is DocumentIndexed:
+            yield DocumentIndexed(**source, chunks=1, indexed_at=now())
+        else:
+            yield DocumentFailed(**source, reason="no vectors", failed_at=now())
 
 
 def voice_events(voice: Voice, ids: Ids, now: Clock) -> Iterator[Message]:

@@ -7,6 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from libs.messaging.rpc import RpcServer
 from services.analytics.consumers import CONSUMERS as ANALYTICS
 from services.embedding.adapters import Vectors
 from services.embedding.consumers import CONSUMERS as EMBEDDING
-from services.embedding.domain import DIMENSIONS
+from services.embedding.domain import DIMENSIONS, content_hash
 from services.embedding.usecases import Deps as EmbeddingDeps
+from services.gateway.consumers import CONSUMERS as GATEWAY
 from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.consumers import CONSUMERS as GENERATION
 from services.generation.domain.load import Limits
@@ -170,6 +172,20 @@ class _Hashed:
         """Nothing was opened."""
 
 
+async def _texts(stage: Stage, history: History) -> None:
+    """What clients brought waits to be indexed."""
+    async with stage.admin() as connection:
+        await connection.executemany(
+            "insert into documents (id, org_id, source_type, source_id, title, status, content_hash, revision)"
+            " values ($1, $2, 'knowledge', $3, 'Knowledge', 'pending', $4, 1)",
+            [(one.id, one.org_id, str(one.id), content_hash(one.text)) for one in history.brought],
+        )
+        await connection.executemany(
+            "insert into document_texts (document_id, org_id, text) values ($1, $2, $3)",
+            [(one.id, one.org_id, one.text) for one in history.brought],
+        )
+
+
 async def _embedding_deps(stage: Stage) -> EmbeddingDeps:
     return EmbeddingDeps(database=stage.database, embedder=_Hashed(), clock=_now, exact_chunks=1000)
 
@@ -220,7 +236,39 @@ def _stored(history: History, emitted: Sequence[Emitted]) -> list[str]:
     return kept + [f"{size} bytes of {generation}" for generation, size in bytes_left.items() if size]
 
 
+# --- gateway ---
+
+
+async def _webhooks(stage: Stage, history: History) -> None:
+    """Each organisation has one webhook that wants everything."""
+    async with stage.admin() as connection:
+        await connection.executemany(
+            "insert into organizations (id, name, plan, created_at) values ($1, 'Someone', 'pro', $2)",
+            [(org_id, BEGINNING) for org_id in history.orgs],
+        )
+        await connection.executemany(
+            "insert into webhooks (id, org_id, url, description, events, secret, status, created_at)"
+            " values ($1, $2, 'https://example.com/', '', '{}', sha256('secret'), 'enabled', $3)",
+            [(UUID(int=number + 1), org_id, BEGINNING) for number, org_id in enumerate(history.orgs)],
+        )
+
+
+def _silent(_history: History, emitted: Sequence[Emitted]) -> list[str]:
+    """Nothing is told of what is queued."""
+    return [one.fields() for one in emitted]
+
+
 PARTIES = (
+    Party(
+        GATEWAY,
+        "gateway",
+        "gateway",
+        _webhooks,
+        _nothing,
+        _silent,
+        hidden={"webhook_deliveries": frozenset({"queued_at"})},
+        instead={"webhook_queue": "select org_id from webhook_queue"},
+    ),
     Party(
         GENERATION,
         "generation",
@@ -245,7 +293,7 @@ PARTIES = (
         EMBEDDING,
         "embedding",
         "embedding",
-        _nothing,
+        _texts,
         _embedding_deps,
         _findable,
         hidden={"chunks": frozenset({"document_id"})},

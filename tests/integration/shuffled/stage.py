@@ -184,6 +184,8 @@ class Stage:
         await asyncio.gather(*(self.objects.delete(key) for key in await self._keys(history)))
         async with self.admin() as connection:
             names = await self._tables(connection)
+            # Without triggers: what may only grow starts anew, too.
+            await connection.execute("set session_replication_role = replica")
             await connection.execute(f"truncate {', '.join((*names, 'inbox', 'outbox'))} cascade")
 
     async def _tables(self, connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
