@@ -93,6 +93,7 @@ async def test_whatever_goes_wrong_is_told_in_their_form(session: aiohttp.Client
     assert await _detail(await session.post("v1/text-to-speech/Emma", json={"text": 7})) == (422, "invalid_request")
     response = await session.get("v1/models", headers={"xi-api-key": "ant_no"})
     assert response.headers["request-id"] == response.headers["x-request-id"]
+    await response.read()
 
 
 async def test_a_form_passes_as_it_came_and_its_labels_are_applied(
@@ -139,6 +140,7 @@ async def test_labels_that_were_left_out_change_nothing_and_wrong_ones_leave_no_
         form.add_field("files", b"sound", filename="upload")
         response = await session.post("v1/voices/add", data=form)
         assert response.status == (200 if labels == "null" else 422)
+        await response.read()
     assert [request.split()[0] for request, _ in asked] == ["POST", "GET", "POST", "DELETE"]
 
 
