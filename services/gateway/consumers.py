@@ -30,11 +30,14 @@ Erased = (
     | voice.OrganizationErased
 )
 
+GATHER_SECONDS = 0.2
+"""How much later than another event the next may be looked at: each request tells six, and few have a webhook."""
+
 
 def _collects(service: str, event: type[Erased]) -> Projection:
     """Return what keeps a service's answers to being asked to erase an organisation."""
 
-    @projection(event)
+    @projection(event, gather_seconds=GATHER_SECONDS)
     async def collect_reports(session: AsyncSession, events: Sequence[Erased]) -> None:
         for one in events:
             erased_at = one.erased_at.ToDatetime(tzinfo=UTC)
@@ -52,7 +55,7 @@ async def queue_deliveries(session: AsyncSession, events: Sequence[Message]) -> 
 CONSUMERS = Consumers(
     "gateway",
     projections=(
-        *(projection(message)(queue_deliveries) for message in FORMS),
+        *(projection(message, gather_seconds=GATHER_SECONDS)(queue_deliveries) for message in FORMS),
         _collects("analytics", analytics.OrganizationErased),
         _collects("embedding", embedding.OrganizationErased),
         _collects("generation", generation.OrganizationErased),
