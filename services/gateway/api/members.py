@@ -59,6 +59,12 @@ class MemberChanges(Body):
     role: Role
 
 
+class ErasedMemberView(BaseModel):
+    """What was deleted of a person."""
+
+    counts: dict[str, int] = Field(description="How many rows of each table.")
+
+
 class NewInvitation(Body):
     """Somebody to be invited."""
 
@@ -172,6 +178,12 @@ async def change_member(user_id: PathId, changes: MemberChanges, credential: Cre
 async def remove_member(user_id: PathId, credential: CredentialOf, deps: DepsOf) -> None:
     """Take a person out of the organisation; their keys here are revoked."""
     await usecases.remove_member(deps, credential, as_id(user_id, MemberNotFound))
+
+
+@router.post("/v1/members/{user_id}/erasure", responses=_CHANGED)
+async def erase_member(user_id: PathId, credential: CredentialOf, deps: DepsOf) -> ErasedMemberView:
+    """Take a person out of the organisation, and delete their name, address, keys and invitations in it."""
+    return ErasedMemberView(counts=await usecases.erase_member(deps, credential, as_id(user_id, MemberNotFound)))
 
 
 @router.get("/v1/invitations")

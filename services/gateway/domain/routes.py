@@ -90,6 +90,7 @@ IDENTITY_ROUTES = (
     Route("GET", "/v1/members/{user_id}", None, Scope.ORGANIZATION_READ),
     Route("PATCH", "/v1/members/{user_id}", None, Scope.ORGANIZATION_WRITE),
     Route("DELETE", "/v1/members/{user_id}", None, Scope.ORGANIZATION_WRITE),
+    Route("POST", "/v1/members/{user_id}/erasure", None, Scope.ORGANIZATION_WRITE),
     Route("GET", "/v1/invitations", None, Scope.ORGANIZATION_WRITE),
     Route("POST", "/v1/invitations", None, Scope.ORGANIZATION_WRITE),
     Route("DELETE", "/v1/invitations/{invitation_id}", None, Scope.ORGANIZATION_WRITE),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Cursor
@@ -111,6 +111,12 @@ async def save_end(session: AsyncSession, key_id: UUID, expires_at: datetime) ->
 async def revoke_key(session: AsyncSession, key_id: UUID, now: datetime) -> None:
     """End a key."""
     await session.execute(update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=now))
+
+
+async def delete_keys_of(session: AsyncSession, org_id: UUID, user_id: UUID) -> int:
+    """Delete what is kept of all keys that a person has had in an organisation; return of how many."""
+    statement = delete(api_keys).where(api_keys.c.org_id == org_id, api_keys.c.user_id == user_id)
+    return len((await session.execute(statement.returning(api_keys.c.id))).all())
 
 
 async def revoke_keys_of(session: AsyncSession, org_id: UUID, user_id: UUID, now: datetime) -> Sequence[UUID]:

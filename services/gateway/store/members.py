@@ -154,6 +154,12 @@ async def count_invitations(session: AsyncSession, org_id: UUID, now: datetime) 
     return (await session.execute(statement)).scalar_one()
 
 
+async def delete_invitations(session: AsyncSession, org_id: UUID, email: str) -> int:
+    """Delete all invitations for an address, waiting or not; return how many."""
+    this = and_(invitations.c.org_id == org_id, func.lower(invitations.c.email) == email.lower())
+    return len((await session.execute(delete(invitations).where(this).returning(invitations.c.id))).all())
+
+
 async def save_accepted(session: AsyncSession, id_: UUID, now: datetime) -> None:
     """An invitation is used up."""
     await session.execute(update(invitations).where(invitations.c.id == id_).values(accepted_at=now))

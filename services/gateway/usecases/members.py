@@ -32,7 +32,7 @@ from services.gateway.domain.members import (
 )
 from services.gateway.domain.organizations import Organization
 from services.gateway.store import members as store
-from services.gateway.store.keys import revoke_keys_of
+from services.gateway.store.keys import delete_keys_of, revoke_keys_of
 from services.gateway.store.organizations import insert_membership, insert_user, lock_organization
 from services.gateway.usecases.acting import acting
 from services.gateway.usecases.audit import record
@@ -82,6 +82,25 @@ async def remove_member(deps: Deps, caller: Credential, user_id: UUID) -> None:
         await drop_member(session, actor.org_id, user_id, now)
         details = {"user_id": str(user_id), "role": member.role.value}
         await record(session, actor, "member.removed", now, details)
+
+
+async def erase_member(deps: Deps, caller: Credential, user_id: UUID) -> dict[str, int]:
+    """Take a person out of the organisation, with all that is kept of them there; return how many rows of each table.
+
+    Nothing but the gateway keeps anything by person. Raises MemberNotFound, BeyondOwnAccess, LastOwner.
+    """
+    now = deps.clock()
+    async with deps.database.transaction(caller.org_id) as session:
+        actor = (await acting(session, caller, Scope.ORGANIZATION_WRITE, now)).credential
+        member = await _changeable(session, actor, user_id, None)
+        await drop_member(session, actor.org_id, user_id, now)
+        counts = {
+            "api_keys": await delete_keys_of(session, actor.org_id, user_id),
+            "invitations": await store.delete_invitations(session, actor.org_id, member.email),
+            "memberships": 1,
+        }
+        await record(session, actor, "member.erased", now, {"user_id": str(user_id), "role": member.role.value})
+        return counts
 
 
 async def drop_member(session: AsyncSession, org_id: UUID, user_id: UUID, now: datetime) -> int:

@@ -142,3 +142,21 @@ async def test_services_are_asked_twice_and_each_counts_once(api: Api, owner: Pe
     assert done["status"] == "completed"
     reported = {(one["service"], one["round"]) for one in done["reports"]}
     assert reported == {(service, of_round) for service in (*SERVICES, "gateway") for of_round in (1, 2)}
+
+
+async def test_of_a_person_nothing_is_kept(api: Api, owner: Person, database: Database) -> None:
+    _, invited = await api(owner.key, "POST", "/v1/invitations", {"email": "Ada@example.org"})
+    accepting = {"token": invited["token"], "name": "Ada"}
+    _, joined = await api(None, "POST", "/v1/invitations/accept", accepting)
+    await api(joined["key"]["key"], "POST", "/v1/keys", {"name": "Ada's"})
+    status, erased = await api(owner.key, "POST", f"/v1/members/{joined['user_id']}/erasure")
+    assert (status, erased["counts"]) == (200, {"api_keys": 2, "invitations": 1, "memberships": 1})
+    assert (await api(joined["key"]["key"], "GET", "/v1/keys/current"))[0] == 401
+    async with database.transaction(owner.org_id) as session:
+        for name in (*store.ERASED, "memberships", "audit_log"):
+            if name == "webhook_queue":
+                continue
+            rows = await session.execute(text(f"select row_to_json(t)::text from {name} t"))  # noqa: S608
+            assert not [row for row in rows.scalars() if "Ada" in row or "ada@" in row.lower()], name
+    assert (await api(owner.key, "GET", "/v1/audit"))[1]["items"][0]["action"] == "member.erased"
+    assert (await api(owner.key, "POST", f"/v1/members/{owner.user_id}/erasure"))[1]["code"] == "last_owner"
