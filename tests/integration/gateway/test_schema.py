@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -15,8 +16,12 @@ from deploy.embedded.credentials import POSTGRES_ADMIN
 from libs.apikeys import new_api_key
 from libs.database import Database, migrate
 from libs.ids import SYSTEM_ORG, new_id
+from services.gateway.domain.access import Role
 from services.gateway.domain.credentials import digest_of
+from services.gateway.domain.members import Invitation
+from services.gateway.store import audit, erasures, members
 from services.gateway.store import organizations as store
+from tests.integration.gateway.access import new_person
 from tests.integration.gateway.conftest import Tenant, new_tenant
 from tests.support.servers import Servers
 
@@ -54,6 +59,48 @@ async def test_nobody_makes_a_key_for_another_organisation(database: Database, t
     with pytest.raises(DBAPIError, match="row-level security"):
         async with database.transaction(other.org_id) as session:
             await session.execute(insert(store.api_keys).values(**values, created_at=text("now()")))
+
+
+async def test_of_people_and_what_is_written_of_them_another_organisation_sees_nothing(
+    database: Database, tenant: Tenant
+) -> None:
+    other = await new_tenant(database)
+    await new_person(database, tenant.org_id, Role.OWNER)
+    now = datetime.now(UTC)
+    invitation = Invitation(new_id(), "ada@example.org", Role.VIEWER, now, now + timedelta(days=1))
+    async with database.transaction(tenant.org_id) as session:
+        await members.insert_invitation(session, tenant.org_id, invitation, digest_of(new_api_key()))
+        await audit.append(session, tenant.org_id, "test", at=now, key_id=None, user_id=None, details={})
+        await erasures.insert_erasure(session, new_id(), tenant.org_id, now)
+    tables = (
+        store.users,
+        store.memberships,
+        members.invitations,
+        audit.audit_log,
+        audit.audit_heads,
+        erasures.erasures,
+    )
+    for scope, seen in (((tenant.org_id,), 1), ((other.org_id,), 0), ((SYSTEM_ORG,), 0), ((), 0)):
+        async with database.transaction(*scope) as session:
+            for table in tables:
+                assert len((await session.execute(select(table))).all()) == seen, (table.name, scope)
+    async with database.transaction(tenant.org_id) as session:
+        assert (await session.execute(text("select * from key_changes"))).all() == [], "nobody's to read"
+
+
+async def test_every_table_is_isolated_from_its_owner_too(database: Database) -> None:
+    """But those that are of no organisation, or say nothing but ids to functions alone."""
+    async with database.transaction() as session:
+        open_tables = await session.execute(
+            text(
+                """
+                select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'org_id'
+                where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+                    and not (c.relrowsecurity and c.relforcerowsecurity)
+                """
+            )
+        )
+        assert set(open_tables.scalars()) <= {"outbox", "outbox_sent", "webhook_queue"}
 
 
 async def test_a_key_is_found_by_its_whole_hash_only(database: Database, tenant: Tenant) -> None:
