@@ -27,7 +27,7 @@ from yarl import URL
 SIGNATURE_LIFETIME = timedelta(minutes=15)
 # No limit on the whole: a client may take longer than a minute to download what the store sends at once.
 TIMEOUT = aiohttp.ClientTimeout(total=None, connect=5, sock_read=20)
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 256 * 1024
 LARGE_BYTES = 256 * 1024
 """From here on hashing takes longer than a millisecond, and goes to a thread."""
 
@@ -335,7 +335,7 @@ class ObjectStore:
         query: dict[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False)
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False, read_bufsize=CHUNK_BYTES)
         signed = self._minio.get_presigned_url(
             method,
             self._bucket,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _KEY_BYTES = 16
+WRITE_HIGH, WRITE_LOW = 256 * 1024, 192 * 1024
+"""Between these many bytes that wait for the client an answer stops and goes on.
+
+Audio comes in pieces of that size: with less, each of them would wait until the one before is gone.
+"""
 
 
 class StrictHttpProtocol(HttpToolsProtocol):
@@ -14,6 +20,11 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
     The parser itself takes no two lengths, no length beside a transfer coding, no folded lines and no bare line feeds.
     """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's is
+        """Set how much of an answer may wait for the client."""
+        transport.set_write_buffer_limits(WRITE_HIGH, WRITE_LOW)
+        super().connection_made(transport)
 
     def on_headers_complete(self) -> None:
         """Refuse every transfer coding but chunked, and that in HTTP/1.0, which has none."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httptools
 
 MAX_HEAD_BYTES = 64 * 1024
-PAUSE_BYTES = 128 * 1024
+PAUSE_BYTES = 512 * 1024
 """How much of a body waits for its reader before the service has to wait, too."""
 _FIRST_FINAL_STATUS = 200
 

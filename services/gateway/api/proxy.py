@@ -75,7 +75,7 @@ async def _pass_fetched_on(answer: Fetched, send: Send) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     whole = answer.rest()
     if whole is None:
-        # Both sides stop reading while the other does not keep up, so what is under way stays below 500 KB.
+        # Both sides stop reading while the other does not keep up, so what is under way stays below 1 MB.
         async for chunk in answer.chunks():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": whole or b""})

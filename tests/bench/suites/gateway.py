@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.gateway import proxied
+from tests.bench.gateway import audio, proxied, waiting
 from tests.bench.gateway.stage import staged
 from tests.bench.harness import Row
 
@@ -10,4 +10,7 @@ from tests.bench.harness import Row
 async def run() -> list[Row]:
     """Measure everything; takes about three minutes."""
     async with staged() as stage:
-        return await proxied.measure(stage)
+        rows = await proxied.measure(stage)
+        rows += await audio.measure(stage)
+        rows += await waiting.measure(stage)
+        return rows
