@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from itertools import count
 from typing import Any
 
 import aiohttp
@@ -42,14 +41,15 @@ class Content:
 class Asking:
     """Asks services in the name of `caller`; what they do is logged under `request_id`.
 
-    If the request is to be done `once`, each POST is: they are told apart by their number, so they come in one order.
+    If the request is to be done `once`, each POST is: they are told apart by how many were done before, so they come in
+    one order. What was refused was not done, and may be asked again.
     """
 
     services: Services
     caller: Caller
     request_id: str
     once: Once | None = None
-    _posts: Iterator[int] = field(default_factory=count, repr=False, compare=False)
+    _done: list[str] = field(default_factory=list, repr=False, compare=False)
 
     async def json(
         self,
@@ -98,7 +98,7 @@ class Asking:
         """Ask as `json` does; yield the answer while its body still comes."""
         sent = [*headers, ("x-request-id", self.request_id)]
         if self.once is not None and method == "POST":
-            sent += self.once.part(next(self._posts)).headers
+            sent += self.once.part(len(self._done)).headers
         if document is not None:
             content = orjson.dumps(document)
             body = Content(content)
@@ -116,6 +116,8 @@ class Asking:
         async with self.services.ask(question) as answer:
             if answer.status >= HTTPStatus.BAD_REQUEST:
                 raise _refusal(answer.status, answer.headers, await answer.read())
+            if method == "POST":
+                self._done.append(target)
             yield answer
 
 

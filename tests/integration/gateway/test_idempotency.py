@@ -499,3 +499,23 @@ async def test_a_secret_is_shown_again_to_who_repeats(database: Database, gatewa
     wrong = await gateways.post("w", path="/v1/keys", body=b'{"name": ""}', Content_Type=JSON)
     right = await gateways.post("w", path="/v1/keys", body=b'{"name": "a"}', Content_Type=JSON)
     assert (wrong[0], right[0]) == (422, 201)
+
+
+async def test_what_a_facade_asks_for_is_done_once(database: Database, bus: Bus, tenant: Tenant, maker: Maker) -> None:
+    maker.media_type, maker.status = b"audio/mpeg", 503
+    wanted = {"model": "tts-1", "voice": "alloy", "input": "Hello."}
+    async with (
+        serving(maker) as url,
+        running_gateway(database, bus, {"generation": url}) as gateway,
+        aiohttp.ClientSession(gateway, headers=tenant.headers) as session,
+    ):
+        for count in ("0", "1", "2", "0"):
+            counted = {"x-stainless-retry-count": count}
+            async with session.post("/openai/v1/audio/speech", json=wanted, headers=counted) as response:
+                assert response.status == maker.status
+                await response.read()
+            maker.status = 200
+    first, *retries, other = maker.ids()
+    assert retries == [first, first]
+    assert other not in (first, None)
+    assert len(maker.made) == 2
