@@ -28,7 +28,7 @@ from services.gateway.domain.limits import PlanLimits, Rate
 from services.gateway.domain.organizations import Plan
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
-from services.gateway.domain.routes import ROUTES
+from services.gateway.domain.routes import JSON_BYTES, ROUTES
 from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
 from services.gateway.usecases.delivering import Deliverer
@@ -113,7 +113,8 @@ def main() -> None:
 
 
 def _http_options(settings: Settings, connections: Connections) -> dict[str, object]:
-    options: dict[str, object] = {"http": connections.protocol}
+    # The library would hold 16 MiB of a message before anybody sees whether it says something.
+    options: dict[str, object] = {"http": connections.protocol, "ws_max_size": JSON_BYTES}
     # Without a proxy of ours in front, the peer's address is the peer's: nobody may claim to ask for somebody else.
     options["proxy_headers"] = bool(settings.trusted_proxies)
     options["forwarded_allow_ips"] = list(settings.trusted_proxies)

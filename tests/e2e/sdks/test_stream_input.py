@@ -138,6 +138,15 @@ async def test_what_is_no_message_ends_it(stack: Stack, said: str, error: str | 
     assert end.rcvd.code == 1008
 
 
+async def test_a_message_has_at_most_a_mebibyte(stack: Stack) -> None:
+    async with connect(_url(stack), additional_headers=_key(stack)) as socket:
+        await _say(socket, "x" * 2**20)
+        heard, end = await _hear(socket)
+    assert heard == []
+    assert end.rcvd is not None
+    assert end.rcvd.code == 1009
+
+
 async def test_elsewhere_there_is_no_websocket(stack: Stack) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"{stack.url.replace('http', 'ws', 1)}/v1/voices", additional_headers=_key(stack))
