@@ -75,13 +75,12 @@ async def fail_work(
     """
     waiting = [work.rendition_id]
     if work.cache_key is not None:
+        # From here on nobody more comes to want the piece: whoever did would have to be locked out of the order.
+        await renditions.hold_planning(session, work.org_id)
         waiting = await chunks.list_wanting(session, work.org_id, work.cache_key)
     await renditions.hold_renditions(session, work.org_id, waiting, [work.cache_key] if work.cache_key else [])
     if not await queue.is_held(session, work, worker):
         return []
-    if work.cache_key is not None:
-        # Whoever came to want the piece before it was locked waits for it in vain, too.
-        waiting = await chunks.list_wanting(session, work.org_id, work.cache_key)
     ended = await fail_renditions(session, work.org_id, waiting, code=code, reason=reason, now=now)
     await queue.finish(session, work, worker)
     return ended

@@ -92,8 +92,19 @@ async def test_an_index_holds_the_vectors_of_one_model(deps: Deps) -> None:
     await adopt_model(deps)
 
 
-async def test_migrations_go_up_down_and_up(servers: Servers, migrated: Callable[[str], None]) -> None:
+async def test_migrations_go_up_down_and_up(
+    servers: Servers, migrated: Callable[[str], None], database: Database
+) -> None:
     await asyncio.to_thread(migrated, "embedding")
+    # What earlier releases have no word for.
+    for status in ("pending", "failed"):
+        org_id = new_id()
+        async with database.transaction(org_id) as session:
+            statement = text(
+                "insert into documents (id, org_id, source_type, source_id, title, status, content_hash, revision)"
+                " values (:id, :org, 'knowledge', 'a', 'A', :status, repeat('0', 64), 1)"
+            )
+            await session.execute(statement, {"id": new_id(), "org": org_id, "status": status})
     wanted = servers.service_database("embedding")
     url = servers.url("owner", "embedding")
     await asyncio.to_thread(migrate.downgrade, "embedding", url, wanted.owner_password)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from libs.database.schema import isolate
+from libs.database.schema import confine, isolate, see_all
 
 revision = "0003"
 down_revision = "0002"
@@ -36,7 +36,9 @@ _UP = (
 _DOWN = (
     "drop index chunks_metadata",
     "drop table document_texts",
+    *see_all("documents", "chunks"),
     "delete from documents where status in ('pending', 'failed')",
+    *confine("documents", "chunks"),
     "drop index documents_content",
     "drop index documents_list",
     "alter table documents drop constraint documents_status_check",
