@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import nats.errors
+from nats.aio.subscription import Subscription
+
 from libs.contracts.registry import EventType, UndecodableEvent, decode, event_type
 from libs.ids import SYSTEM_ORG
 from libs.messaging import Bus, reading
@@ -74,6 +77,7 @@ class EventFeed:
         self._followed = [_Followed(number, name) for number, name in enumerate(STREAMS)]
         self._kept: deque[Told] = deque()
         self._mark = self._marked()
+        self._ended = False
         self._ready = asyncio.Event()
         self._moved = asyncio.Event()
         self._tell: list[Callable[[Told], None]] = []
@@ -102,20 +106,31 @@ class EventFeed:
 
     async def run(self) -> None:
         """Read until cancelled; outages of the broker are waited out."""
+        heard: list[Subscription] = []
         for stream in self._followed:
-            heard = [event for event in FOLLOWED if event.stream == stream.name]
-            await reading.hear(self._bus, heard, stream.stirred.set)
+            events = [event for event in FOLLOWED if event.stream == stream.name]
+            heard += await reading.hear(self._bus, events, stream.stirred.set)
         self._bus.on_reconnect(self._stir)
-        async with asyncio.TaskGroup() as group:
-            for stream in self._followed:
-                group.create_task(self._follow(stream))
+        following = [asyncio.create_task(self._follow(stream)) for stream in self._followed]
+        try:
+            done, _ = await asyncio.wait(following, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            # Where an answer of the broker comes just when a task is cancelled, the client library loses that.
+            self._ended = True
+            for one in following:
+                one.cancel()
+            for subscription in heard:
+                with suppress(nats.errors.Error):
+                    await subscription.unsubscribe()
 
     def _stir(self) -> None:
         for stream in self._followed:
             stream.stirred.set()
 
     async def _follow(self, stream: _Followed) -> None:
-        while True:
+        while not self._ended:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stream.stirred.wait(), POLL_SECONDS)
             heard = stream.stirred.is_set()
@@ -132,7 +147,7 @@ class EventFeed:
             await asyncio.sleep(FIRST_LOOK)
         await self._advance(stream)
         pause = FIRST_LOOK
-        while patiently and pause < LAST_LOOK:
+        while patiently and pause < LAST_LOOK and not self._ended:
             await asyncio.sleep(pause)
             before = stream.position
             await self._advance(stream)
@@ -144,7 +159,7 @@ class EventFeed:
             self._begin(stream, held)
         elif not self._is_continued(stream, held):
             return
-        while stream.position < held.last:
+        while stream.position < held.last and not self._ended:
             batch = await reading.read(self._bus, stream.name, stream.position)
             # Looked at afterwards: what was read is then known to be of the stream that was begun with.
             held = await reading.extent(self._bus, stream.name)
