@@ -37,6 +37,7 @@ def test_the_inbox_is_kept_under_the_names_of_the_durables() -> None:
         usecases.KEEP_AUDIO,
         usecases.REMOVE_AUDIO,
         usecases.REMOVE_VOICE_OBJECTS,
+        usecases.ERASE_ORGANIZATION,
     }
 
 

@@ -46,7 +46,7 @@ class Decoded:
     """-1 to 1."""
     rate: int
     declared_seconds: float | None
-    """What the demuxer makes of the header."""
+    """What the demuxer makes of the header; None where no header says anything, and it can only guess."""
 
 
 def decode(form: OutputFormat, data: bytes) -> Decoded:
@@ -58,7 +58,8 @@ def decode(form: OutputFormat, data: bytes) -> Decoded:
     with av.open(io.BytesIO(data), "r", format=raw, options=options) as container:
         stream = container.streams.audio[0]
         frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(stream)]
-        seconds = None if container.duration is None else container.duration / 1e6
+        length = None if form.codec is Codec.AAC else container.duration
+        seconds = None if length is None else length / 1e6
         joined = np.concatenate(frames)
         scale = 32_768 if joined.dtype == np.int16 else 1
         return Decoded(joined.astype(np.float64) / scale, stream.codec_context.sample_rate, seconds)
