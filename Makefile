@@ -13,7 +13,7 @@ TESTS ?=
 SUITE ?= main
 DETACH ?=
 # Where the stack keeps its state and where its gateway listens.
-export ANTIPHON_HOME ANTIPHON_PORT CHAOS_SECONDS CHAOS_SEED CHAOS_SEEDS
+export FUZZ_SEED ANTIPHON_HOME ANTIPHON_PORT CHAOS_SECONDS CHAOS_SEED CHAOS_SEEDS
 ifeq ($(strip $(ANTIPHON_HOME)),)
 unexport ANTIPHON_HOME
 endif
@@ -45,7 +45,7 @@ migrate: ready ## Bring the databases of the running system to the current schem
 	@$(IN) exec .venv/bin/antiphon migrate
 
 ##@ Test
-.PHONY: test check bench chaos chaos-short chaos-long compose-test
+.PHONY: test check bench fuzz chaos chaos-short chaos-long compose-test
 CLUSTER := tests/integration/cluster
 INTEGRATION := $(patsubst %/__init__.py,%,$(sort $(wildcard tests/integration/*/__init__.py)))
 test: ready ## Run all tests, or those in TESTS=path
@@ -59,12 +59,16 @@ else
 	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(filter-out $(CLUSTER),$(INTEGRATION)) | xargs -P 2 -I @ sh tests/folder.sh @
 	@$(IN) sh tests/folder.sh $(CLUSTER)
 	@$(RUN) -m pytest tests/e2e
+	@$(RUN) -m pytest -n 0 tests/document
 endif
 
 check: lint contracts-check test chaos-short ## Run what CI runs: lint, types, import rules, contracts, tests, kills
 
 bench: ready ## Measure; SUITE=main by default
 	@$(RUN) -m tests.bench $(SUITE)
+
+fuzz: ready ## Send 20,000 requests made of the OpenAPI document, and check every answer; FUZZ_SEED
+	@$(RUN) -m tests.document
 
 chaos: ready ## Faults of every kind under load, then an audit; CHAOS_SECONDS, CHAOS_SEED, CHAOS_SEEDS
 	@$(RUN) -m tests.chaos

@@ -51,13 +51,13 @@ def fuzz(stack: Stack, folder: Path, *, examples: int, phases: str, seed: int) -
     command = [
         str(Path(sys.executable).parent / "schemathesis"),
         *("--config-file", str(CONFIGURATION), "--no-color", "run", f"{stack.url}/openapi.json", "--url", stack.url),
-        *("--header", f"Authorization: Bearer {stack.api_key}", "--phases", phases, "--max-examples", str(examples)),
+        *("--phases", phases, "--max-examples", str(examples)),
         # An answer that lasts until the client goes away has tests of its own.
         *("--exclude-by", f"/{LASTING} == true"),
         *("--seed", str(seed), "--report", "json", "--report-json-path", str(report)),
     ]
     done = subprocess.run(
-        command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False, timeout=MOST_SECONDS
+        command, cwd=folder, env=_environment(stack), capture_output=True, text=True, check=False, timeout=MOST_SECONDS
     )
     if not report.exists():
         raise RuntimeError(f"schemathesis did not run:\n{done.stdout}\n{done.stderr}")
@@ -67,6 +67,7 @@ def fuzz(stack: Stack, folder: Path, *, examples: int, phases: str, seed: int) -
     return Report(cases["generated"], said["operations"]["tested"], said["running_time"], failures, done.stdout)
 
 
-def _environment() -> dict[str, str]:
+def _environment(stack: Stack) -> dict[str, str]:
     # No proxy stands between the test and the stack.
-    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return {**kept, "ANTIPHON_API_KEY": stack.api_key}

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from yarl import URL
 
 from tests.support.polling import eventually
 from tests.support.recordings import spoken_wav
@@ -57,7 +58,7 @@ class Api:
         assert self._session is not None
         await self._session.close()
 
-    async def ask(self, method: str, path: str, **options: Any) -> Answer:  # Any: aiohttp's options
+    async def ask(self, method: str, path: str | URL, **options: Any) -> Answer:  # Any: aiohttp's options
         """Send a request and read the whole answer."""
         assert self._session is not None
         async with self._session.request(method, path, **options) as response:

@@ -28,7 +28,7 @@ SECURITY: Json = {
         "type": "apiKey",
         "in": "header",
         "name": "xi-api-key",
-        "description": "The same key, in the header in which ElevenLabs' clients send it.",
+        "description": "The same key, in the header in which ElevenLabs' clients send it; every route takes either.",
     },
 }
 _SCHEMA = "#/components/schemas/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import orjson
+from starlette.exceptions import HTTPException
 
 from deploy.setup.openapi.sources import Json
 from libs.web import Problem, ProblemOf
@@ -121,6 +122,24 @@ def of_gateway(route: Route, asked: Iterable[str] = ()) -> dict[str, Json]:
         problems += [_problem(away), _problem(failures.ServiceTooSlow(service))]
     problems.append(invalid_field("limit", "Input should be a valid integer"))
     return {str(status): answer for status, answer in told(*problems).items()}
+
+
+def nothing_here() -> dict[str, Json]:
+    """Return the answer to a path that can be nobody's, such as one with escapes in it."""
+    return {str(status): answer for status, answer in told(_problem(HTTPException(404))).items()}
+
+
+_PASSED_ON = (
+    Problem(404, "not_found", "There is no such thing"),
+    Problem(409, "name_taken", "The name is taken"),
+    Problem(402, "quota_exceeded", "The plan's characters for this period are used up"),
+)
+
+
+def passed_on(route: Route) -> dict[str, Json]:
+    """Return what another vendor's route passes on from services, in their form."""
+    problems = told(*_PASSED_ON) if route.dialect != "antiphon" else {}
+    return spoken({str(status): answer for status, answer in problems.items()}, route.dialect)
 
 
 def spoken(answers: Mapping[str, Json], dialect: Dialect) -> dict[str, Json]:

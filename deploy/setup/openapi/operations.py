@@ -6,13 +6,13 @@ import copy
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
-from deploy.setup.openapi.errors import is_done_once, of_gateway, spoken
+from deploy.setup.openapi.errors import is_done_once, nothing_here, of_gateway, passed_on, spoken
 from deploy.setup.openapi.samples import asked, sample
 from deploy.setup.openapi.sources import Json
 from libs.web.described import ASKS, header
 from services.gateway.domain.access import ANY_SCOPE
 from services.gateway.domain.idempotency import KEY_CHARACTERS
-from services.gateway.domain.routes import Route
+from services.gateway.domain.routes import Route, dialect_of
 
 PARAMETERS = {
     "limit": "How many items a page has at most.",
@@ -91,9 +91,9 @@ def _tag(route: Route) -> str:
 def _security(route: Route) -> list[Json]:
     if route.scope is None:
         return []
-    schemes = ("bearer",) if _vendor(route) != "elevenlabs" else ("xi_api_key", "bearer")
     scopes = [] if route.scope == ANY_SCOPE else [str(route.scope)]
-    return [{scheme: scopes} for scheme in schemes]
+    # Either is understood everywhere; each API's clients send their own.
+    return [{"xi_api_key" if _vendor(route) == "elevenlabs" else "bearer": scopes}]
 
 
 def _parameter(parameter: Json, schemas: Json) -> Json:
@@ -127,6 +127,11 @@ def _without_null(schema: Json) -> Json:
 
 def _responses(described: Json, route: Route, asked: Iterable[str], schemas: Json) -> Json:
     responses = spoken(described, route.dialect)
+    if "{" in route.template:
+        missing = spoken(nothing_here(), dialect_of(route.template))["404"]
+        responses["404"] = both(missing, responses["404"]) if "404" in responses else missing
+    for status, answer in passed_on(route).items():
+        responses[status] = both(answer, responses[status]) if status in responses else answer
     for status, answer in spoken(of_gateway(route, (one.split()[0] for one in asked)), route.dialect).items():
         responses[status] = both(responses[status], answer) if status in responses else answer
     for status, answer in responses.items():

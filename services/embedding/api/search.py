@@ -41,7 +41,11 @@ class Narrowing(BaseModel):
     since: AwareDatetime | None = Field(default=None, description="Indexed then or later.")
     until: AwareDatetime | None = Field(default=None, description="Indexed before.")
     minimum_similarity: float | None = Field(
-        default=None, ge=-1, le=1, description="Of query and passage, as a cosine; not for a search by words alone."
+        strict=True,
+        default=None,
+        ge=-1,
+        le=1,
+        description="Of query and passage, as a cosine; not for a search by words alone.",
     )
 
     @field_validator("query")
@@ -72,7 +76,7 @@ class Narrowing(BaseModel):
 class Search(Narrowing):
     """What is looked for, and how many hits are wanted."""
 
-    limit: int = Field(default=10, ge=1, le=LIMIT_MAX)
+    limit: int = Field(strict=True, default=10, ge=1, le=LIMIT_MAX)
 
 
 class ContextSearch(Narrowing):

@@ -97,7 +97,11 @@ class Rotation(Body):
     """How a key is replaced."""
 
     overlap_seconds: int = Field(
-        OVERLAP_SECONDS, ge=0, le=OVERLAP_MOST_SECONDS, description="How long the old key goes on opening the door."
+        OVERLAP_SECONDS,
+        strict=True,
+        ge=0,
+        le=OVERLAP_MOST_SECONDS,
+        description="How long the old key goes on opening the door.",
     )
 
 

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from opentelemetry import trace
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, StatusCode
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from libs.database import is_database_away
@@ -35,6 +36,8 @@ from services.gateway.domain.routes import Route, dialect_of
 logger = logging.getLogger(__name__)
 
 HEALTH = ("/healthz", "/readyz")
+UNLISTED = frozenset((b"/", b"/healthz", b"/readyz", b"/docs/docs.css", b"/docs/docs.js"))
+"""What is answered without a route in the table: it needs no key, and is not for programs."""
 _REQUEST_ID = b"x-request-id"
 _tracer = trace.get_tracer("antiphon.gateway")
 
@@ -87,8 +90,12 @@ class Door:
             await exchange.refuse_body(self._problem_of(error))
             exchange.log()
             return
-        if route is None:
+        if route is None and scope["raw_path"] in UNLISTED:
             await self._answer_here(scope, exchange)
+        elif route is None:
+            # Not left to the application's router: that reads escapes, and so finds what the table does not know.
+            await exchange.refuse(self._problem_of(HTTPException(HTTPStatus.NOT_FOUND)))
+            exchange.log()
         else:
             await self._answer_route(route, scope, exchange)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Send
 
@@ -17,7 +17,7 @@ from services.gateway.api.dialects import render
 from services.gateway.api.elevenlabs import router as elevenlabs_router
 from services.gateway.api.openai import models as openai_models
 from services.gateway.api.openai import speech as openai_speech
-from services.gateway.api.parts import ASKED, require_route
+from services.gateway.api.parts import ASKED
 from services.gateway.api.problems import PROBLEMS
 from services.gateway.domain.failures import BodyTooLarge
 from services.gateway.domain.routes import dialect_of
@@ -36,15 +36,13 @@ ROUTERS: Sequence[APIRouter] = (
     organizations.router,
     erasures.router,
 )
-FOR_EVERYBODY = (welcome.router, documentation.router)
-"""These need no key, and so need not have come by a route of the table."""
 
 
 def create_own(deps: Deps, readiness: Readiness) -> FastAPI:
     """Return the application of all routes that the gateway answers itself."""
     router = APIRouter()
     for part in ROUTERS:
-        router.include_router(part, dependencies=[] if part in FOR_EVERYBODY else [Depends(require_route)])
+        router.include_router(part)
     return create_app(
         "gateway", router, identity=None, problems=PROBLEMS, readiness=readiness, deps=deps, respond=_respond
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 
 from libs.web import Once
 from services.gateway.adapters.asking import Asking
@@ -21,12 +20,6 @@ def asked_of(request: Request) -> Asked:
     """Return what the door found out about a request of a route in the table."""
     asked: Asked = request.scope[ASKED]
     return asked
-
-
-async def require_route(request: Request) -> None:
-    """Answer 404 what the table does not know and this application's router does, as it reads escapes in paths."""
-    if ASKED not in request.scope:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
 
 
 async def _credential(request: Request) -> Credential:

@@ -74,8 +74,9 @@ class NewGeneration(BaseModel):
     format: Annotated[str, Field(max_length=40), AfterValidator(_output_format)] = Field(
         default="mp3", validate_default=True, description="mp3, wav, opus … or a full name such as mp3_44100_128."
     )
-    speed: float | None = Field(default=None, ge=0.25, le=4, allow_inf_nan=False)
+    speed: float | None = Field(strict=True, default=None, ge=0.25, le=4, allow_inf_nan=False)
     pitch: float | None = Field(
+        strict=True,
         default=None,
         ge=requests.PITCH_RANGE[0],
         le=requests.PITCH_RANGE[1],
@@ -83,13 +84,15 @@ class NewGeneration(BaseModel):
         description="Semitones.",
     )
     volume: float | None = Field(
-        default=None, ge=requests.VOLUME_RANGE[0], le=requests.VOLUME_RANGE[1], allow_inf_nan=False
+        strict=True, default=None, ge=requests.VOLUME_RANGE[0], le=requests.VOLUME_RANGE[1], allow_inf_nan=False
     )
-    seed: int | None = Field(default=None, ge=0, le=requests.SEED_MAX, description="The same audio every time.")
-    temperature: float = Field(default=0.8, ge=0, le=2, allow_inf_nan=False)
-    top_p: float = Field(default=0.95, ge=0, le=1, allow_inf_nan=False)
-    top_k: int = Field(default=1000, ge=1, le=10_000)
-    repetition_penalty: float = Field(default=1.2, ge=1, le=2, allow_inf_nan=False)
+    seed: int | None = Field(
+        strict=True, default=None, ge=0, le=requests.SEED_MAX, description="The same audio every time."
+    )
+    temperature: float = Field(strict=True, default=0.8, ge=0, le=2, allow_inf_nan=False)
+    top_p: float = Field(strict=True, default=0.95, ge=0, le=1, allow_inf_nan=False)
+    top_k: int = Field(strict=True, default=1000, ge=1, le=10_000)
+    repetition_penalty: float = Field(strict=True, default=1.2, ge=1, le=2, allow_inf_nan=False)
     dictionaries: list[DictionaryRef] = Field(default_factory=list, max_length=requests.DICTIONARIES_MAX)
     cache: StrictBool = Field(
         default=True, description="Whether equal requests and equal pieces of text may share audio."

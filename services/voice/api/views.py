@@ -20,9 +20,11 @@ PlainText = BeforeValidator(_plain)
 LanguageTag = Annotated[str, AfterValidator(domain.language_tag)]
 Name = Annotated[str, Field(min_length=1, max_length=domain.NAME_MAX_LENGTH, examples=["Evening voice"]), PlainText]
 Description = Annotated[str, Field(max_length=domain.DESCRIPTION_MAX_LENGTH), PlainText]
-Speed = Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False, description="A factor on the voice's own rate.")]
-Pitch = Annotated[float, Field(ge=-12, le=12, allow_inf_nan=False, description="A shift in semitones.")]
-Volume = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, description="A factor.")]
+Speed = Annotated[
+    float, Field(strict=True, ge=0.25, le=4, allow_inf_nan=False, description="A factor on the voice's own rate.")
+]
+Pitch = Annotated[float, Field(strict=True, ge=-12, le=12, allow_inf_nan=False, description="A shift in semitones.")]
+Volume = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False, description="A factor.")]
 
 
 class VoiceQuery(BaseModel):
