@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+from google.protobuf.message import Message
 from sqlalchemy import CursorResult, column, delete, select, table, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.database import Database
+from libs.messaging import Delivery, inbox
+from libs.outbox.outbox import add
 
 ROWS_AT_ONCE = 10_000
 ARCHIVE = "outbox_sent"
@@ -41,3 +46,21 @@ async def erase_some(session: AsyncSession, org_id: UUID, name: str, *, limit: i
     result = await session.execute(delete(rows).where(place.in_(some)))
     # Any: SQLAlchemy's type of an unknown row.
     return cast("CursorResult[Any]", result).rowcount
+
+
+async def tell_erased(
+    database: Database,
+    delivery: Delivery[OrganizationErasureRequested],
+    consumer: str,
+    counts: Mapping[str, int],
+    erased: Callable[..., Message],
+    now: datetime,
+) -> None:
+    """Tell, once, how much was deleted; `erased` makes the service's own event of it, `consumer` is the durable."""
+    event = delivery.event
+    async with database.transaction(UUID(event.org_id)) as session:
+        if await inbox.is_new(session, consumer, delivery.event_id):
+            told = erased(
+                org_id=event.org_id, erasure_id=event.erasure_id, round=event.round, counts=counts, erased_at=now
+            )
+            add(session, told)

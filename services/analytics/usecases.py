@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from libs import outbox
 from libs.contracts.antiphon.analytics.v1.events_pb2 import OrganizationErased
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.database import Database, is_database_away
-from libs.messaging import Delivery, inbox
-from libs.outbox.erasing import erase_rows
+from libs.messaging import Delivery
+from libs.outbox.erasing import erase_rows, tell_erased
 from libs.web import Caller
 from services.analytics import domain, store
 
@@ -149,16 +148,6 @@ async def keep_partitions(deps: Deps) -> None:
 
 async def erase_organization(deps: Deps, delivery: Delivery[OrganizationErasureRequested]) -> None:
     """Delete all that is kept here of an organisation, and tell how much it was."""
-    event = delivery.event
-    org_id = UUID(event.org_id)
+    org_id = UUID(delivery.event.org_id)
     counts = await erase_rows(deps.database, org_id, ERASED)
-    async with deps.database.transaction(org_id) as session:
-        if await inbox.is_new(session, ERASE_ORGANIZATION, delivery.event_id):
-            erased = OrganizationErased(
-                org_id=event.org_id,
-                erasure_id=event.erasure_id,
-                round=event.round,
-                counts=counts,
-                erased_at=deps.clock(),
-            )
-            outbox.add(session, erased)
+    await tell_erased(deps.database, delivery, ERASE_ORGANIZATION, counts, OrganizationErased, deps.clock())

@@ -28,7 +28,7 @@ from libs.database import Database
 from libs.ids import new_id, parse_id
 from libs.messaging import Delivery, Permanent, inbox
 from libs.objectstore import ObjectMissing, ObjectStore
-from libs.outbox.erasing import erase_rows
+from libs.outbox.erasing import erase_rows, tell_erased
 from libs.web import Caller
 from services.storage import store
 from services.storage.domain import audio as domain
@@ -313,20 +313,10 @@ def _require_own(kind: str, org_id: UUID, keys: Iterable[str]) -> None:
 
 async def erase_organization(deps: Deps, delivery: Delivery[OrganizationErasureRequested]) -> None:
     """Delete all that is kept here of an organisation, and tell how much it was."""
-    event = delivery.event
-    org_id = UUID(event.org_id)
+    org_id = UUID(delivery.event.org_id)
     counts = await erase_rows(deps.database, org_id, ERASED)
     counts["objects"] = await _erase_objects(deps, org_id)
-    async with deps.database.transaction(org_id) as session:
-        if await inbox.is_new(session, ERASE_ORGANIZATION, delivery.event_id):
-            erased = OrganizationErased(
-                org_id=event.org_id,
-                erasure_id=event.erasure_id,
-                round=event.round,
-                counts=counts,
-                erased_at=deps.clock(),
-            )
-            outbox.add(session, erased)
+    await tell_erased(deps.database, delivery, ERASE_ORGANIZATION, counts, OrganizationErased, deps.clock())
 
 
 async def _erase_objects(deps: Deps, org_id: UUID) -> int:

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.chaos.processes import restarted
 from tests.integration.live.running import listening
 from tests.support.api import Api
-from tests.support.stack import ROOT, Stack
+from tests.support.pages import page, run_commands
+from tests.support.stack import Stack
 
-PAGE = (ROOT / "docs" / "live-events.md").read_text()
+PAGE = page("docs/live-events.md")
 
 
 def test_the_commands_work_as_written(stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=tmp_path,
-        env=dict(stack.environment),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, (done.stdout[-2000:], done.stderr)
-    assert "event: generation.completed\n" in done.stdout
+    printed = run_commands(stack, tmp_path, PAGE)
+    assert "event: generation.completed\n" in printed
 
 
 async def test_generations_are_told_through_a_restart_of_the_broker(stack: Stack, api: Api) -> None:

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 from libs.speech.encoding import parse_output_format
 from libs.speech.text.ssml.elements import ELEMENTS
-from tests.support.stack import ROOT, Stack
+from tests.support.pages import page, run_commands
+from tests.support.stack import Stack
 from tests.unit.speech.joined_audio import decode
 
-PAGE = (ROOT / "docs" / "speech.md").read_text()
+PAGE = page("docs/speech.md")
 
 
 def test_the_commands_work_as_written(stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=tmp_path,
-        env=dict(stack.environment),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, (done.stdout[-2000:], done.stderr)
-    assert "problem" not in done.stdout
+    printed = run_commands(stack, tmp_path, PAGE, within=100)
+    assert "problem" not in printed
     for file in ("hello.opus", "live.mp3", "book.mp3"):
         form = parse_output_format(file.partition(".")[2])
         assert len(decode(form, (tmp_path / file).read_bytes()).samples) > form.sample_rate
     assert (tmp_path / "hello.vtt").read_text().startswith("WEBVTT")
-    assert '{"audio_base64":"' in done.stdout
+    assert '{"audio_base64":"' in printed
 
 
 def test_every_element_and_every_short_name_is_told() -> None:

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 from services.gateway.domain.webhooks import DELAYS, ErrorKind
 from tests.chaos.processes import restarted
 from tests.integration.live.receiving import receiving
 from tests.support.api import Api
-from tests.support.stack import ROOT, Stack
+from tests.support.pages import page, run_commands
+from tests.support.stack import Stack
 
-PAGE = (ROOT / "docs" / "webhooks.md").read_text()
+PAGE = page("docs/webhooks.md")
 
 
 def test_the_commands_work_as_written(stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=tmp_path,
-        env=dict(stack.environment),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, (done.stdout[-2000:], done.stderr)
+    run_commands(stack, tmp_path, PAGE)
     assert json.loads((tmp_path / "told.json").read_text())["type"] == "webhook.test"
 
 
