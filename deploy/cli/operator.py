@@ -26,7 +26,8 @@ async def operator_bus() -> AsyncIterator[Bus]:
     from libs.messaging import connect
 
     try:
-        bus = await asyncio.wait_for(connect(nats_address(os.environ), "operator"), _CONNECT_SECONDS)
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            bus = await connect(nats_address(os.environ), "operator")
     except (OSError, TimeoutError) as error:
         raise StackError(f"The broker cannot be reached: {str(error) or 'no answer'}") from None
     try:

@@ -83,7 +83,8 @@ class Child:
         """Ask it to end with a signal; kill it after `deadline` seconds. False when it had to be killed."""
         self.send(number)
         try:
-            await asyncio.wait_for(self.wait(), deadline)
+            async with asyncio.timeout(deadline):
+                await self.wait()
             return True
         except TimeoutError:
             self.send(signal.SIGKILL)

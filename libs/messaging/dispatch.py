@@ -65,7 +65,8 @@ class Jobs:
     async def until_done(self, timeout: float) -> bool:
         """Wait until nothing is left; False when that takes more than `timeout` seconds."""
         try:
-            await asyncio.wait_for(self._idle.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
         except TimeoutError:
             return False
         return True

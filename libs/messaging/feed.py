@@ -63,7 +63,8 @@ class Feed:
         if self._subscription is not None:
             # What is on its way here is waited for: dropped, it would be delivered again only after a while.
             with suppress(nats.errors.Error, TimeoutError):
-                await asyncio.wait_for(self._subscription.drain(), DRAIN_SECONDS)  # type: ignore[no-untyped-call]  # the library has no types here
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await self._subscription.drain()  # type: ignore[no-untyped-call]  # the library has no types here
         while self._arrived:
             await give_back(self._arrived.popleft())
 
@@ -79,7 +80,8 @@ class Feed:
             if self._arrived:
                 break
             try:
-                await asyncio.wait_for(self._stirred.wait(), 2 * HEARTBEAT_SECONDS + 1)
+                async with asyncio.timeout(2 * HEARTBEAT_SECONDS + 1):
+                    await self._stirred.wait()
             except TimeoutError:
                 # Not even a heartbeat: the server does not know of our request any more.
                 self._expected = 0

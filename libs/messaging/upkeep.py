@@ -84,7 +84,8 @@ class Upkeep:
             complete = await self.look()
             self._stirred.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stirred.wait(), LOOK_SECONDS if complete else MISSING_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS if complete else MISSING_SECONDS):
+                    await self._stirred.wait()
 
     async def look(self) -> bool:
         """Create what is missing and measure the rest; say whether everything is there."""

@@ -194,7 +194,8 @@ class _ShardRelay:
         if self._stopping.is_set():
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
 
     async def _session(self) -> None:
         """Hold one database connection: wait for leadership, then send until stopped."""
@@ -204,10 +205,8 @@ class _ShardRelay:
             while not await self._shard.try_to_lead(connection):
                 with suppress(TimeoutError):
                     # Jitter: two that stand in each other's way do not meet again.
-                    await asyncio.wait_for(
-                        self._stopping.wait(),
-                        STANDBY_SECONDS * random.uniform(0.5, 1.0),  # noqa: S311 - jitter
-                    )
+                    async with asyncio.timeout(STANDBY_SECONDS * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
+                        await self._stopping.wait()
                 if self._stopping.is_set():
                     return
             logger.info("relay leads", extra={"shard": self._shard.index, "shards": self._shard.count})
@@ -236,7 +235,8 @@ class _ShardRelay:
             if stopping:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._woken.wait()
             if self._load > BUSY_EVENTS and not self._stopping.is_set():
                 await asyncio.sleep(GATHER_SECONDS)
 

@@ -297,4 +297,5 @@ async def _running(
         else:
             stop()
         with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-            await asyncio.wait_for(task, runtime.time_to_drain())
+            async with asyncio.timeout(runtime.time_to_drain()):
+                await task

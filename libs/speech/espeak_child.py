@@ -66,7 +66,8 @@ class EngineProcess(SubprocessProtocol):
     async def ready(self, within_seconds: float = _START_SECONDS) -> None:
         """Wait until the process can take jobs. Raises EngineUnavailable, with the process's reason if it gives one."""
         try:
-            reply, _ = await asyncio.wait_for(self._reply, within_seconds)
+            async with asyncio.timeout(within_seconds):
+                reply, _ = await self._reply
         except Died:
             raise EngineUnavailable(
                 "the engine process ended while it started; what it printed on stderr says why. "

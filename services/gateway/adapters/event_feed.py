@@ -132,7 +132,8 @@ class EventFeed:
     async def _follow(self, stream: _Followed) -> None:
         while not self._ended:
             with suppress(TimeoutError):
-                await asyncio.wait_for(stream.stirred.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await stream.stirred.wait()
             heard = stream.stirred.is_set()
             stream.stirred.clear()
             try:
