@@ -67,11 +67,11 @@ def release() -> None:
     """Keep today's document as the next release, which `check` holds all later ones against."""
     check()
     newest = _newest_release()
-    if newest and newest.read_bytes() == DOCUMENT.read_bytes():
+    if newest and newest.read_bytes() == SERVED.read_bytes():
         raise DocumentError(f"nothing changed since release {newest.stem}")
     path = RELEASES / f"{int(newest.stem) + 1 if newest else 1}.json"
     RELEASES.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(DOCUMENT.read_bytes())
+    path.write_bytes(SERVED.read_bytes())
     print(f"openapi: released {path.relative_to(ROOT)}")
 
 
