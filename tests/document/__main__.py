@@ -23,9 +23,12 @@ def main() -> None:
                 stack, Path(folder), examples=100, phases="examples,coverage,fuzzing,stateful", seed=seed + turn
             )
             sent, failures = sent + report.requests, failures + report.failures
-            print(f"seed {seed + turn}: {report.requests} requests to {report.operations} operations, {sent} in all")
+            print(
+                f"seed {seed + turn}: {report.requests} requests to {report.operations} operations, {sent} in all",
+                flush=True,
+            )
             if report.failures:
-                print(report.output)
+                print(report.output, flush=True)
             if sent >= REQUESTS:
                 break
     if failures or sent < REQUESTS:
