@@ -65,7 +65,10 @@ def _repeatable(asked: Asked, key: str | None, body_hash: bytes) -> Repeatable:
     """Return by what a request is known: its key, or else who sends it with which library, and what it says."""
     assert asked.credential is not None
     org_id, headers = asked.credential.org_id, asked.headers
-    says = hash_of(asked.route.method.encode(), asked.path.encode(), asked.query, body_hash)
+    # What the gateway itself answers may be a secret, made with what one API key may do: no other is told it again.
+    holds_secrets = asked.route.service is None and asked.route.dialect == "antiphon"
+    whose = (asked.credential.key_id.bytes,) if holds_secrets else ()
+    says = hash_of(asked.route.method.encode(), asked.path.encode(), asked.query, body_hash, *whose)
     if key is not None:
         return Repeatable(org_id, hash_of(b"key", key.encode()), says, has_key=True)
     library = (headers.value("user-agent") or "").encode()

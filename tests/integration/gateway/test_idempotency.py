@@ -501,6 +501,20 @@ async def test_a_secret_is_shown_again_to_who_repeats(database: Database, gatewa
     assert (wrong[0], right[0]) == (422, 201)
 
 
+async def test_a_secret_is_shown_again_to_no_other_key(database: Database, gateways: Gateways) -> None:
+    database.add_hook(DoneWithItsEffect())
+    lesser = orjson.dumps({"name": "Lesser", "role": "member", "owner": "organization", "scopes": ["keys:write"]})
+    made = await gateways.post(path="/v1/keys", body=lesser, Content_Type=JSON)
+    theirs = {"Authorization": "Bearer " + orjson.loads(made[2])["key"]}
+    asked = {"path": "/v1/keys", "body": b'{"name": "All that I may"}', "Content_Type": JSON}
+    first = await gateways.post("k", **asked)
+    assert first[0] == 201
+    status, headers, content = await gateways.post("k", **asked, **theirs)
+    assert (status, orjson.loads(content)["code"]) == (422, "idempotency_key_reused")
+    assert not _replayed(headers)
+    assert (await gateways.post("k", **asked))[2] == first[2]
+
+
 async def test_what_a_facade_asks_for_is_done_once(database: Database, bus: Bus, tenant: Tenant, maker: Maker) -> None:
     maker.media_type, maker.status = b"audio/mpeg", 503
     wanted = {"model": "tts-1", "voice": "alloy", "input": "Hello."}
