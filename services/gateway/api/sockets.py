@@ -20,6 +20,7 @@ from libs.web.problems import INTERNAL, UNAVAILABLE
 from services.gateway.api.dialects import render
 from services.gateway.api.keys import Keys, address_of, require_scope
 from services.gateway.domain.access import Credential
+from services.gateway.domain.credentials import bearer_token
 from services.gateway.domain.headers import RequestHeaders
 from services.gateway.domain.route_table import MethodNotAllowed, RouteTable
 from services.gateway.domain.routes import Route, dialect_of
@@ -33,8 +34,9 @@ _EXTENSION = "websocket.http.response"
 class Opening:
     """A WebSocket that wants to be opened; `path` is as it came.
 
-    `credential` is what the key in its headers says, None without one: then it is `admit` that a key of the first
-    message goes through, which raises InvalidKey, ScopeMissing and StrangerLimitReached.
+    `credential` is what the key in its headers says, None without one: then a key of the first message counts. `admit`
+    says what the one or the other may do at the moment: a WebSocket may outlive its key. It raises InvalidKey,
+    ScopeMissing and StrangerLimitReached.
     """
 
     route: Route
@@ -110,10 +112,13 @@ class Sockets:
             credential = await self._keys.credential_of(headers, address)
             _require(route, credential)
         path = scope["raw_path"].decode("ascii")
-        return Opening(route, path, request_id, credential, partial(self._admit, route, address), self._problem_of)
+        sent = bearer_token(headers.authorization) or headers.xi_api_key
+        return Opening(
+            route, path, request_id, credential, partial(self._admit, route, address, sent), self._problem_of
+        )
 
-    async def _admit(self, route: Route, address: str, key: str | None) -> Credential:
-        credential = await self._keys.credential_of_key(key, address)
+    async def _admit(self, route: Route, address: str, sent: str | None, key: str | None) -> Credential:
+        credential = await self._keys.credential_of_key(sent or key, address)
         _require(route, credential)
         return credential
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -89,7 +90,8 @@ class StreamInput:
         asking = Asking(self._services, caller_of(credential), opening.request_id)
         voice_id = await self._voice_names.find(asking, opening.path.split("/")[-2])
         parts: asyncio.Queue[str | None] = asyncio.Queue(WAITING_PARTS)
-        speaker = _Speaker(self._limiter, credential, asking, _fields(query, first), voice_id, query.output_format)
+        admit = partial(opening.admit, key)
+        speaker = _Speaker(self._limiter, admit, asking, _fields(query, first), voice_id, query.output_format)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_listen(socket, first, query, parts))
             tasks.create_task(speaker.speak(parts, socket))
@@ -103,14 +105,14 @@ class _Speaker:
     def __init__(
         self,
         limiter: Limiter,
-        credential: Credential,
+        admit: Callable[[], Awaitable[Credential]],
         asking: Asking,
         fields: Mapping[str, Any],  # Any: JSON
         voice_id: str,
         output_format: str,
     ) -> None:
         self._limiter = limiter
-        self._credential = credential
+        self._admit = admit
         self._asking = asking
         self._fields = fields
         self._voice_id = voice_id
@@ -119,7 +121,8 @@ class _Speaker:
     async def speak(self, parts: asyncio.Queue[str | None], socket: WebSocket) -> None:
         """Speak what comes through `parts`, until None does."""
         while (text := await parts.get()) is not None:
-            admission = await self._limiter.admit(self._credential)
+            # A key that was revoked since, or has lost its scope, is refused within 2 s here as everywhere.
+            admission = await self._limiter.admit(await self._admit())
             try:
                 async for line in self._spoken(text):
                     message = answer(line["audio_base64"], line["alignment"])
