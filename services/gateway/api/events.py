@@ -50,7 +50,7 @@ class EventStream(Response):
         self._last_event_id = last_event_id
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Tell the client until it is gone."""
+        """Tell the client until it is gone. Raises TooManySubscribers, before the answer begins."""
         request = asyncio.current_task()
         assert request is not None
         was_cut = False
@@ -64,9 +64,10 @@ class EventStream(Response):
             request.cancel()
 
         subscriber = Subscriber(self._credential, self._wanted, write, cut)
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        # Before the first wait: those who came at the same time are counted, too, and a change of the key finds it.
         self._subscriptions.enter(subscriber)
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await self._subscriptions.catch_up(subscriber, self._last_event_id)
             # The end of the answer ends this, too.
             while (await receive())["type"] != "http.disconnect":

@@ -219,9 +219,7 @@ class Subscriptions:
 
         Raises StreamAway when the broker is away for too long, TooManySubscribers when the plan allows no more of them.
         """
-        organization, limit = self._organizations.get(credential.org_id), SUBSCRIBERS[credential.plan]
-        if organization is not None and len(organization.subscribers) >= limit:
-            raise TooManySubscribers(limit)
+        self._require_room(credential)
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self._feed.until_ready()
@@ -229,9 +227,18 @@ class Subscriptions:
             raise StreamAway("the streams were not read yet") from error
 
     def enter(self, subscriber: Subscriber) -> None:
-        """Know a subscriber, which is to be caught up and told from then on."""
+        """Know a subscriber, which is to be caught up and told from then on. Raises TooManySubscribers.
+
+        Many may have waited for the feed, each with room when it came.
+        """
+        self._require_room(subscriber.credential)
         self._organizations[subscriber.org_id].subscribers.add(subscriber)
         _subscribers.add(1)
+
+    def _require_room(self, credential: Credential) -> None:
+        organization, limit = self._organizations.get(credential.org_id), SUBSCRIBERS[credential.plan]
+        if organization is not None and len(organization.subscribers) >= limit:
+            raise TooManySubscribers(limit)
 
     def leave(self, subscriber: Subscriber) -> None:
         """Forget a subscriber whose connection has ended."""

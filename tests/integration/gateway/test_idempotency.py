@@ -505,14 +505,15 @@ async def test_a_secret_is_shown_again_to_no_other_key(database: Database, gatew
     database.add_hook(DoneWithItsEffect())
     lesser = orjson.dumps({"name": "Lesser", "role": "member", "owner": "organization", "scopes": ["keys:write"]})
     made = await gateways.post(path="/v1/keys", body=lesser, Content_Type=JSON)
-    theirs = {"Authorization": "Bearer " + orjson.loads(made[2])["key"]}
-    asked = {"path": "/v1/keys", "body": b'{"name": "All that I may"}', "Content_Type": JSON}
-    first = await gateways.post("k", **asked)
+    theirs, body = "Bearer " + orjson.loads(made[2])["key"], b'{"name": "All that I may"}'
+    first = await gateways.post("k", path="/v1/keys", body=body, Content_Type=JSON)
     assert first[0] == 201
-    status, headers, content = await gateways.post("k", **asked, **theirs)
+    status, headers, content = await gateways.post(
+        "k", path="/v1/keys", body=body, Content_Type=JSON, Authorization=theirs
+    )
     assert (status, orjson.loads(content)["code"]) == (422, "idempotency_key_reused")
     assert not _replayed(headers)
-    assert (await gateways.post("k", **asked))[2] == first[2]
+    assert (await gateways.post("k", path="/v1/keys", body=body, Content_Type=JSON))[2] == first[2]
 
 
 async def test_what_a_facade_asks_for_is_done_once(database: Database, bus: Bus, tenant: Tenant, maker: Maker) -> None:

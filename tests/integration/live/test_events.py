@@ -8,13 +8,17 @@ from uuid import uuid4
 
 import aiohttp
 import orjson
+import pytest
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationFailed
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
 from libs.ids import SYSTEM_ORG
 from libs.messaging import Bus
 from libs.messaging.envelope import CONSUMER_HEADER
-from services.gateway.domain.live import SUBSCRIBERS
+from services.gateway.domain.access import ALL_SCOPES, Credential
+from services.gateway.domain.live import SUBSCRIBERS, TooManySubscribers
+from services.gateway.domain.public_events import TYPES, Wanted
+from services.gateway.usecases.live import Subscriber
 from tests.integration.gateway.conftest import Tenant
 from tests.integration.live.conftest import Replica, Replicas
 from tests.integration.live.running import completed, listening, publish
@@ -203,6 +207,23 @@ async def test_an_organisation_may_have_so_many_listeners(replica: Replica, tena
         ):
             assert response.status == 422
         await stack.enter_async_context(listening(replica.url, other.headers))
+
+
+async def test_those_who_come_at_once_are_counted_too(replica: Replica) -> None:
+    async def takes_all(_piece: bytes, _more: bool) -> None:
+        return
+
+    credential = Credential(uuid4(), uuid4(), None, ALL_SCOPES, "free")
+    many = [Subscriber(credential, Wanted(TYPES), takes_all, lambda: None) for _ in range(SUBSCRIBERS["free"] + 1)]
+    for _ in many:
+        await replica.subscriptions.until_ready(credential)
+    for subscriber in many[:-1]:
+        replica.subscriptions.enter(subscriber)
+    with pytest.raises(TooManySubscribers):
+        replica.subscriptions.enter(many[-1])
+    for subscriber in many[:-1]:
+        replica.subscriptions.leave(subscriber)
+    await replica.subscriptions.until_ready(credential)
 
 
 async def test_a_revoked_key_ends_its_subscriptions(replica: Replica, tenant: Tenant, other: Tenant) -> None:
