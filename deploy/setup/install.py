@@ -168,6 +168,10 @@ def install(stamp: Tuple[str, str]) -> None:
 
 def make_environment() -> None:
     """Put a new environment with nothing but the installer in the place of whatever `.venv` is now."""
+    if VENV.is_symlink():
+        raise SetupError(
+            f"{VENV} is a link: what it leads to is another environment, which would be emptied. Remove the link."
+        )
     ours = UNFINISHED.exists() or (VENV / "pyvenv.cfg").is_file()
     if VENV.exists() and not ours and any(VENV.iterdir()):
         raise SetupError(f"{VENV} is in the way: it is not a virtual environment. Move it and run again.")

@@ -77,6 +77,16 @@ def test_a_folder_of_somebody_else_is_left_alone(venv: Path) -> None:
     assert install.STAMP.exists()
 
 
+def test_what_a_link_leads_to_is_left_alone(venv: Path) -> None:
+    other = venv.rename(venv.with_name("another"))
+    venv.symlink_to(other)
+
+    with pytest.raises(install.SetupError, match="is a link"):
+        install.make_environment()
+
+    assert (other / "pyvenv.cfg").exists()
+
+
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with what the stamp is made of."""
