@@ -58,8 +58,7 @@ else
 	# Two at a time: they mostly wait for servers and for events. The cluster's three brokers get the machine alone.
 	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(filter-out $(CLUSTER),$(INTEGRATION)) | xargs -P 2 -I @ sh tests/folder.sh @
 	@$(IN) sh tests/folder.sh $(CLUSTER)
-	@$(RUN) -m pytest tests/e2e
-	@$(RUN) -m pytest -n 0 tests/document
+	@$(IN) printf '%s\n' tests/e2e tests/document | xargs -P 2 -I @ sh tests/folder.sh @
 endif
 
 check: lint contracts-check test chaos-short ## Run what CI runs: lint, types, import rules, contracts, tests, kills

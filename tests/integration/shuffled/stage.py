@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -256,7 +256,9 @@ async def running(servers: Servers, party: Party) -> AsyncIterator[Stage]:
         stack.push_async_callback(stage.closing.aclose)
         for stream, projections in projections_by_stream(party.consumers).items():
             durable = projection_durable(party.consumers.group)
-            runner = ProjectionRunner(bus, database, stream=stream, durable=durable, projections=projections)
+            # Nobody waits for company: what comes together is drawn, not gathered.
+            at_once = [replace(one, gather_seconds=0.0) for one in projections]
+            runner = ProjectionRunner(bus, database, stream=stream, durable=durable, projections=at_once)
             stack.push_async_callback(_stopped, runner, asyncio.create_task(runner.run()))
         if party.consumers.works:
             works = WorkRunner(bus, party.consumers, deps)
