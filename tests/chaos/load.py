@@ -67,8 +67,9 @@ class Load:
             "POST",
             "/v1/generations",
             expected=(201, 202),
-            # That a voice is there reaches the service that speaks with it by an event, which may be held up.
-            trouble=(422,) if is_new else (),
+            # What was cut off may still be done: then its repetition is to come later. And that a voice is there
+            # reaches the service that speaks with it by an event, which may be held up.
+            trouble=(409, 422) if is_new else (409,),
             json={"text": text, "voice_id": voice_id},
             headers={"Idempotency-Key": key} | ({"Prefer": f"wait={wait}"} if wait else {}),
         )
