@@ -22,7 +22,7 @@ from services.generation.rendering.assembling import assemble, plan_rendition
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.pace import Pace
 from services.generation.rendering.speaking import speak_chunk, speak_whole
-from services.generation.store import attempts, models, queue
+from services.generation.store import attempts, models, queue, workload
 from services.generation.usecases import ending
 
 logger = logging.getLogger(__name__)
@@ -235,7 +235,7 @@ class Bench:
         held = list(self._running)
         async with self._deps.database.transaction() as session:
             kept = await queue.renew(session, self._deps.worker_id, held)
-            await queue.save_worker(
+            await workload.save_worker(
                 session, self._deps.worker_id, processes=self._processes, pace=self._pace.characters_per_second
             )
             for name, engine in self._deps.engines.items():
@@ -265,7 +265,7 @@ class Bench:
         await asyncio.gather(*left.values(), return_exceptions=True)
         async with self._deps.database.transaction() as session:
             await queue.give_back_all(session, self._deps.worker_id)
-            await queue.delete_workers(session, self._deps.worker_id)
+            await workload.delete_workers(session, self._deps.worker_id)
         await signal(self._deps.bus, signals.WORK)
 
 

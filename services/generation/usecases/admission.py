@@ -12,7 +12,7 @@ from opentelemetry import metrics
 from libs.database import Database, is_database_away
 from services.generation.domain import load
 from services.generation.domain.requests import Request
-from services.generation.store import queue
+from services.generation.store import workload
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Admission:
             began = time.perf_counter()
             try:
                 async with self._database.transaction() as session:
-                    backlog = await queue.get_backlog(session)
+                    backlog = await workload.get_backlog(session)
                 _report(backlog)
                 # While no worker is there, nobody knows how long it takes: the pace of the last ones holds.
                 self._load = load.Load(backlog.characters, pace=backlog.pace or self._load.pace)
@@ -59,7 +59,7 @@ class Admission:
         self._load = load.admit(self._load, self._limits, org_id, request.mode, request.characters)
 
 
-def _report(backlog: queue.Backlog) -> None:
+def _report(backlog: workload.Backlog) -> None:
     """Say how much there is to do, for those who scale the workers by it."""
     for priority, mode in enumerate(("interactive", "job")):
         of_mode = {"antiphon.mode": mode}

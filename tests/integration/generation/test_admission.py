@@ -14,7 +14,7 @@ from libs.ids import new_id
 from services.generation.domain.errors import Overloaded
 from services.generation.domain.load import Limits
 from services.generation.domain.requests import Mode
-from services.generation.store import queue
+from services.generation.store import workload
 from services.generation.usecases.admission import Admission
 from tests.integration.generation.conftest import World, long_text
 from tests.support.polling import eventually
@@ -24,7 +24,7 @@ from tests.support.polling import eventually
 async def watching(world: World, limits: Limits, *, pace: float) -> AsyncIterator[World]:
     """The world while the queue is looked at, with workers of that many characters a second."""
     async with world.database.transaction() as session:
-        await queue.save_worker(session, new_id(), processes=1, pace=pace)
+        await workload.save_worker(session, new_id(), processes=1, pace=pace)
     admission = Admission(world.database, limits)
     task = asyncio.create_task(admission.watch())
     try:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from libs.ids import new_id
 from libs.messaging import connect
-from services.generation.store import queue
+from services.generation.store import queue, workload
 from services.generation.store.queue import INTERACTIVE, JOB, NewWork, Work
 from tests.integration.generation.conftest import World
 from tests.support.polling import eventually
@@ -227,13 +227,13 @@ async def test_the_backlog_counts_what_waits_and_how_fast_it_goes(world: World) 
     one, other, worker = new_id(), new_id(), new_id()
     await put(world, piece(one, characters=300), piece(one, characters=50, priority=JOB), piece(other, characters=7))
     async with world.database.transaction() as session:
-        await queue.save_worker(session, worker, processes=2, pace=1_500.0)
-        await queue.save_worker(session, new_id(), processes=1, pace=500.0)
-        backlog = await queue.get_backlog(session)
+        await workload.save_worker(session, worker, processes=2, pace=1_500.0)
+        await workload.save_worker(session, new_id(), processes=1, pace=500.0)
+        backlog = await workload.get_backlog(session)
     assert backlog.characters == {(one, INTERACTIVE): 300, (one, JOB): 50, (other, INTERACTIVE): 7}
     assert (backlog.pace, backlog.workers) == (2_000.0, 2)
     async with world.database.transaction() as session:
         await session.execute(text("update speech_workers set seen_at = now() - interval '11 seconds'"))
-        assert (await queue.get_backlog(session)).workers == 0
-        await queue.delete_workers(session, worker)
+        assert (await workload.get_backlog(session)).workers == 0
+        await workload.delete_workers(session, worker)
     assert len(await world.rows("select 1 from speech_workers")) == 1
