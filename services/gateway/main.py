@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from libs.service import Composition, Runtime, run
@@ -43,73 +44,76 @@ from services.gateway.usecases.webhooks import Webhooks
 def main() -> None:
     """Run the gateway until it is asked to stop."""
     settings = Settings()
+    run("gateway", settings, partial(_compose, settings))
 
-    async def compose(runtime: Runtime) -> Composition:
-        database, clock = runtime.database, runtime.clock
-        services = Services(settings.service_urls, settings.identity_keys, clock)
-        connections = Connections()
-        limiter = Limiter(database, _plan_limits(settings))
-        feed = EventFeed(runtime.bus, clock)
-        subscriptions = Subscriptions(feed, Seal(settings.place_secret, len(STREAMS)))
-        webhook_targets = Allowed.of(settings.webhook_allowed.split(","))
-        deps = Deps(
-            database=database,
-            clock=clock,
-            services=services,
-            limiter=limiter,
-            voice_names=VoiceNames(time.monotonic),
-            subscriptions=subscriptions,
-            webhooks=Webhooks(database, clock, webhook_targets),
-        )
-        sender = WebhookSender(webhook_targets)
-        deliverer = Deliverer(database, clock, sender)
-        database.add_hook(WebhookWakes(runtime.bus))
-        known = KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic)
-        changes = KeyChanges(database, known, time.monotonic)
-        changes.on_change(subscriptions.end_changed)
-        database.add_hook(KeySignals(runtime.bus))
-        keys = Keys(known, Strangers(Rate(settings.stranger_requests), time.monotonic))
-        database.add_hook(DoneWithItsEffect())
-        requests = Requests(database, clock, Sealing(settings.identity_keys))
-        own = create_own(deps, runtime.readiness)
-        bootstrap = settings.bootstrap_key
-        return Composition(
-            app=Door(
-                routes=RouteTable(ROUTES),
-                keys=keys,
-                answer=answers(services, limiter, requests, own),
-                own=own,
-                sockets=websockets(keys, deps),
-                front=Front(
-                    Hosts(settings.allowed_hosts),
-                    origins=settings.cors_origins,
-                    encrypted=settings.tls_cert_file is not None,
-                ),
-                problems=PROBLEMS,
-            ),
-            consumers=CONSUMERS,
-            deps=deps,
-            startup=[
-                *([partial(organizations.ensure_first_organization, database, clock, bootstrap)] if bootstrap else []),
-                partial(changes.listen, runtime.bus),
-                partial(deliverer.listen, runtime.bus),
-            ],
-            background=[
-                limiter.run,
-                requests.renew,
-                requests.expire,
-                connections.run,
-                changes.run,
-                feed.run,
-                subscriptions.run,
-                deliverer.run,
-            ],
-            on_stop=[subscriptions.stop, deliverer.stop],
-            closing=[deliverer.close, sender.close, services.close, limiter.close],
-            http_options=_http_options(settings, connections),
-        )
 
-    run("gateway", settings, compose)
+async def _compose(settings: Settings, runtime: Runtime) -> Composition:
+    database, clock, bus = runtime.database, runtime.clock, runtime.bus
+    services = Services(settings.service_urls, settings.identity_keys, clock)
+    connections = Connections()
+    limiter = Limiter(database, _plan_limits(settings))
+    feed = EventFeed(bus, clock)
+    subscriptions = Subscriptions(feed, Seal(settings.place_secret, len(STREAMS)))
+    targets = Allowed.of(settings.webhook_allowed.split(","))
+    sender = WebhookSender(targets)
+    deliverer = Deliverer(database, clock, sender)
+    known = KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic)
+    changes = KeyChanges(database, known, time.monotonic)
+    changes.on_change(subscriptions.end_changed)
+    requests = Requests(database, clock, Sealing(settings.identity_keys))
+    for hook in (WebhookWakes(bus), KeySignals(bus), DoneWithItsEffect()):
+        database.add_hook(hook)
+    deps = Deps(
+        database=database,
+        clock=clock,
+        services=services,
+        limiter=limiter,
+        voice_names=VoiceNames(time.monotonic),
+        subscriptions=subscriptions,
+        webhooks=Webhooks(database, clock, targets),
+    )
+    return Composition(
+        app=_door(settings, runtime, deps, known, requests),
+        consumers=CONSUMERS,
+        deps=deps,
+        startup=[*_beginning(settings, runtime), partial(changes.listen, bus), partial(deliverer.listen, bus)],
+        background=[
+            limiter.run,
+            requests.renew,
+            requests.expire,
+            connections.run,
+            changes.run,
+            feed.run,
+            subscriptions.run,
+            deliverer.run,
+        ],
+        on_stop=[subscriptions.stop, deliverer.stop],
+        closing=[deliverer.close, sender.close, services.close, limiter.close],
+        http_options=_http_options(settings, connections),
+    )
+
+
+def _door(settings: Settings, runtime: Runtime, deps: Deps, known: KnownKeys, requests: Requests) -> Door:
+    keys = Keys(known, Strangers(Rate(settings.stranger_requests), time.monotonic))
+    own = create_own(deps, runtime.readiness)
+    hosts, encrypted = Hosts(settings.allowed_hosts), settings.tls_cert_file is not None
+    return Door(
+        routes=RouteTable(ROUTES),
+        keys=keys,
+        answer=answers(deps.services, deps.limiter, requests, own),
+        own=own,
+        sockets=websockets(keys, deps),
+        front=Front(hosts, origins=settings.cors_origins, encrypted=encrypted),
+        problems=PROBLEMS,
+    )
+
+
+def _beginning(settings: Settings, runtime: Runtime) -> list[Callable[[], Awaitable[None]]]:
+    """Return what makes the first organisation, if there is to be one."""
+    key = settings.bootstrap_key
+    if not key:
+        return []
+    return [partial(organizations.ensure_first_organization, runtime.database, runtime.clock, key)]
 
 
 def _http_options(settings: Settings, connections: Connections) -> dict[str, object]:
