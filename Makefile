@@ -110,7 +110,7 @@ openapi-release: ready ## The same for the HTTP API: keep the OpenAPI document a
 
 lock: ready ## Resolve the dependencies anew into requirements/; UPGRADE=1 takes the newest
 	@$(IN) $(COMPILE) --all-extras pyproject.toml --output-file requirements/lock.txt
-	@$(IN) $(COMPILE) --extra speech --extra embedding --constraint requirements/lock.txt pyproject.toml \
+	@$(IN) $(COMPILE) --extra speech --extra embedding --extra analytics --constraint requirements/lock.txt pyproject.toml \
 		--output-file requirements/runtime.txt
 	@$(IN) $(COMPILE) --no-deps requirements/models.in --output-file requirements/models.txt
 	@$(IN) $(COMPILE) requirements/installer.in --output-file requirements/installer.txt
