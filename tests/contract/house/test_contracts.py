@@ -88,7 +88,7 @@ def test_documentation_that_says_something_else_is_stale(plant: Callable[..., Tr
 
 def test_documentation_that_misses_somebody_who_reacts_is_stale(plant: Callable[..., Tree]) -> None:
     tree = plant()
-    tree.edit("services/analytics/consumers.py", "What failed is not billed.", "What failed is free.")
+    tree.edit("services/analytics/consumers/spoken.py", "What failed is not billed.", "What failed is free.")
 
     status, said = tree.make("contracts-check")
 

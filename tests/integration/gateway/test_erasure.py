@@ -15,7 +15,7 @@ from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureReq
 from libs.database import Database
 from libs.ids import new_id
 from libs.outbox import OutboxHook
-from services.analytics.usecases import ERASED as ANALYTICS
+from services.analytics.usecases.erasing import ERASED as ANALYTICS
 from services.embedding.usecases.erasing import ERASED as EMBEDDING
 from services.gateway.domain.access import Role
 from services.gateway.domain.erasures import SERVICES, Report

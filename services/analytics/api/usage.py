@@ -1,29 +1,19 @@
-"""HTTP routes of the analytics service."""
+"""What was used."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator
 
-from libs.web import CallerOf, ProblemOf, invalid_field
+from libs.web import CallerOf
 from services.analytics import domain, usecases
-from services.analytics.usecases import Deps
+from services.analytics.api.parts import DepsOf
 
 router = APIRouter()
-
-
-async def _deps(request: Request) -> Deps:
-    deps: Deps = request.app.state.deps
-    return deps
-
-
-DepsOf = Annotated[Deps, Depends(_deps)]
-
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -110,8 +100,3 @@ async def get_usage(
             resets_at=period.resets_at,
         ),
     )
-
-
-PROBLEMS: Mapping[type[Exception], ProblemOf] = {
-    domain.InvalidRange: lambda error: invalid_field(error.field, error.message),
-}

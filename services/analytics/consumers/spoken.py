@@ -1,20 +1,17 @@
-"""What the analytics service answers: organisations appear, generations end."""
+"""Generations end: what was spoken is billed, and nothing else."""
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
-from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated, OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationCanceled,
     GenerationCompleted,
@@ -22,34 +19,14 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationFailed,
 )
 from libs.ids import new_id
-from libs.messaging import Delivery, Serves, declared, projection, work
+from libs.messaging import Serves, projection
 from libs.messaging.causes import cause_of
-from services.analytics import domain, store, usecases
+from services.analytics import domain, store
+from services.analytics.consumers.stamps import time_of
 from services.analytics.domain import DayOfUse, Entry, Unit
-from services.analytics.usecases import Deps
 
 GATHER_SECONDS = 0.1
 """How much later than a generation its use may be known: what is reserved counts until then."""
-
-
-def _time(stamp: Timestamp) -> datetime:
-    return stamp.ToDatetime(tzinfo=UTC)
-
-
-@projection(OrganizationCreated)
-async def begin_subscriptions(session: AsyncSession, events: Sequence[OrganizationCreated]) -> None:
-    """Every organisation begins with a subscription."""
-    rows = {
-        event.org_id: {
-            "org_id": UUID(event.org_id),
-            "plan": event.plan,
-            "status": "active",
-            "start_date": _time(event.created_at),
-            "end_date": None,
-        }
-        for event in events
-    }
-    await store.save_subscriptions(session, list(rows.values()))
 
 
 @projection(GenerationCompleted, gather_seconds=GATHER_SECONDS)
@@ -92,7 +69,7 @@ def _entries(session: AsyncSession, event: GenerationCompleted) -> Iterator[Entr
             unit=unit,
             quantity=quantity,
             resource_id=UUID(event.generation_id),
-            at=_time(event.completed_at),
+            at=time_of(event.completed_at),
         )
 
 
@@ -106,7 +83,7 @@ def _totals(entries: Sequence[Entry]) -> dict[tuple[UUID, date, str], Decimal]:
 def _days(events: Iterable[GenerationCompleted]) -> dict[tuple[UUID, date], DayOfUse]:
     days: dict[tuple[UUID, date], DayOfUse] = {}
     for event in events:
-        day = _time(event.completed_at).date()
+        day = time_of(event.completed_at).date()
         key = (UUID(event.org_id), day)
         so_far = days.get(key, DayOfUse(day, Decimal(0), Decimal(0), 0))
         days[key] = DayOfUse(
@@ -153,12 +130,3 @@ async def _release(session: AsyncSession, ended: Sequence[tuple[UUID, UUID]]) ->
 
 
 RESERVES_CHARACTERS = Serves("analytics", "reserve")
-
-
-@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
-async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
-    """An organisation goes, and all that is kept of it."""
-    await usecases.erase_organization(deps, delivery)
-
-
-CONSUMERS = declared("analytics", sys.modules[__name__])

@@ -1,0 +1,45 @@
+"""What the use cases work with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from libs.database import Database
+from services.analytics import domain
+
+PLAN_SECONDS = 1.0
+"""How much longer an organisation may go on without a limit when its plan changes."""
+PLANS_KEPT = 10_000
+
+
+class Unlimited:
+    """Plans without a limit, remembered for a moment: then a request needs no transaction here."""
+
+    def __init__(self) -> None:
+        """Nothing is known at first."""
+        self._known: dict[UUID, tuple[float, domain.Plan]] = {}
+
+    def get(self, org_id: UUID) -> domain.Plan | None:
+        """Return the plan of an organisation that had no limit a moment ago, or None."""
+        until, plan = self._known.get(org_id, (0.0, None))
+        return plan if time.monotonic() < until else None
+
+    def keep(self, org_id: UUID, plan: domain.Plan) -> None:
+        """Remember that an organisation's plan has no limit."""
+        if len(self._known) >= PLANS_KEPT:
+            self._known.clear()
+        self._known[org_id] = time.monotonic() + PLAN_SECONDS, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the use cases work with. `default_plan` is for organisations without an active subscription."""
+
+    database: Database
+    default_plan: domain.Plan
+    clock: Callable[[], datetime]
+    unlimited: Unlimited = field(default_factory=Unlimited)
