@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libs.objectstore.public import PublicSigner, SignedUrl
 from libs.objectstore.store import (
     ObjectMissing,
     ObjectReader,
@@ -11,4 +12,13 @@ from libs.objectstore.store import (
     Stored,
 )
 
-__all__ = ["ObjectMissing", "ObjectReader", "ObjectStore", "ObjectStoreAddress", "ObjectStoreUnavailable", "Stored"]
+__all__ = [
+    "ObjectMissing",
+    "ObjectReader",
+    "ObjectStore",
+    "ObjectStoreAddress",
+    "ObjectStoreUnavailable",
+    "PublicSigner",
+    "SignedUrl",
+    "Stored",
+]

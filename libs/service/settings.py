@@ -44,6 +44,8 @@ class ServiceSettings(BaseSettings):
     """Days that published events stay in the archive: longer than a stream keeps them."""
 
     s3_endpoint: HttpUrl
+    s3_public_endpoint: HttpUrl | None = None
+    """Where clients reach the object store, for the URLs that are signed for them; as the services do if absent."""
     s3_region: str = "us-east-1"
     s3_bucket: str = "antiphon"
     s3_access_key_file: Path
@@ -82,6 +84,11 @@ class ServiceSettings(BaseSettings):
             access_key=read_secret(self.s3_access_key_file),
             secret_key=read_secret(self.s3_secret_key_file),
         )
+
+    @property
+    def public_object_store(self) -> str | None:
+        """Scheme, host and port under which clients reach the object store, where that is not the services' own."""
+        return str(self.s3_public_endpoint).rstrip("/") if self.s3_public_endpoint else None
 
 
 class ResourceSettings(ServiceSettings):

@@ -1,0 +1,67 @@
+"""URLs that clients use themselves: signed for the address under which they reach the object store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from minio import Minio
+
+from libs.objectstore.store import SIGNATURE_LIFETIME, ObjectStoreAddress
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUrl:
+    """A URL that lets whoever has it do one thing to one object until `expires_at`."""
+
+    url: str
+    expires_at: datetime
+
+
+class PublicSigner:
+    """Signs URLs for clients; asks nobody.
+
+    The name of the server is part of what is signed: a URL that was signed for the address that the services use cannot
+    be rewritten for another one.
+    """
+
+    def __init__(self, address: ObjectStoreAddress, endpoint: str | None, clock: Callable[[], datetime]) -> None:
+        """`endpoint` is scheme, host and port of the store as clients reach it; None: as the services do."""
+        scheme, _, host = (endpoint or address.endpoint).rstrip("/").partition("://")
+        self._bucket = address.bucket
+        self._clock = clock
+        self._minio = Minio(
+            host,
+            access_key=address.access_key,
+            secret_key=address.secret_key,
+            secure=scheme == "https",
+            # With the region known, signing needs no request.
+            region=address.region,
+        )
+
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        lifetime: timedelta = SIGNATURE_LIFETIME,
+        headers: Mapping[str, str] | None = None,
+    ) -> SignedUrl:
+        """Sign one method of one key; `headers` are those with which the store is to answer a GET.
+
+        They are signed with it. Raises ValueError for a lifetime that is not from a second to SIGNATURE_LIFETIME.
+        """
+        if not timedelta(seconds=1) <= lifetime <= SIGNATURE_LIFETIME:
+            raise ValueError(f"a signature lasts from a second to {SIGNATURE_LIFETIME}, not {lifetime}")
+        # The signature says when it was made in whole seconds, and counts from there.
+        signed_at = self._clock().replace(microsecond=0)
+        url = self._minio.get_presigned_url(
+            method,
+            self._bucket,
+            key,
+            expires=lifetime,
+            request_date=signed_at,
+            response_headers={f"response-{name}": value for name, value in (headers or {}).items()},
+        )
+        return SignedUrl(url, signed_at + lifetime)
