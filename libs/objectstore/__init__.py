@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libs.objectstore.cache import ByteCache
 from libs.objectstore.public import PublicSigner, SignedUrl
 from libs.objectstore.store import (
     ObjectMissing,
@@ -13,6 +14,7 @@ from libs.objectstore.store import (
 )
 
 __all__ = [
+    "ByteCache",
     "ObjectMissing",
     "ObjectReader",
     "ObjectStore",
