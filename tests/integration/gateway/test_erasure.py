@@ -22,7 +22,7 @@ from services.gateway.domain.erasures import SERVICES, Report
 from services.gateway.store import erasures as store
 from services.gateway.usecases.erasing import collect_report
 from services.generation.usecases.erasing import ERASED as GENERATION
-from services.storage.usecases import ERASED as STORAGE
+from services.storage.usecases.erasing import ERASED as STORAGE
 from services.voice.usecases.erasing import ERASED as VOICE
 from tests.integration.gateway.access import Person, new_person
 from tests.integration.gateway.asking import Api

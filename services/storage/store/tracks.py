@@ -1,85 +1,18 @@
-"""The storage service's tables and the statements on them."""
+"""Audio tracks with their alignments: how they are written and found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    DateTime,
-    Double,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    bindparam,
-    delete,
-    exists,
-    select,
-    text,
-)
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.dialects.postgresql import UUID as PgUuid
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import DateTime, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Prepared
 from libs.ids import new_id
 from services.storage.domain.audio import Alignment, AudioRefused, RenderedAudio, Timeline, Track
-
-_metadata = MetaData()
-_uuid = PgUuid(as_uuid=True)
-
-tracks = Table(
-    "audio_tracks",
-    _metadata,
-    Column("id", _uuid, primary_key=True),
-    Column("generation_id", _uuid),
-    Column("org_id", _uuid),
-    Column("object_key", Text),
-    Column("text", Text),
-    Column("duration_seconds", Double),
-    Column("format", Text),
-    Column("content_type", Text),
-    Column("size_bytes", BigInteger),
-    Column("sha256", Text),
-    Column("sample_rate", Integer),
-    Column("metadata", JSONB),
-    Column("language", Text),
-    Column("alignment_key", Text),
-    Column("created_at", DateTime(timezone=True)),
-    Column("updated_at", DateTime(timezone=True)),
-)
-
-alignments = Table(
-    "audio_alignments",
-    _metadata,
-    Column("id", _uuid, primary_key=True),
-    Column("track_id", _uuid),
-    Column("org_id", _uuid),
-    Column("duration_seconds", Double),
-    Column("characters", ARRAY(Text)),
-    Column("start_times", ARRAY(Double)),
-    Column("end_times", ARRAY(Double)),
-    Column("normalized_text", Text),
-    Column("normalized_starts", ARRAY(Double)),
-    Column("normalized_ends", ARRAY(Double)),
-)
-
-tombstones = Table(
-    "deleted_generations",
-    _metadata,
-    Column("generation_id", _uuid, primary_key=True),
-    Column("org_id", _uuid),
-    Column("object_keys", ARRAY(Text)),
-    Column("size_bytes", BigInteger),
-    Column("deleted_at", DateTime(timezone=True)),
-)
+from services.storage.store.tables import UUID_TYPE, alignments, tracks
 
 _REFUSALS = {
     "track_duration": "the duration is not positive",
@@ -99,8 +32,6 @@ _REFUSALS = {
     "normalized_starts": "the normalized text's start times are not in order from zero",
     "normalized_duration": "the normalized text has a character that ends after the audio",
 }
-
-
 _INSERT_TRACK = Prepared(
     text("""
 with told as (
@@ -139,22 +70,11 @@ select id from track
                 "normalized_ends",
             )
         ),
-        bindparam("alignment_id", type_=_uuid),
-        bindparam("event_id", type_=_uuid),
+        bindparam("alignment_id", type_=UUID_TYPE),
+        bindparam("event_id", type_=UUID_TYPE),
         bindparam("now", type_=DateTime(timezone=True)),
     )
 )
-
-# Of what a tombstone has and what comes anew, each key once: it must not grow with every time that it is told.
-_UNITED_KEYS = text("array(select distinct unnest(deleted_generations.object_keys || excluded.object_keys) order by 1)")
-
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """A deleted generation: the objects that have to go with it, and how many bytes its track had."""
-
-    object_keys: Sequence[str]
-    size_bytes: int
 
 
 def locking(generation_id: UUID) -> str:
@@ -239,48 +159,3 @@ async def get_alignment(session: AsyncSession, org_id: UUID, generation_id: UUID
         normalized = Timeline(row.normalized_text, row.normalized_starts, row.normalized_ends)
     sent = Timeline(row.text, row.start_times, row.end_times)
     return Alignment(sent, normalized, row.language, row.input_type == "ssml")
-
-
-async def is_deleted(session: AsyncSession, generation_id: UUID) -> bool:
-    """Say whether the generation is gone for good."""
-    statement = select(exists().where(tombstones.c.generation_id == generation_id))
-    return bool((await session.execute(statement)).scalar_one())
-
-
-async def bury_generation(
-    session: AsyncSession, org_id: UUID, generation_id: UUID, object_keys: Sequence[str], *, now: datetime
-) -> Tombstone:
-    """Delete the track, remember that the generation is gone, and return what has to be deleted with it.
-
-    Doing so again returns the same and more, never less: the objects of the first time may still be there.
-    """
-    gone = (
-        await session.execute(
-            delete(tracks)
-            .where(tracks.c.generation_id == generation_id, tracks.c.org_id == org_id)
-            .returning(tracks.c.object_key, tracks.c.alignment_key, tracks.c.size_bytes)
-        )
-    ).one_or_none()
-    keys = [*object_keys, *([gone.object_key] if gone else [])]
-    if gone and gone.alignment_key:
-        keys.append(gone.alignment_key)
-    statement = upsert(tombstones).values(
-        generation_id=generation_id,
-        org_id=org_id,
-        object_keys=sorted(set(keys)),
-        size_bytes=gone.size_bytes if gone else 0,
-        deleted_at=now,
-    )
-    new = statement.excluded
-    row = (
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[tombstones.c.generation_id],
-                set_={
-                    "object_keys": _UNITED_KEYS,
-                    "size_bytes": tombstones.c.size_bytes + new.size_bytes,
-                },
-            ).returning(tombstones.c.object_keys, tombstones.c.size_bytes)
-        )
-    ).one()
-    return Tombstone(row.object_keys, row.size_bytes)

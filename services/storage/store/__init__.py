@@ -1,0 +1,1 @@
+"""The storage service's tables and the statements on them."""

@@ -1,0 +1,25 @@
+"""What becomes of audio and of voices' objects: kept once it is verified, removed with its owner."""
+
+from __future__ import annotations
+
+from services.storage.usecases.deps import Deps
+from services.storage.usecases.erasing import ERASE_ORGANIZATION, ERASED, erase_organization
+from services.storage.usecases.finding import find_audio, read_alignment
+from services.storage.usecases.keeping import KEEP_AUDIO, keep_audio, reject_audio
+from services.storage.usecases.removing import REMOVE_AUDIO, REMOVE_VOICE_OBJECTS, remove_audio, remove_voice_objects
+
+__all__ = [
+    "ERASED",
+    "ERASE_ORGANIZATION",
+    "KEEP_AUDIO",
+    "REMOVE_AUDIO",
+    "REMOVE_VOICE_OBJECTS",
+    "Deps",
+    "erase_organization",
+    "find_audio",
+    "keep_audio",
+    "read_alignment",
+    "reject_audio",
+    "remove_audio",
+    "remove_voice_objects",
+]

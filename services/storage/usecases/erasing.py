@@ -1,0 +1,37 @@
+"""An organisation goes, and all that is kept of it."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
+from libs.contracts.antiphon.storage.v1.events_pb2 import OrganizationErased
+from libs.messaging import Delivery
+from libs.outbox.erasing import erase_rows, tell_erased
+from services.storage.domain.keys import organization_prefixes
+from services.storage.usecases.deps import Deps
+
+ERASE_ORGANIZATION = "storage-erase_organization"
+ERASED = ("audio_alignments", "audio_tracks", "deleted_generations")
+"""Every table with rows of organisations, those that refer to others first."""
+LISTED_AT_ONCE, ERASED_AT_ONCE = 1000, 16
+
+
+async def erase_organization(deps: Deps, delivery: Delivery[OrganizationErasureRequested]) -> None:
+    """Delete all that is kept here of an organisation, and tell how much it was."""
+    org_id = UUID(delivery.event.org_id)
+    counts = await erase_rows(deps.database, org_id, ERASED)
+    counts["objects"] = await _erase_objects(deps, org_id)
+    await tell_erased(deps.database, delivery, ERASE_ORGANIZATION, counts, OrganizationErased, deps.clock())
+
+
+async def _erase_objects(deps: Deps, org_id: UUID) -> int:
+    """Delete what lies under an organisation's prefixes, whoever made it; return how many objects it was."""
+    erased = 0
+    for prefix in organization_prefixes(org_id):
+        while keys := await deps.objects.list_keys(prefix, LISTED_AT_ONCE):
+            for start in range(0, len(keys), ERASED_AT_ONCE):
+                await asyncio.gather(*(deps.objects.delete(key) for key in keys[start : start + ERASED_AT_ONCE]))
+            erased += len(keys)
+    return erased

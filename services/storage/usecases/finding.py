@@ -1,0 +1,71 @@
+"""Audio and its times, found for whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from libs.web import Caller
+from services.storage.domain import audio as domain
+from services.storage.store.tombstones import is_deleted
+from services.storage.usecases.deps import Deps
+
+ARRIVAL_LOOKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25)
+"""After how many seconds it looks again, the last of them from then on."""
+Found = TypeVar("Found")
+
+
+async def find_audio(
+    deps: Deps,
+    caller: Caller,
+    generation_id: UUID,
+    find: Callable[[AsyncSession, UUID, UUID], Awaitable[Found | None]],
+    *,
+    made: bool,
+) -> Found:
+    """Return what `find` finds of a generation of the caller's organisation.
+
+    What is `made`, as the generation service knows that it is, may still be on its way here: it is waited for, unless
+    it was deleted meanwhile. Raises AudioNotFound, AudioOnItsWay.
+    """
+    deadline = asyncio.get_running_loop().time() + deps.arrival_seconds
+    for number in itertools.count():
+        async with deps.database.transaction(caller.org_id) as session:
+            found = await find(session, caller.org_id, generation_id)
+            if found is not None:
+                return found
+            if not made or await is_deleted(session, generation_id):
+                raise domain.AudioNotFound
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            break
+        await asyncio.sleep(min(left, ARRIVAL_LOOKS[min(number, len(ARRIVAL_LOOKS) - 1)]))
+    raise domain.AudioOnItsWay
+
+
+async def read_alignment(deps: Deps, key: str) -> domain.Alignment:
+    """Return the alignment that an object holds. Raises ObjectMissing, ObjectStoreUnavailable, AudioRefused."""
+    content = await deps.objects.get(key)
+    try:
+        return await asyncio.to_thread(_alignment, content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise domain.AudioRefused("the alignment is not what a worker writes") from error
+
+
+def _alignment(content: bytes) -> domain.Alignment:
+    document = orjson.loads(content)
+    normalized = document["normalized"]
+    return domain.Alignment(
+        sent=domain.Timeline(document["text"], document["start_times"], document["end_times"]),
+        normalized=domain.Timeline(normalized["text"], normalized["start_times"], normalized["end_times"])
+        if normalized
+        else None,
+        language=document["language"],
+        is_markup=document["input_type"] == "ssml",
+    )

@@ -1,0 +1,64 @@
+"""Audio and voices' objects go with their owner."""
+
+from __future__ import annotations
+
+from libs import outbox
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeleted
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, MediaDeleted
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
+from libs.messaging import Delivery, inbox
+from services.storage.store import tombstones, tracks
+from services.storage.usecases.deps import Deps
+from services.storage.usecases.naming import id_of, own_only
+
+REMOVE_AUDIO = "storage-remove_audio"
+REMOVE_VOICE_OBJECTS = "storage-remove_voice_objects"
+
+
+async def remove_audio(deps: Deps, delivery: Delivery[GenerationDeleted]) -> None:
+    """Remove the track, then the objects of a deleted generation, and tell when they are gone.
+
+    The row goes first, so that nobody is promised audio that is not there; the tombstone keeps the objects'
+    keys until all are gone, and keeps a late upload from being kept.
+    """
+    event = delivery.event
+    org_id = id_of(event.org_id)
+    own_only("generations", org_id, event.object_keys)
+    # What was deleted before audio was shared goes under its own id.
+    audio_id = event.audio_id if event.HasField("audio_id") else event.generation_id
+    if not audio_id:
+        return
+    generation_id = id_of(audio_id)
+    async with deps.database.transaction(org_id, holding=tracks.locking(generation_id)) as session:
+        tombstone = await tombstones.bury_generation(
+            session, org_id, generation_id, event.object_keys, now=deps.clock()
+        )
+    for key in tombstone.object_keys:
+        await deps.objects.delete(key)
+    async with deps.database.transaction(org_id) as session:
+        if await inbox.is_new(session, REMOVE_AUDIO, delivery.event_id):
+            outbox.add(
+                session,
+                AudioDeleted(
+                    # As AudioStored told of it, whoever had it last.
+                    generation_id=str(generation_id),
+                    org_id=event.org_id,
+                    size_bytes=tombstone.size_bytes,
+                    deleted_at=deps.clock(),
+                ),
+            )
+
+
+async def remove_voice_objects(deps: Deps, delivery: Delivery[VoiceDeleted]) -> None:
+    """Delete the objects of a deleted custom voice and tell, once, when they are gone."""
+    event = delivery.event
+    org_id = id_of(event.org_id)
+    own_only("voices", org_id, event.object_keys)
+    for key in event.object_keys:
+        await deps.objects.delete(key)
+    async with deps.database.transaction(org_id) as session:
+        if await inbox.is_new(session, REMOVE_VOICE_OBJECTS, delivery.event_id):
+            outbox.add(
+                session,
+                MediaDeleted(owner_id=event.voice_id, org_id=event.org_id, owner_type="voice", deleted_at=deps.clock()),
+            )
