@@ -25,7 +25,9 @@ def fit(espeak: Espeak, request: Fitting, body: bytes) -> tuple[Spoken, bytes, b
     encoded = perf_counter()
     duration = len(pcm) / 2 / rate
     if request["words"] is None:
-        starts, ends, agreement = _carried_over(espeak, request, text, pcm)
+        starts, ends, agreement = carried_over(
+            espeak, text, pcm, voice=request["voice"], language=request["language"], sample_rate=rate
+        )
     else:
         words = [Word(position, length, round(seconds * rate)) for position, length, seconds in request["words"]]
         starts, ends = align(text, words, (), total_samples=len(pcm) // 2, duration_seconds=duration)
@@ -43,15 +45,18 @@ def fit(espeak: Espeak, request: Fitting, body: bytes) -> tuple[Spoken, bytes, b
     return header, times.tobytes(), segment.data
 
 
-def _carried_over(
-    espeak: Espeak, request: Fitting, text: str, pcm: bytes
+def carried_over(
+    espeak: Espeak, text: str, pcm: bytes, *, voice: str, language: str, sample_rate: int
 ) -> tuple[Sequence[float], Sequence[float], float]:
-    """When the characters are spoken in `pcm`, by this engine's own speech of the text."""
+    """Return starts and ends, in seconds, of the characters in `pcm`, by this engine's own speech of the text.
+
+    `pcm` is mono, 16 bits, little-endian, at `sample_rate` Hz. The last one is the agreement, see `CarriedOver`.
+    """
     import numpy
 
     from libs.speech.forced.aligner import carry_over
 
-    espeak.set_voice(request["voice"], None, request["language"])
+    espeak.set_voice(voice, None, language)
     espeak.set_parameters(rate=DEFAULT_RATE, pitch=None, pitch_range=None, volume=None, word_gap=None)
     own = bytearray()
     most_samples = espeak.sample_rate * LONGEST_SECONDS
@@ -59,4 +64,4 @@ def _carried_over(
     starts, ends = align(text, words, phonemes, total_samples=samples, duration_seconds=samples / espeak.sample_rate)
     reference = numpy.frombuffer(bytes(own), dtype="<i2")
     spoken = numpy.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
-    return carry_over(reference, espeak.sample_rate, starts, ends, spoken, request["sample_rate"])
+    return carry_over(reference, espeak.sample_rate, starts, ends, spoken, sample_rate)

@@ -10,6 +10,7 @@ from libs.service import Composition, Runtime, run
 from libs.speech.catalogue import SYSTEM_VOICES
 from libs.speech.espeak import EspeakEngine
 from libs.web import IdentityVerifier, create_app
+from services.voice.adapters.aligning import Aligner
 from services.voice.adapters.matching import match_timbre
 from services.voice.api import PROBLEMS, router
 from services.voice.consumers import CONSUMERS
@@ -26,7 +27,14 @@ def main() -> None:
 
     async def compose(runtime: Runtime) -> Composition:
         objects = ObjectStore(settings.object_store, runtime.clock)
-        deps = Deps(database=runtime.database, objects=objects, clock=runtime.clock)
+        intake = Intake()
+        deps = Deps(
+            database=runtime.database,
+            objects=objects,
+            clock=runtime.clock,
+            examine=intake.examine,
+            align=Aligner().align,
+        )
         app = create_app(
             "voice",
             router,
@@ -40,7 +48,6 @@ def main() -> None:
             engine = EspeakEngine(min(MOST_ENGINE_PROCESSES, os.cpu_count() or 1))
             await seed_system_voices(deps, engine, SYSTEM_VOICES)
 
-        intake = Intake()
         return Composition(
             app=app,
             consumers=CONSUMERS,

@@ -7,6 +7,7 @@ from pathlib import Path
 from libs.speech.encoding import parse_output_format
 from libs.speech.text.ssml.elements import ELEMENTS
 from tests.support.pages import page, run_commands
+from tests.support.recordings import spoken_wav
 from tests.support.stack import Stack
 from tests.unit.speech.joined_audio import decode
 
@@ -21,6 +22,12 @@ def test_the_commands_work_as_written(stack: Stack, tmp_path: Path) -> None:
         assert len(decode(form, (tmp_path / file).read_bytes()).samples) > form.sample_rate
     assert (tmp_path / "hello.vtt").read_text().startswith("WEBVTT")
     assert '{"audio_base64":"' in printed
+
+
+def test_the_commands_of_the_page_on_captions_work_as_written(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "recording.wav").write_bytes(spoken_wav(1))
+    printed = run_commands(stack, tmp_path, page("docs/captions.md"), within=60)
+    assert '"doubtful":false' in printed
 
 
 def test_every_element_and_every_short_name_is_told() -> None:

@@ -17,9 +17,6 @@ from libs.speech.forced.features import HOP_SECONDS, Pcm, features, to_float
 from libs.speech.forced.pauses import Pauses
 from libs.speech.forced.warp import Path, warp
 
-LEAST_AGREEMENT: Final = 0.45
-"""Below it, the audio hardly speaks the text: recordings of other texts stay below, those of the same text above."""
-
 _PAUSE_SECONDS: Final = 0.08
 """Silence that a voice makes on purpose; shorter is the closure of a plosive."""
 _MARGIN_SECONDS: Final = 0.03
@@ -34,7 +31,7 @@ class CarriedOver(NamedTuple):
     """Starts and ends in seconds of every character, never decreasing, within the recording.
 
     `agreement` says how alike the recordings are where they were aligned, as the cosine of their features: 1 if they
-    are the same, 0 if they have nothing in common; see `LEAST_AGREEMENT`.
+    are the same, 0 if they have nothing in common; see `libs.speech.forced.LEAST_AGREEMENT`.
     """
 
     starts: list[float]

@@ -121,6 +121,7 @@ OWN_ROUTES = (
     Route("DELETE", "/v1/voices/{voice_id}/samples/{sample_id}", "voice", Scope.VOICES_WRITE),
     Route("GET", "/v1/voices/{voice_id}/samples/{sample_id}/audio", "voice", Scope.VOICES_READ),
     Route("HEAD", "/v1/voices/{voice_id}/samples/{sample_id}/audio", "voice", Scope.VOICES_READ),
+    Route("POST", "/v1/alignments", "voice", Scope.SPEECH_WRITE, body_bytes=VOICE_BYTES, answer_seconds=UPLOAD_SECONDS),
     Route("GET", "/v1/generations", "generation", Scope.SPEECH_READ),
     Route("POST", "/v1/generations", "generation", Scope.SPEECH_WRITE, BOOK_BYTES, WAIT_SECONDS),
     Route("POST", "/v1/generations/stream", "generation", Scope.SPEECH_WRITE, answer_seconds=WAIT_SECONDS),

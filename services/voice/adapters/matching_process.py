@@ -1,19 +1,10 @@
-"""Matches one voice: reads the reference on stdin, answers on stdout. Run by `services.voice.adapters.matching`.
+"""Matches one voice. Run by `services.voice.adapters.matching`; the answer's bytes are an MP3.
 
-    python -m services.voice.adapters.matching_process
-
-It has an eSpeak NG of its own, of which a process can hold only one, and gives way to whatever else wants the cores.
-A frame on stdin is the length of a JSON header in four bytes, the header, and PCM; one on stdout the same with an MP3.
+python -m services.voice.adapters.matching_process
 """
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import signal
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,35 +17,28 @@ from libs.speech.timbre.calibration import calibration
 from libs.speech.timbre.match import Match, match
 from libs.speech.timbre.profile import NoVoice, measure
 from libs.speech.timbre.transform import Transform, apply
+from services.voice.adapters.engine_request import EngineRequest, receive
 
 _USUAL_RATE = 175
 _LONGEST_SECONDS = 120
-_NICENESS = 5
 
 
 def main() -> None:
     """Answer one request."""
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # stdout is for the reply alone: what a library prints goes to stderr instead
-    content = sys.stdin.buffer.read()
-    size = int.from_bytes(content[:4])
-    request = json.loads(content[4 : 4 + size])
-    espeak = Espeak()
-    _limit(request["limits"])
-    reply, preview = _answer(espeak, request, np.frombuffer(content[4 + size :], np.int16))
-    encoded = json.dumps(reply, allow_nan=False).encode()
-    replies.write(len(encoded).to_bytes(4) + encoded + preview)
-    replies.flush()
+    request = receive()
+    request.limit()
+    request.answer(*_matched(request))
 
 
-# Any: JSON.
-def _answer(espeak: Espeak, request: dict[str, Any], pcm: NDArray[np.int16]) -> tuple[dict[str, Any], bytes]:
+def _matched(request: EngineRequest) -> tuple[dict[str, Any], bytes]:  # Any: JSON
+    espeak, language = request.espeak, request.header["language"]
+
     def speak(voice: VoiceProfile, text: str) -> tuple[NDArray[np.int16], int]:
         return _spoken(espeak, voice, text), espeak.sample_rate
 
-    language = request["language"]
     try:
-        found = match(measure(pcm, request["sample_rate"]), language, speak)
+        reference = measure(np.frombuffer(request.body, np.int16), request.header["sample_rate"])
+        found = match(reference, language, speak)
     except NoVoice as reason:
         return {"failed": f"no voice could be measured in the recordings: {reason}"}, b""
     except UnknownEngineVoice as reason:
@@ -90,22 +74,6 @@ def _mp3(samples: NDArray[np.int16], sample_rate: int) -> bytes:
     segment = encoder.finish()
     joiner = Joiner(form, segment.samples)
     return b"".join((joiner.head(), joiner.add(segment.data), joiner.finish()))
-
-
-def _limit(limits: dict[str, Any]) -> None:
-    """What nothing in a recording can lift."""
-    os.nice(_NICENESS)
-    memory = _memory_in_use() + limits["memory_bytes"]
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    signal.setitimer(signal.ITIMER_REAL, limits["wall_seconds"])  # its default action ends the process
-
-
-def _memory_in_use() -> int:
-    """Bytes of address space."""
-    return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
 
 
 if __name__ == "__main__":

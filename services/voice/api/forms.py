@@ -12,7 +12,7 @@ from starlette.requests import Request
 from services.voice.domain import RECORDING_MAX_BYTES, RECORDINGS_MOST, RecordingTooLarge
 
 _MOST_BYTES = RECORDING_MAX_BYTES + 64 * 1024  # all that is not a file has room in the difference
-_MOST_FIELDS, _MOST_FIELD_BYTES = 16, 16 * 1024
+_MOST_FIELDS, _MOST_FIELD_BYTES = 16, 32 * 1024
 
 
 class NotMultipart(Exception):

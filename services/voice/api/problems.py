@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from libs.audio.intake import IntakeUnavailable
 from libs.objectstore import ObjectStoreUnavailable
 from libs.web import Problem, ProblemOf, invalid_field
 from libs.web.problems import UNAVAILABLE
 from services.voice import domain
 from services.voice.api import forms
+from services.voice.domain.alignments import AligningFailed, RecordingNotAligned
 
 _MEGABYTES = domain.RECORDING_MAX_BYTES // 2**20
 _MORE_THAN_TAKEN = f"has more than {_MEGABYTES} MB in all"
@@ -44,7 +46,7 @@ NOT_MULTIPART = Problem(
     415,
     "unsupported_media_type",
     "The body is not multipart/form-data",
-    "Send a form with the fields name and file: curl -F name=… -F file=@recording.wav",
+    "Send a form, with the recording as its field file: curl -F file=@recording.wav -F …",
 )
 
 
@@ -73,6 +75,10 @@ def _not_spoken(error: domain.LanguageNotSpoken) -> Problem:
     return invalid_field("language", f"no engine speaks {error}; use a tag such as en-US, de-DE or hi-IN")
 
 
+def _not_aligned(error: AligningFailed) -> Problem:
+    return invalid_field("file", f"could not be aligned: {error}; send a shorter recording, or its parts")
+
+
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     domain.VoiceNotFound: lambda _error: NOT_FOUND,
     domain.AudioNotFound: lambda _error: NO_AUDIO,
@@ -86,5 +92,8 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     domain.LanguageNotSpoken: _not_spoken,
     forms.NotMultipart: lambda _error: NOT_MULTIPART,
     forms.MalformedForm: lambda error: invalid_field("body", str(error)),
+    RecordingNotAligned: lambda error: invalid_field("file", str(error)),
+    AligningFailed: _not_aligned,
+    IntakeUnavailable: lambda _error: UNAVAILABLE,
     ObjectStoreUnavailable: lambda _error: UNAVAILABLE,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
@@ -16,6 +16,7 @@ from libs.web import CallerOf, OnceOf, PathId, answered, handed_over, handover, 
 from services.voice import domain, store, usecases
 from services.voice.api import problems
 from services.voice.api.forms import Form, read_form
+from services.voice.api.parts import DepsOf
 from services.voice.api.views import (
     CategoryList,
     CategoryView,
@@ -42,14 +43,6 @@ _MADE = {
     **answered(201, "The voice, still to be examined", headers={"Location": header("The voice.", "/v1/voices/0199…")}),
     **told(problems.name_taken(domain.VoiceNameTaken()), problems.TOO_LARGE, problems.NOT_MULTIPART),
 }
-
-
-async def _deps(request: Request) -> Deps:
-    deps: Deps = request.app.state.deps
-    return deps
-
-
-DepsOf = Annotated[Deps, Depends(_deps)]
 
 
 def _id(text: str) -> UUID:

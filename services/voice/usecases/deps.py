@@ -10,12 +10,16 @@ from libs.audio.intake import Examined
 from libs.database import Database
 from libs.objectstore import ObjectStore
 from services.voice.domain import Matched, Reference
+from services.voice.domain.alignments import Aligned, Recording
 
 Examine = Callable[[bytes], Awaitable[Examined]]
 """Decodes and measures the bytes of a file. Raises IntakeError, IntakeUnavailable."""
 
 Match = Callable[[Reference], Awaitable[Matched]]
 """Finds how the engine speaks like a reference. Raises MatchingFailed."""
+
+Align = Callable[[Recording], Awaitable[Aligned]]
+"""Finds when each character of a text is spoken. Raises AligningFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Deps:
     database: Database
     objects: ObjectStore
     clock: Callable[[], datetime]
+    examine: Examine
+    align: Align
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ import pytest
 import pyworld
 from numpy.typing import NDArray
 
-from libs.speech.forced.aligner import LEAST_AGREEMENT, CarriedOver, carry_over
+from libs.speech.forced import LEAST_AGREEMENT
+from libs.speech.forced.aligner import CarriedOver, carry_over
 
 Samples = NDArray[np.float32]
 ENGINE_RATE = 22050

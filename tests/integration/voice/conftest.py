@@ -16,6 +16,7 @@ import pytest
 from google.protobuf.message import Message
 from sqlalchemy import text
 
+from libs.audio.intake import Intake
 from libs.contracts.registry import event_type
 from libs.database import Database
 from libs.ids import new_id
@@ -23,6 +24,7 @@ from libs.objectstore import ObjectStore
 from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
+from services.voice.adapters.aligning import Aligner
 from services.voice.api import PROBLEMS, router
 from services.voice.usecases import Deps
 from tests.support.http import serving as serving_app
@@ -112,8 +114,21 @@ async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
 
 
 @pytest.fixture
-async def deps(database: Database, objects: ObjectStore) -> Deps:
-    return Deps(database=database, objects=objects, clock=lambda: datetime.now(UTC))
+async def intake() -> AsyncIterator[Intake]:
+    started = Intake(2)
+    yield started
+    await started.close()
+
+
+@pytest.fixture
+async def deps(database: Database, objects: ObjectStore, intake: Intake) -> Deps:
+    return Deps(
+        database=database,
+        objects=objects,
+        clock=lambda: datetime.now(UTC),
+        examine=intake.examine,
+        align=Aligner().align,
+    )
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ import asyncio
 import io
 import time
 import wave
-from collections.abc import AsyncIterator
 
 import numpy as np
 import psutil
@@ -18,7 +17,8 @@ from libs.speech.encoding import parse_output_format
 from libs.speech.engine import RenderJob, VoiceProfile
 from libs.speech.espeak import EspeakEngine
 from libs.speech.timbre.profile import measure
-from services.voice.adapters.matching import MatchingLimits, match_timbre
+from services.voice.adapters.engine_child import ChildLimits
+from services.voice.adapters.matching import match_timbre
 from services.voice.domain import MatchingFailed, Reference
 from services.voice.usecases import Deps, examine_voice
 from tests.integration.audio.recordings import Encoding, encoded
@@ -35,13 +35,6 @@ TEXT = "The boy threw his yellow kite high over the garden."
 def _samples(wav: bytes) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     with wave.open(io.BytesIO(wav)) as reader:
         return np.frombuffer(reader.readframes(reader.getnframes()), np.int16).astype(np.float32) / np.float32(32_768)
-
-
-@pytest.fixture
-async def intake() -> AsyncIterator[Intake]:
-    started = Intake(2)
-    yield started
-    await started.close()
 
 
 ENCODINGS = {
@@ -154,14 +147,14 @@ async def test_a_matched_voice_is_spoken_nearer_to_its_reference(reference: Refe
 
 
 LIMITS = {
-    "clock": MatchingLimits(wall_seconds=0.5),
-    "cpu": MatchingLimits(cpu_seconds=1),
-    "memory": MatchingLimits(memory_bytes=2**22),
+    "clock": ChildLimits(wall_seconds=0.5, cpu_seconds=90),
+    "cpu": ChildLimits(wall_seconds=180, cpu_seconds=1),
+    "memory": ChildLimits(wall_seconds=180, cpu_seconds=90, memory_bytes=2**22),
 }
 
 
 @pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
-async def test_matching_that_takes_too_much_is_ended_and_said(reference: Reference, limits: MatchingLimits) -> None:
+async def test_matching_that_takes_too_much_is_ended_and_said(reference: Reference, limits: ChildLimits) -> None:
     began = time.monotonic()
     with pytest.raises(MatchingFailed):
         await match_timbre(reference, limits=limits)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from libs.speech.forced.aligner import LEAST_AGREEMENT, carry_over
+from libs.speech.forced import LEAST_AGREEMENT
+from libs.speech.forced.aligner import carry_over
 from libs.speech.forced.features import features
 from libs.speech.forced.pauses import Pauses
 from libs.speech.forced.warp import warp

@@ -47,6 +47,7 @@ CALLS = (
     Call("POST", f"{_SPEECH}/stream", _WRITE, _BOOK, _WAIT),
     Call("POST", f"{_SPEECH}/with-timestamps", _WRITE, _BOOK, _WAIT),
     Call("POST", f"{_SPEECH}/stream/with-timestamps", _WRITE, _BOOK, _WAIT),
+    Call("POST", "/v1/forced-alignment", _WRITE, 21 * _MIB, 300.0, repeatable=False),
     Call("GET", "/v1/history", _READ),
     Call("POST", "/v1/history/download", _READ),
     Call("GET", "/v1/history/{history_item_id}", _READ),
