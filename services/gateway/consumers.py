@@ -18,7 +18,7 @@ from libs.messaging import Consumers, Follows, Heeds, Projection, Signals, proje
 from services.gateway.adapters.event_feed import FOLLOWED
 from services.gateway.domain import signals
 from services.gateway.domain.erasures import Report
-from services.gateway.domain.public_events import FORMS
+from services.gateway.domain.public_events import WEBHOOK_FORMS
 from services.gateway.usecases import webhooks
 from services.gateway.usecases.erasing import collect_report
 
@@ -55,7 +55,7 @@ async def queue_deliveries(session: AsyncSession, events: Sequence[Message]) -> 
 CONSUMERS = Consumers(
     "gateway",
     projections=(
-        *(projection(message, gather_seconds=GATHER_SECONDS)(queue_deliveries) for message in FORMS),
+        *(projection(message, gather_seconds=GATHER_SECONDS)(queue_deliveries) for message in WEBHOOK_FORMS),
         _collects("analytics", analytics.OrganizationErased),
         _collects("embedding", embedding.OrganizationErased),
         _collects("generation", generation.OrganizationErased),

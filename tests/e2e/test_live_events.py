@@ -9,6 +9,7 @@ from tests.chaos.processes import restarted
 from tests.integration.live.running import listening
 from tests.support.api import Api
 from tests.support.pages import page, run_commands
+from tests.support.prose import prose
 from tests.support.stack import Stack
 
 PAGE = page("docs/live-events.md")
@@ -60,3 +61,21 @@ async def test_generations_are_told_through_a_restart_of_the_broker(stack: Stack
         if events[0] == "generation.deferred":  # the quota could not be asked without the broker
             del events[0]
         assert events == ["generation.requested", "generation.completed"]
+
+
+async def test_the_progress_of_a_job_is_told(stack: Stack, api: Api) -> None:
+    headers = {"Authorization": f"Bearer {stack.api_key}"}
+    voice_id = (await api.voices())[0]["id"]
+    async with listening(stack.url, headers, types="generation.progress,generation.completed") as listener:
+        answer = await api.post("/v1/generations", json={"text": prose(8_000), "voice_id": voice_id, "mode": "job"})
+        assert answer.status == 202, answer.content
+        told = []
+        while (block := await listener.next(60)) is not None:
+            if block.data["data"]["generation_id"] != answer.json["id"]:
+                continue
+            if block.event == "generation.completed":
+                break
+            told.append(block.data["data"])
+    assert len(told) > 5
+    assert all(one["chunks_done"] < one["chunks_total"] for one in told)
+    assert [one["chunks_done"] for one in told] == sorted(one["chunks_done"] for one in told)

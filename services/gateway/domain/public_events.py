@@ -46,6 +46,7 @@ FORMS: Mapping[type[Message], PublicForm] = {
         "generation.requested", (*_GENERATION, "voice_id", "characters", "format", "mode")
     ),
     generation.GenerationDeferred: PublicForm("generation.deferred", _GENERATION),
+    generation.GenerationProgressed: PublicForm("generation.progress", (*_GENERATION, "chunks_done", "chunks_total")),
     generation.GenerationCompleted: PublicForm(
         "generation.completed",
         (
@@ -100,8 +101,13 @@ KEPT_INSIDE: Mapping[type[Message], str] = {
 }
 """Events that no client sees, and why: every event is in one of the two tables."""
 
+LIVE_ONLY = frozenset({generation.GenerationProgressed})
+"""Events for those who listen: a request to a webhook for every step of a job would be a burden to both sides."""
+
 _BY_NAME = {message.DESCRIPTOR.full_name: form for message, form in FORMS.items()}
 TYPES = frozenset(form.type for form in FORMS.values())
+WEBHOOK_FORMS = {message: form for message, form in FORMS.items() if message not in LIVE_ONLY}
+WEBHOOK_TYPES = frozenset(form.type for form in WEBHOOK_FORMS.values())
 
 
 def form_of(event_name: str) -> PublicForm | None:

@@ -18,7 +18,7 @@ from libs.ids import new_id
 from libs.messaging.causes import cause_of
 from services.gateway.adapters.webhook_wakes import note_queued
 from services.gateway.domain.addresses import Allowed, check_url
-from services.gateway.domain.public_events import TYPES, PublicEvent, public_event, types_named
+from services.gateway.domain.public_events import WEBHOOK_TYPES, PublicEvent, public_event, types_named
 from services.gateway.domain.webhooks import (
     MAX_WEBHOOKS,
     ROTATION,
@@ -63,7 +63,7 @@ class Webhooks:
         Raises UrlRefused, UnknownType, TooManyWebhooks.
         """
         check_url(url, self.allowed)
-        types_named(events, TYPES)
+        types_named(events, WEBHOOK_TYPES)
         secret = secrets.token_bytes(SECRET_BYTES)
         webhook = Webhook(
             id=new_id(),
@@ -100,7 +100,7 @@ class Webhooks:
         if changes.url is not None:
             check_url(changes.url, self.allowed)
         if changes.events is not None:
-            types_named(changes.events, TYPES)
+            types_named(changes.events, WEBHOOK_TYPES)
         async with self.database.transaction(org_id) as session:
             before = await _found(session, webhook_id, lock=True)
             after = _changed(before, changes)

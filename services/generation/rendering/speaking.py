@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from opentelemetry import trace
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, Normalized
+from libs import outbox
+from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, GenerationProgressed, Normalized
 from libs.ids import new_id
 from libs.messaging import signal
 from libs.speech.encoding import Joiner, parse_output_format
@@ -17,7 +20,7 @@ from services.generation.domain import signals
 from services.generation.domain.speech import Spec, chunk_key, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.recording import record_audio, uploading
-from services.generation.store import chunks, queue, renditions
+from services.generation.store import chunks, generations, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
@@ -98,6 +101,7 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
             advanced = await chunks.finish_chunk(session, work, deps.worker_id, spoken)
             ready = [one for one in advanced or () if one.is_complete and one.status == "pending"]
             await queue.enqueue(session, [planning.assembly(one, work.most_at_once) for one in ready])
+            await _tell_progress(deps, session, advanced or ())
     if advanced is None:
         await deps.objects.delete(key)
         return
@@ -107,6 +111,21 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
         await signal(deps.bus, signals.PROGRESS, str(one.id))
     if ready:
         await signal(deps.bus, signals.WORK)
+
+
+async def _tell_progress(deps: WorkerDeps, session: AsyncSession, advanced: Sequence[chunks.Advanced]) -> None:
+    for one in advanced:
+        if one.mode != "job" or not one.is_step or one.is_complete:
+            continue
+        for generation_id in await generations.list_unfinished(session, one.id):
+            event = GenerationProgressed(
+                generation_id=str(generation_id),
+                org_id=str(one.org_id),
+                chunks_done=one.chunks_done,
+                chunks_total=one.chunks_total,
+                progressed_at=deps.clock(),
+            )
+            outbox.add(session, event)
 
 
 async def _speak(deps: WorkerDeps, work: queue.Work, spec: Spec, reading: str, *, goes_on: bool) -> Rendered:

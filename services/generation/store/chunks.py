@@ -41,6 +41,9 @@ chunks = Table(
 )
 
 
+STEPS = 20
+"""In how many parts the progress of a long text is told."""
+
 _LOCK_CHUNK = Prepared(
     text("select from speech_cache where org_id = :org_id and cache_key = :cache_key for update").bindparams(
         bindparam("org_id", type_=_uuid), bindparam("cache_key", type_=Text)
@@ -112,7 +115,9 @@ _FINISH = Prepared(
     ), advanced as (
         update renditions r set chunks_done = chunks_done + done.count, applied = :applied
         from done join locked on locked.id = done.rendition_id where r.id = locked.id
-        returning r.id, r.org_id, r.mode, r.status, r.chunks_done = r.chunks_total as is_complete
+        returning r.id, r.org_id, r.mode, r.status, r.chunks_done, r.chunks_total,
+            r.chunks_done = r.chunks_total as is_complete,
+            r.chunks_done * :steps / r.chunks_total > (r.chunks_done - done.count) * :steps / r.chunks_total as is_step
     ), tried as (
         insert into generation_attempts (id, rendition_id, org_id, model_id, status, timings, settings)
         select :attempt_id, a.id, a.org_id, :model_id, 'rendered', :timings, :settings
@@ -125,6 +130,7 @@ _FINISH = Prepared(
         *(bindparam(name, type_=Text) for name in ("cache_key", "object_key", "model_id")),
         *(bindparam(name, type_=JSONB) for name in ("applied", "timings", "settings")),
         bindparam("samples", type_=BigInteger),
+        bindparam("steps", type_=BigInteger),
     )
 )
 
@@ -147,13 +153,16 @@ async def drop_unspoken(session: AsyncSession, org_id: UUID, cache_keys: Sequenc
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """A rendition that got a chunk: whether it has all of them now, and is still wanted."""
+    """A rendition that got a chunk: whether it has all of them now, or passed one of `STEPS`, and is still wanted."""
 
     id: UUID
     org_id: UUID
     mode: Mode
     status: str
+    chunks_done: int
+    chunks_total: int
     is_complete: bool
+    is_step: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +195,7 @@ async def finish_chunk(session: AsyncSession, work: Work, worker: UUID, spoken: 
         model_id=spoken.model_id,
         timings=spoken.timings,
         settings={**spoken.applied, "characters": work.characters},
+        steps=STEPS,
     )
     if not rows[0]["is_spoken"]:
         return None

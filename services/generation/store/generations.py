@@ -383,6 +383,14 @@ async def is_wanted(session: AsyncSession, rendition_id: UUID) -> bool:
     return bool((await session.execute(statement)).scalar_one())
 
 
+async def list_unfinished(session: AsyncSession, rendition_id: UUID) -> list[UUID]:
+    """Return the generations that wait for this rendition."""
+    statement = select(generations.c.id).where(
+        generations.c.rendition_id == rendition_id, generations.c.status.in_(_UNFINISHED)
+    )
+    return list((await session.execute(statement)).scalars())
+
+
 async def is_referred_to(session: AsyncSession, rendition_id: UUID) -> bool:
     """Say whether any generation has this rendition."""
     statement = select(exists().where(generations.c.rendition_id == rendition_id))

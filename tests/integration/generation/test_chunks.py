@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted, GenerationProgressed
 from services.generation.domain.requests import Generation
+from services.generation.store.chunks import STEPS
 from services.generation.usecases import ending, revising
 from tests.integration.generation.conftest import World, long_text, sentence
 
@@ -54,6 +55,19 @@ async def test_pieces_cover_the_text_and_their_audio_is_its(world: World) -> Non
     heard = uploaded.alignment
     assert_heard(wanted, heard.start_times, heard.end_times, uploaded.duration_seconds)
     assert len(set(heard.start_times)) > len(wanted) / 3, "times that stand still"
+
+
+async def test_the_progress_of_a_job_is_told_in_steps_and_that_of_no_other_text(world: World) -> None:
+    job = await world.spoken(long_text(14_000), mode="job")
+    assert job.chunks_total is not None
+    told = [(one.chunks_done, one.chunks_total) for one in await world.emitted(GenerationProgressed, job.id)]
+    steps = {share * job.chunks_total // STEPS for share in range(1, STEPS)} | {job.chunks_total}
+    assert 5 < len(told) < STEPS
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert all(0 < done < total == job.chunks_total for done, total in told)
+    assert len(told) >= len({one for one in steps if one}) - 2
+    other = await world.spoken(long_text(4_000))
+    assert not await world.emitted(GenerationProgressed, other.id)
 
 
 async def test_a_job_is_planned_by_a_worker_and_its_alignment_lies_beside_it(world: World) -> None:

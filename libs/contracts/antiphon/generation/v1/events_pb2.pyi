@@ -48,6 +48,20 @@ class GenerationDeferred(_message.Message):
     deferred_at: _timestamp_pb2.Timestamp
     def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., request: _Optional[_Union[GenerationRequested, _Mapping]] = ..., deferred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class GenerationProgressed(_message.Message):
+    __slots__ = ("generation_id", "org_id", "chunks_done", "chunks_total", "progressed_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_DONE_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PROGRESSED_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    chunks_done: int
+    chunks_total: int
+    progressed_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., chunks_done: _Optional[int] = ..., chunks_total: _Optional[int] = ..., progressed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Alignment(_message.Message):
     __slots__ = ("start_times", "end_times")
     START_TIMES_FIELD_NUMBER: _ClassVar[int]
