@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from libs.web.app import create_app
 from libs.web.described import FILE_CONDITIONS, PathId, answered, asks, file_answers, handed_over, header, told
+from libs.web.fields import Moment, Storable
 from libs.web.handover import HANDOVER_HEADER, handover
 from libs.web.identity import Caller, CallerOf, IdentityVerifier, Unauthenticated
 from libs.web.once import Once, OnceOf, id_for
@@ -15,11 +16,13 @@ __all__ = [
     "Caller",
     "CallerOf",
     "IdentityVerifier",
+    "Moment",
     "Once",
     "OnceOf",
     "PathId",
     "Problem",
     "ProblemOf",
+    "Storable",
     "Unauthenticated",
     "answered",
     "asks",

@@ -13,9 +13,9 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from libs.database import Cursor, page_of
 from libs.messaging import inbox
 from libs.speech.text.dictionary import LONGEST_PHRASE, LONGEST_REPLACEMENT, Lexicon, Rule
-from libs.web import CallerOf, OnceOf, PathId, answered, header, id_for, told
+from libs.web import CallerOf, OnceOf, PathId, Storable, answered, header, id_for, told
 from services.generation.api import problems
-from services.generation.api.parts import DepsOf, Storable, Version
+from services.generation.api.parts import DepsOf, Version
 from services.generation.api.parts import dictionary_id as as_id
 from services.generation.domain.requests import DictionaryVersion
 from services.generation.store import dictionaries

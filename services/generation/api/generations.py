@@ -11,9 +11,9 @@ from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from libs.database import Cursor, page_of
 from libs.ids import parse_id
-from libs.web import Caller, CallerOf, OnceOf, PathId, handed_over, handover, told
+from libs.web import Caller, CallerOf, Moment, OnceOf, PathId, Storable, handed_over, handover, told
 from services.generation.api import answers, problems
-from services.generation.api.parts import DepsOf, Moment, Storable
+from services.generation.api.parts import DepsOf
 from services.generation.api.parts import generation_id as as_id
 from services.generation.api.views import (
     AttemptList,

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, V
 
 from libs.ids import parse_id
 from libs.speech.encoding import parse_output_format
-from services.generation.api.parts import Storable, Version
+from libs.web import Storable
+from services.generation.api.parts import Version
 from services.generation.domain import errors, requests
 
 
