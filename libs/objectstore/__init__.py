@@ -5,6 +5,7 @@ from __future__ import annotations
 from libs.objectstore.cache import ByteCache
 from libs.objectstore.public import PublicSigner, SignedUrl
 from libs.objectstore.store import (
+    SIGNATURE_LIFETIME,
     ObjectMissing,
     ObjectReader,
     ObjectStore,
@@ -14,6 +15,7 @@ from libs.objectstore.store import (
 )
 
 __all__ = [
+    "SIGNATURE_LIFETIME",
     "ByteCache",
     "ObjectMissing",
     "ObjectReader",

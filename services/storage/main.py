@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.objectstore import ObjectStore
+from libs.objectstore import ByteCache, ObjectStore, PublicSigner
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
 from services.storage.api import PROBLEMS, router
@@ -17,7 +17,15 @@ def main() -> None:
 
     async def compose(runtime: Runtime) -> Composition:
         objects = ObjectStore(settings.object_store, runtime.clock)
-        deps = Deps(database=runtime.database, objects=objects, clock=runtime.clock)
+        small = ByteCache(most_bytes=settings.audio_cache_bytes, ttl_seconds=settings.audio_cache_seconds)
+        deps = Deps(
+            database=runtime.database,
+            objects=objects,
+            signer=PublicSigner(settings.object_store, settings.public_object_store, runtime.clock),
+            small=small,
+            small_bytes=settings.small_audio_bytes,
+            clock=runtime.clock,
+        )
         app = create_app(
             "storage",
             router,
@@ -26,7 +34,7 @@ def main() -> None:
             readiness=runtime.readiness,
             deps=deps,
         )
-        return Composition(app=app, consumers=CONSUMERS, deps=deps, closing=[objects.close])
+        return Composition(app=app, consumers=CONSUMERS, deps=deps, closing=[small.close, objects.close])
 
     run("storage", settings, compose)
 

@@ -145,6 +145,16 @@ async def _delivery(api: Api, webhook_id: str) -> str:
     return delivery
 
 
+async def _track(api: Api, generation_id: str) -> str:
+    async def first() -> str | None:
+        items = made(await api.get("/v1/tracks", params={"generation_id": generation_id}))["items"]
+        return str(items[0]["id"]) if items else None
+
+    track = await eventually(first, within=30, what="a track to be listed")
+    assert track is not None
+    return track
+
+
 async def _itself(_api: Api, generation_id: str) -> str:
     return generation_id
 
@@ -165,6 +175,7 @@ WITHIN = {
     "sample_id": ("voice_id", _sample),
     "delivery_id": ("webhook_id", _delivery),
     "history_item_id": ("generation_id", _itself),
+    "track_id": ("generation_id", _track),
 }
 """Parts of other things, and other names of them: of what they are part, and how one is found."""
 NOT_OF_TENANTS = {"model": "tts-1", "version_id": "1", "erasure_id": "01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61"}

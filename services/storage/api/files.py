@@ -11,7 +11,9 @@ from starlette.types import Send
 
 from libs.messaging import Unavailable
 from libs.objectstore import ObjectStore, ObjectStoreUnavailable
-from services.storage.domain.delivery import CONDITIONS, ByteRange, Representation, select_part
+from services.storage.domain.audio import Track
+from services.storage.domain.delivery import CONDITIONS, ByteRange, Representation, Selection, select_part
+from services.storage.usecases import Deps
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,28 @@ class File:
     content_type: str
     cache_control: str
     filename: str | None = None
+    is_immutable: bool = False
+    """Whether what lies under the key never changes, so that a copy in memory will do."""
+
+    @classmethod
+    def of_track(cls, track: Track, cache_control: str) -> File:
+        """Return the audio of a track as a file."""
+        return cls(
+            key=track.object_key,
+            representation=track.representation,
+            content_type=track.content_type,
+            cache_control=cache_control,
+            filename=track.filename,
+            is_immutable=True,
+        )
+
+    def stored_headers(self) -> dict[str, str]:
+        """Return what the object store is to say of it where it sends it itself, which it cannot know."""
+        return {
+            "cache-control": self.cache_control,
+            "content-disposition": f'inline; filename="{self.filename}"',
+            "content-type": self.content_type,
+        }
 
     def headers(self) -> dict[str, str]:
         """Return what 200, 206 and 304 say of it."""
@@ -48,15 +72,43 @@ class File:
         return headers
 
 
-def send_file(request: Request, objects: ObjectStore, file: File) -> Response:
-    """Answer a GET or HEAD for `file` with 200, 206 or 304; raises what is answered with 412 and 416."""
+def _selection(request: Request, file: File) -> Selection:
     conditions = {name: ", ".join(request.headers.getlist(name)) for name in CONDITIONS if name in request.headers}
-    selection = select_part(file.representation, request.method, conditions)
+    return select_part(file.representation, request.method, conditions)
+
+
+def is_sent(request: Request, file: File) -> bool:
+    """Say whether a request is to be answered with the file or a part of it; raises as `send_file`."""
+    return request.method == "GET" and not _selection(request, file).is_unchanged
+
+
+async def send_file(request: Request, deps: Deps, file: File) -> Response:
+    """Answer a GET or HEAD for `file` with 200, 206 or 304; raises what is answered with 412 and 416.
+
+    What is small and never changes comes from memory.
+    """
+    selection = _selection(request, file)
     if selection.is_unchanged:
         return Response(status_code=304, headers=file.headers())
     if request.method == "HEAD":
         return Response(headers=file.headers() | file.content_headers(None))
-    return _ObjectResponse(objects, file, selection.part)
+    if file.is_immutable and file.representation.size <= deps.small_bytes:
+        content = await _small(deps, file)
+        part = selection.part
+        return Response(
+            content[part.first : part.last + 1] if part else content,
+            206 if part else 200,
+            headers=file.headers() | file.content_headers(part),
+        )
+    return _ObjectResponse(deps.objects, file, selection.part)
+
+
+async def _small(deps: Deps, file: File) -> bytes:
+    content = await deps.small.get(file.key, lambda: deps.objects.get(file.key))
+    if len(content) != file.representation.size:
+        deps.small.forget(file.key)
+        raise Unavailable("the object store sent another object than the one that was asked for")
+    return content
 
 
 class _ObjectResponse(StreamingResponse):

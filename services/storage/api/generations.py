@@ -26,7 +26,7 @@ from services.storage.usecases import find_audio, read_alignment
 router = APIRouter()
 _SUBTITLES = [SubtitleFormat(form).content_type.partition(";")[0] for form in SubtitleFormat]
 _AUDIO = file_answers("audio/*") | told(NO_AUDIO, ON_ITS_WAY, CHANGED, unsatisfiable(RangeNotSatisfiable(20_480)))
-_TIMES = answered(200, "The times, or subtitles", content=_SUBTITLES, headers={"Cache-Control": header("", PRIVATE)})
+TIMES = answered(200, "The times, or subtitles", content=_SUBTITLES, headers={"Cache-Control": header("", PRIVATE)})
 
 
 class CharacterTimes(BaseModel):
@@ -78,20 +78,13 @@ async def get_audio(
 ) -> Response:
     """Send a generation's audio, or the asked part of it; what is `made` is waited for."""
     track = await find_audio(deps, caller, id_of(generation_id), tracks.get_track, made=made)
-    file = File(
-        key=track.object_key,
-        representation=track.representation,
-        content_type=track.content_type,
-        cache_control=PRIVATE,
-        filename=track.filename,
-    )
-    return send_file(request, deps.objects, file)
+    return await send_file(request, deps, File.of_track(track, PRIVATE))
 
 
 @router.get(
     "/internal/generations/{generation_id}/alignment",
     response_model=CharacterTimes | WordTimes | SentenceTimes,
-    responses=_TIMES | told(NO_AUDIO, ON_ITS_WAY),
+    responses=TIMES | told(NO_AUDIO, ON_ITS_WAY),
 )
 async def get_alignment(
     generation_id: str,

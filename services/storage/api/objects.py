@@ -33,4 +33,4 @@ async def get_object(key: str, request: Request, caller: CallerOf, deps: DepsOf)
         content_type=found.content_type,
         cache_control=_CACHE_CONTROL[audience],
     )
-    return send_file(request, deps.objects, file)
+    return await send_file(request, deps, file)

@@ -10,6 +10,7 @@ from libs.web import FILE_CONDITIONS
 from services.storage.usecases import Deps
 
 PRIVATE = "private, max-age=3600"
+NOT_KEPT = "private, no-store"
 CONDITIONAL = {"parameters": FILE_CONDITIONS}
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from libs.objectstore import ObjectMissing, ObjectStoreUnavailable
 from libs.web import Problem, ProblemOf
 from libs.web.problems import UNAVAILABLE
-from services.storage.domain.audio import AudioNotFound, AudioOnItsWay
+from services.storage.domain.audio import AudioNotFound, AudioOnItsWay, TrackNotFound
 from services.storage.domain.delivery import PreconditionFailed, RangeNotSatisfiable
 
+NO_TRACK = Problem(404, "track_not_found", "There is no such track")
 NO_AUDIO = Problem(404, "audio_not_found", "There is no such audio")
 ON_ITS_WAY = Problem(
     503,
@@ -39,6 +40,7 @@ def unsatisfiable(error: RangeNotSatisfiable) -> Problem:
 
 
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
+    TrackNotFound: lambda _error: NO_TRACK,
     AudioNotFound: lambda _error: NO_AUDIO,
     AudioOnItsWay: lambda _error: ON_ITS_WAY,
     ObjectMissing: lambda _error: NO_OBJECT,

@@ -15,6 +15,10 @@ ROUNDING_SECONDS = 0.001
 """Times of long texts are written with four decimals."""
 
 
+class TrackNotFound(Exception):
+    """The caller's organisation has no such track."""
+
+
 class AudioNotFound(Exception):
     """The caller's organisation has no audio of that generation."""
 

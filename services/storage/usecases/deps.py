@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from libs.database import Database
-from libs.objectstore import ObjectStore
+from libs.objectstore import ByteCache, ObjectStore, PublicSigner
 
 ARRIVAL_SECONDS = 5.0
 """How long a request waits for the news of audio that was made: the way of an event, and a restart of this service."""
+
+SMALL_BYTES = 256 * 1024
+"""Up to how many bytes audio is small: what is read a hundred times is held in memory then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,5 +22,8 @@ class Deps:
 
     database: Database
     objects: ObjectStore
+    signer: PublicSigner
+    small: ByteCache
     clock: Callable[[], datetime]
     arrival_seconds: float = ARRIVAL_SECONDS
+    small_bytes: int = SMALL_BYTES

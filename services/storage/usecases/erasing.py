@@ -30,6 +30,7 @@ async def _erase_objects(deps: Deps, org_id: UUID) -> int:
     """Delete what lies under an organisation's prefixes, whoever made it; return how many objects it was."""
     erased = 0
     for prefix in organization_prefixes(org_id):
+        deps.small.forget_all(prefix)
         while keys := await deps.objects.list_keys(prefix, LISTED_AT_ONCE):
             for start in range(0, len(keys), ERASED_AT_ONCE):
                 await asyncio.gather(*(deps.objects.delete(key) for key in keys[start : start + ERASED_AT_ONCE]))

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.web import Caller
 from services.storage.domain import audio as domain
+from services.storage.store import listing, tracks
 from services.storage.store.tombstones import is_deleted
 from services.storage.usecases.deps import Deps
 
@@ -47,6 +48,34 @@ async def find_audio(
             break
         await asyncio.sleep(min(left, ARRIVAL_LOOKS[min(number, len(ARRIVAL_LOOKS) - 1)]))
     raise domain.AudioOnItsWay
+
+
+async def find_track(deps: Deps, caller: Caller, track_id: UUID) -> listing.ListedTrack:
+    """Return a track of the caller's organisation. Raises TrackNotFound."""
+    async with deps.database.transaction(caller.org_id) as session:
+        found = await listing.get_track(session, caller.org_id, track_id)
+    if found is None:
+        raise domain.TrackNotFound
+    return found
+
+
+async def find_track_audio(deps: Deps, caller: Caller, track_id: UUID) -> domain.Track:
+    """Return where the audio of a track of the caller's organisation lies, and what it is. Raises TrackNotFound."""
+    async with deps.database.transaction(caller.org_id) as session:
+        found = await listing.get_audio(session, caller.org_id, track_id)
+    if found is None:
+        raise domain.TrackNotFound
+    return found
+
+
+async def find_track_alignment(deps: Deps, caller: Caller, track_id: UUID) -> domain.Alignment:
+    """Return when each character of a track is heard. Raises TrackNotFound, ObjectMissing, ObjectStoreUnavailable."""
+    async with deps.database.transaction(caller.org_id) as session:
+        track = await listing.get_audio(session, caller.org_id, track_id)
+        found = await tracks.get_alignment(session, caller.org_id, track.generation_id) if track else None
+    if found is None:
+        raise domain.TrackNotFound
+    return await read_alignment(deps, found) if isinstance(found, str) else found
 
 
 async def read_alignment(deps: Deps, key: str) -> domain.Alignment:

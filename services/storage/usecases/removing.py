@@ -35,6 +35,7 @@ async def remove_audio(deps: Deps, delivery: Delivery[GenerationDeleted]) -> Non
         )
     for key in tombstone.object_keys:
         await deps.objects.delete(key)
+        deps.small.forget(key)
     async with deps.database.transaction(org_id) as session:
         if await inbox.is_new(session, REMOVE_AUDIO, delivery.event_id):
             outbox.add(

@@ -17,6 +17,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
 from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
+from libs.objectstore import ByteCache, ObjectStoreAddress, PublicSigner
 from services.analytics.consumers import CONSUMERS as ANALYTICS
 from services.embedding.adapters import Vectors
 from services.embedding.consumers import CONSUMERS as EMBEDDING
@@ -215,7 +216,11 @@ async def _uploads(stage: Stage, history: History) -> None:
 
 
 async def _storage_deps(stage: Stage) -> StorageDeps:
-    return StorageDeps(database=stage.database, objects=stage.objects, clock=_now)
+    signer = PublicSigner(
+        ObjectStoreAddress("http://127.0.0.1:1", "us-east-1", "antiphon", "key", "secret"), None, _now
+    )
+    small = ByteCache(most_bytes=0, ttl_seconds=1)
+    return StorageDeps(database=stage.database, objects=stage.objects, signer=signer, small=small, clock=_now)
 
 
 def _stored(history: History, emitted: Sequence[Emitted]) -> list[str]:

@@ -25,7 +25,7 @@ from libs.messaging import Bus, Consumers, Delivery, connect
 from libs.messaging.envelope import Attributes
 from libs.messaging.provision import provision
 from libs.messaging.works import WorkRunner
-from libs.objectstore import ObjectStore, ObjectStoreAddress
+from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PublicSigner
 from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
@@ -218,8 +218,17 @@ async def unreachable() -> AsyncIterator[ObjectStore]:
 
 
 @pytest.fixture
-def deps(database: Database, objects: ObjectStore) -> Deps:
-    return Deps(database=database, objects=objects, clock=lambda: datetime.now(UTC))
+def deps(servers: Servers, database: Database, objects: ObjectStore) -> Deps:
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    return Deps(
+        database=database,
+        objects=objects,
+        signer=PublicSigner(servers.object_store_address, None, clock),
+        small=ByteCache(most_bytes=2**20, ttl_seconds=60),
+        clock=clock,
+    )
 
 
 @pytest.fixture
