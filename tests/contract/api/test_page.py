@@ -11,12 +11,13 @@ from services.analytics.api import router as analytics
 from services.embedding.api import router as embedding
 from services.gateway.api.own import ROUTERS as GATEWAY
 from services.generation.api import router as generation
+from services.storage.api import router as storage
 from services.voice.api import router as voice
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "api.md").read_text()
 _CODE = re.compile(r'Problem\(\s*\d{3},\s*"(\w+)"')
-_NOT_FOR_CLIENTS = {"internal_error", "object_not_found"}
+_NOT_FOR_CLIENTS = {"internal_error"}
 
 
 def told() -> set[tuple[str, str]]:
@@ -41,7 +42,7 @@ def offered(router: APIRouter) -> set[tuple[str, str]]:
 
 
 def test_every_route_is_told_and_none_that_there_is_not() -> None:
-    assert told() == set().union(*map(offered, (voice, generation, embedding, analytics, *GATEWAY)))
+    assert told() == set().union(*map(offered, (voice, generation, storage, embedding, analytics, *GATEWAY)))
 
 
 def test_every_code_is_told() -> None:
