@@ -6,6 +6,7 @@ from functools import partial
 
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveRequest
 from libs.messaging.rpc import RpcServer
+from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
 from services.analytics import usecases
@@ -21,7 +22,13 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
-        deps = Deps(database=runtime.database, default_plan=Plan(settings.default_plan), clock=runtime.clock)
+        objects = ObjectStore(settings.object_store, runtime.clock)
+        deps = Deps(
+            database=runtime.database,
+            objects=objects,
+            default_plan=Plan(settings.default_plan),
+            clock=runtime.clock,
+        )
         app = create_app(
             "analytics",
             router,
@@ -37,6 +44,7 @@ def main() -> None:
             deps=deps,
             rpc=[reserve],
             background=[partial(usecases.keep_partitions, deps)],
+            closing=[objects.close],
         )
 
     run("analytics", settings, compose)

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentSubmitted
+from libs.contracts.antiphon.embedding.v1.events_pb2 import DataExported, DocumentSubmitted
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceUpdated
 from libs.messaging import Delivery, declared, projection, work
+from libs.outbox.exporting import exports
 from services.embedding import domain, usecases
-from services.embedding.usecases import Deps, erasing
+from services.embedding.usecases import Deps, erasing, exporting
 
 
 @work(VoiceReady, concurrency=8)
@@ -103,5 +104,7 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
     """An organisation goes, and all that is kept of it."""
     await erasing.erase_organization(deps, delivery)
 
+
+export_data = exports("embedding", DataExported, exporting.EXPORTED)
 
 CONSUMERS = declared("embedding", sys.modules[__name__])

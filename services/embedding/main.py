@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.service.niceness import step_back
 from libs.web import IdentityVerifier, create_app
@@ -20,12 +21,14 @@ def main() -> None:
     settings = Settings()
 
     async def compose(runtime: Runtime) -> Composition:
+        objects = ObjectStore(settings.object_store, runtime.clock)
         embedder = await _open_embedder(settings)
         deps = Deps(
             database=runtime.database,
             embedder=embedder,
             clock=runtime.clock,
             exact_chunks=settings.search_exact_chunks,
+            objects=objects,
         )
         app = create_app(
             "embedding",
@@ -40,7 +43,7 @@ def main() -> None:
             consumers=CONSUMERS,
             deps=deps,
             startup=[partial(adopt_model, deps)],
-            closing=[embedder.close],
+            closing=[embedder.close, objects.close],
         )
 
     step_back(settings.background_niceness)

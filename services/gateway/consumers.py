@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from uuid import UUID
 
@@ -11,16 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.analytics.v1 import events_pb2 as analytics
 from libs.contracts.antiphon.embedding.v1 import events_pb2 as embedding
+from libs.contracts.antiphon.gateway.v1 import events_pb2 as gateway
 from libs.contracts.antiphon.generation.v1 import events_pb2 as generation
 from libs.contracts.antiphon.storage.v1 import events_pb2 as storage
 from libs.contracts.antiphon.voice.v1 import events_pb2 as voice
 from libs.messaging import Consumers, Follows, Heeds, Projection, Signals, projection
+from libs.outbox.exporting import exports
 from services.gateway.adapters.event_feed import FOLLOWED
 from services.gateway.domain import signals
 from services.gateway.domain.erasures import Report
+from services.gateway.domain.exports import Part
 from services.gateway.domain.public_events import WEBHOOK_FORMS
 from services.gateway.usecases import webhooks
 from services.gateway.usecases.erasing import collect_report
+from services.gateway.usecases.exporting import EXPORTED, collect_part
 
 Erased = (
     analytics.OrganizationErased
@@ -29,6 +33,22 @@ Erased = (
     | storage.OrganizationErased
     | voice.OrganizationErased
 )
+DataExported = (
+    analytics.DataExported
+    | embedding.DataExported
+    | gateway.DataExported
+    | generation.DataExported
+    | storage.DataExported
+    | voice.DataExported
+)
+_EXPORTED: Mapping[str, type[DataExported]] = {
+    "analytics": analytics.DataExported,
+    "embedding": embedding.DataExported,
+    "gateway": gateway.DataExported,
+    "generation": generation.DataExported,
+    "storage": storage.DataExported,
+    "voice": voice.DataExported,
+}
 
 GATHER_SECONDS = 0.2
 """How much later than another event the next may be looked at: each request tells six, and few have a webhook."""
@@ -47,6 +67,27 @@ def _collects(service: str, event: type[Erased]) -> Projection:
     return collect_reports
 
 
+def _gathers(service: str, event: type[DataExported]) -> Projection:
+    """Return what keeps a service's answer to being asked to export what it has."""
+
+    @projection(event, gather_seconds=GATHER_SECONDS)
+    async def collect_parts(session: AsyncSession, events: Sequence[DataExported]) -> None:
+        for one in events:
+            part = Part(
+                service=service,
+                counts=dict(one.counts),
+                object_key=one.object_key or None,
+                sha256=one.sha256 or None,
+                size_bytes=one.size_bytes,
+                error=one.error or None,
+                tries=one.tries,
+                exported_at=one.exported_at.ToDatetime(tzinfo=UTC),
+            )
+            await collect_part(session, UUID(one.org_id), UUID(one.export_id), part)
+
+    return collect_parts
+
+
 async def queue_deliveries(session: AsyncSession, events: Sequence[Message]) -> None:
     """Webhooks that want it are told."""
     await webhooks.queue_deliveries(session, events)
@@ -61,7 +102,9 @@ CONSUMERS = Consumers(
         _collects("generation", generation.OrganizationErased),
         _collects("storage", storage.OrganizationErased),
         _collects("voice", voice.OrganizationErased),
+        *(_gathers(service, event) for service, event in _EXPORTED.items()),
     ),
+    works=(exports("gateway", gateway.DataExported, EXPORTED),),
     talks=(
         *(Follows(event) for event in FOLLOWED),
         *(Signals(topic) for topic in (signals.KEYS, signals.WEBHOOKS)),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.key_changes import KeyChanges, KeySignals
@@ -34,6 +35,7 @@ from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
 from services.gateway.usecases.delivering import Deliverer
 from services.gateway.usecases.deps import Deps
+from services.gateway.usecases.exporting import expire_exports
 from services.gateway.usecases.idempotency import DoneWithItsEffect, Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
@@ -63,6 +65,7 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
     requests = Requests(database, clock, Sealing(settings.identity_keys))
     for hook in (WebhookWakes(bus), KeySignals(bus), DoneWithItsEffect()):
         database.add_hook(hook)
+    objects = ObjectStore(settings.object_store, clock)
     deps = Deps(
         database=database,
         clock=clock,
@@ -71,6 +74,7 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
         voice_names=VoiceNames(time.monotonic),
         subscriptions=subscriptions,
         webhooks=Webhooks(database, clock, targets),
+        objects=objects,
     )
     return Composition(
         app=_door(settings, runtime, deps, known, requests),
@@ -86,9 +90,10 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
             feed.run,
             subscriptions.run,
             deliverer.run,
+            partial(expire_exports, deps),
         ],
         on_stop=[subscriptions.stop, deliverer.stop],
-        closing=[deliverer.close, sender.close, services.close, limiter.close],
+        closing=[deliverer.close, sender.close, services.close, limiter.close, objects.close],
         http_options=_http_options(settings, connections),
     )
 

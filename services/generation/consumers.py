@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
+    DataExported,
     GenerationCanceled,
     GenerationCompleted,
     GenerationDeferred,
@@ -20,9 +21,10 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceSnapshot, VoiceUpdated
 from libs.messaging import Calls, Delivery, Heeds, Rebuildable, Signals, declared, overhears, projection, work
+from libs.outbox.exporting import exports
 from services.generation.domain import signals
 from services.generation.store import generations, voices
-from services.generation.usecases import Deps, ending, erasing, requesting
+from services.generation.usecases import Deps, ending, erasing, exporting, requesting
 
 
 def _rows(events: Sequence[VoiceReady | VoiceUpdated]) -> list[dict[str, Any]]:
@@ -112,5 +114,7 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
     """An organisation goes, and all that is kept of it."""
     await erasing.erase_organization(deps, delivery)
 
+
+export_data = exports("generation", DataExported, exporting.EXPORTED)
 
 CONSUMERS = declared("generation", sys.modules[__name__])

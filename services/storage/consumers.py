@@ -6,10 +6,12 @@ import sys
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
+from libs.contracts.antiphon.storage.v1.events_pb2 import DataExported
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, declared, work
+from libs.outbox.exporting import exports
 from services.storage import usecases
-from services.storage.usecases import Deps
+from services.storage.usecases import Deps, exporting
 
 
 async def _give_up(delivery: Delivery[AudioRendered], deps: Deps, reason: str) -> None:
@@ -41,5 +43,7 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
     """An organisation goes, and all that is kept of it."""
     await usecases.erase_organization(deps, delivery)
 
+
+export_data = exports("storage", DataExported, exporting.EXPORTED)
 
 CONSUMERS = declared("storage", sys.modules[__name__])

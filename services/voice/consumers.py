@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
-from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceSubmitted
+from libs.contracts.antiphon.voice.v1.events_pb2 import DataExported, VoiceSubmitted
 from libs.messaging import Delivery, declared, work
+from libs.outbox.exporting import exports
 from services.voice import usecases
-from services.voice.usecases import Workshop, erasing
+from services.voice.usecases import Workshop, erasing, exporting
 
 
 async def _give_up(delivery: Delivery[VoiceSubmitted], deps: Workshop, _reason: str) -> None:
@@ -26,5 +27,7 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
     """An organisation goes, and all that is kept of it."""
     await erasing.erase_organization(deps, delivery)
 
+
+export_data = exports("voice", DataExported, exporting.EXPORTED)
 
 CONSUMERS = declared("voice", sys.modules[__name__])

@@ -127,6 +127,10 @@ async def _member(api: Api, word: str) -> str:
     return str(made(await api.post("/v1/invitations/accept", json={"token": token, "name": word}))["user_id"])
 
 
+async def _export(api: Api, word: str) -> str:
+    return str(made(await api.post(f"/v1/members/{await _member(api, word)}/export"))["id"])
+
+
 async def _webhook(api: Api, word: str) -> str:
     url = f"https://example.com/{word}/{uuid4().hex[:6]}"
     return str(made(await api.post("/v1/webhooks", json={"url": url, "events": ["voice.*"]}))["id"])
@@ -168,6 +172,7 @@ MAKERS: Mapping[str, Maker] = {
     "document_id": _document,
     "invitation_id": _invitation,
     "user_id": _member,
+    "export_id": _export,
     "webhook_id": _webhook,
 }
 """How a thing is made that a path parameter names; the word goes into its name or text."""
@@ -189,6 +194,7 @@ REMOVERS = {
     "document_id": "/v1/documents/{}",
     "invitation_id": "/v1/invitations/{}",
     "user_id": "/v1/members/{}",
+    "export_id": "/v1/exports/{}",
     "webhook_id": "/v1/webhooks/{}",
 }
 

@@ -43,9 +43,8 @@ async def objects_of(stack: Stack, org_id: UUID) -> list[str]:
     )
     objects = ObjectStore(address)
     try:
-        return [
-            key for kind in ("generations", "voices") for key in await objects.list_keys(f"{kind}/orgs/{org_id}/", 100)
-        ]
+        kinds = ("exports", "generations", "voices")
+        return [key for kind in kinds for key in await objects.list_keys(f"{kind}/orgs/{org_id}/", 100)]
     finally:
         await objects.close()
 

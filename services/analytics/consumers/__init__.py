@@ -6,6 +6,7 @@ import sys
 
 from libs.messaging import declared
 from services.analytics.consumers.erasing import erase_organization
+from services.analytics.consumers.exporting import export_data
 from services.analytics.consumers.spoken import (
     RESERVES_CHARACTERS,
     record_usage,
@@ -22,6 +23,7 @@ __all__ = [
     "RESERVES_CHARACTERS",
     "begin_subscriptions",
     "erase_organization",
+    "export_data",
     "record_usage",
     "release_canceled",
     "release_deleted",

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.database import Database
+from libs.objectstore import ObjectStore
 from services.analytics import domain
 
 PLAN_SECONDS = 1.0
@@ -40,6 +41,7 @@ class Deps:
     """What the use cases work with. `default_plan` is for organisations without an active subscription."""
 
     database: Database
+    objects: ObjectStore
     default_plan: domain.Plan
     clock: Callable[[], datetime]
     unlimited: Unlimited = field(default_factory=Unlimited)

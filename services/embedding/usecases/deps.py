@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from libs.database import Database
+from libs.objectstore import ObjectStore
 from services.embedding.adapters import Embedder
 from services.embedding.usecases.filing import Filing
 
@@ -19,4 +20,5 @@ class Deps:
     embedder: Embedder
     clock: Callable[[], datetime]
     exact_chunks: int
+    objects: ObjectStore
     filing: Filing = field(default_factory=Filing)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from libs.web import Problem, ProblemOf, invalid_field
-from services.gateway.domain import erasures, keys, members
+from services.gateway.domain import erasures, exports, keys, members
 
 NO_KEY = Problem(404, "key_not_found", "There is no such key", "GET /v1/keys lists those that there are.")
 TOO_MANY_KEYS = Problem(
@@ -78,6 +79,34 @@ OPERATOR_STAYS = Problem(
 )
 NO_ERASURE = Problem(404, "erasure_not_found", "There is no such erasure", "Its id was in the answer that began it.")
 
+NO_EXPORT = Problem(404, "export_not_found", "There is no such export", "Its id was in the answer that began it.")
+EXAMPLE = exports.ExportRunning(UUID("01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61"))
+
+
+def export_running(error: exports.ExportRunning) -> Problem:
+    """Return the 409."""
+    return Problem(
+        409,
+        "export_running",
+        "The same is being exported at the moment",
+        f"GET /v1/exports/{error.export_id} says how far it is.",
+        {"export_id": str(error.export_id)},
+    )
+
+
+EXPORT_NOT_READY = Problem(
+    409,
+    "export_not_ready",
+    "Some service has not written its part yet",
+    "GET /v1/exports/{id} says which: `waits_for`.",
+)
+EXPORT_EXPIRED = Problem(
+    410,
+    "export_expired",
+    "The files of the export are gone",
+    f"They are kept for {exports.KEPT.days} days, and those of a person until they are erased; export anew.",
+)
+
 ACCESS_PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     keys.KeyNotFound: lambda _error: NO_KEY,
     keys.TooManyKeys: lambda _error: TOO_MANY_KEYS,
@@ -93,5 +122,9 @@ ACCESS_PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     erasures.ErasureNotFound: lambda _error: NO_ERASURE,
     erasures.NotConfirmed: lambda _error: NOT_CONFIRMED,
     erasures.OperatorStays: lambda _error: OPERATOR_STAYS,
+    exports.ExportNotFound: lambda _error: NO_EXPORT,
+    exports.ExportRunning: export_running,
+    exports.ExportNotReady: lambda _error: EXPORT_NOT_READY,
+    exports.ExportExpired: lambda _error: EXPORT_EXPIRED,
     keys.InvalidExpiry: lambda _error: PAST_EXPIRY,
 }

@@ -11,7 +11,17 @@ from starlette.types import Message, Receive, Send
 from libs.web import Problem, create_app
 from libs.web.app import Readiness
 from libs.web.problems import request_id_of
-from services.gateway.api import api_keys, documentation, erasures, events, members, organizations, webhooks, welcome
+from services.gateway.api import (
+    api_keys,
+    documentation,
+    erasures,
+    events,
+    exports,
+    members,
+    organizations,
+    webhooks,
+    welcome,
+)
 from services.gateway.api.asked import Asked, Handler
 from services.gateway.api.dialects import render
 from services.gateway.api.elevenlabs import router as elevenlabs_router
@@ -35,6 +45,7 @@ ROUTERS: Sequence[APIRouter] = (
     members.router,
     organizations.router,
     erasures.router,
+    exports.router,
 )
 
 

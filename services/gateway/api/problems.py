@@ -8,6 +8,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 
 from libs.messaging.reading import StreamAway
+from libs.objectstore import ObjectStoreUnavailable
 from libs.web import Problem, ProblemOf, invalid_field
 from libs.web.problems import UNAVAILABLE, http_problem
 from services.gateway.api.access_problems import ACCESS_PROBLEMS
@@ -223,6 +224,7 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     TooManySubscribers: too_many_subscribers,
     **WEBHOOK_PROBLEMS,
     StreamAway: lambda _error: UNAVAILABLE,
+    ObjectStoreUnavailable: lambda _error: UNAVAILABLE,
     MethodNotAllowed: _method_not_allowed,
     HTTPException: _framework,
     **ACCESS_PROBLEMS,

@@ -30,12 +30,14 @@ class Scope(StrEnum):
     ORGANIZATION_WRITE = "organization:write"
     """Members, invitations, and the organisation itself."""
     AUDIT_READ = "audit:read"
+    DATA_EXPORT = "data:export"
+    """All that there is of the organisation, or of one of its people, to take along."""
 
 
 ALL_SCOPES = frozenset(Scope)
 ANY_SCOPE: Literal["any"] = "any"
 """What a route asks for that any key opens, whatever else it may do."""
-_MANAGING = frozenset((Scope.ORGANIZATION_WRITE, Scope.WEBHOOKS_WRITE, Scope.AUDIT_READ))
+_MANAGING = frozenset((Scope.ORGANIZATION_WRITE, Scope.WEBHOOKS_WRITE, Scope.AUDIT_READ, Scope.DATA_EXPORT))
 _READING = frozenset(scope for scope in Scope if scope.endswith(":read"))
 
 

@@ -97,6 +97,13 @@ KEPT_INSIDE: Mapping[type[Message], str] = {
     storage.OrganizationErased: "Nobody of the organisation can listen any more.",
     embedding.OrganizationErased: "Nobody of the organisation can listen any more.",
     analytics.OrganizationErased: "Nobody of the organisation can listen any more.",
+    gateway.ExportRequested: "Whoever asked was told so; GET /v1/exports/{id} says how far it is.",
+    analytics.DataExported: "A step on the way; GET /v1/exports/{id} says how far it is.",
+    embedding.DataExported: "A step on the way; GET /v1/exports/{id} says how far it is.",
+    gateway.DataExported: "A step on the way; GET /v1/exports/{id} says how far it is.",
+    generation.DataExported: "A step on the way; GET /v1/exports/{id} says how far it is.",
+    storage.DataExported: "A step on the way; GET /v1/exports/{id} says how far it is.",
+    voice.DataExported: "A step on the way; GET /v1/exports/{id} says how far it is.",
     gateway.OrganizationCreated: "Nobody of the organisation can listen before it exists.",
 }
 """Events that no client sees, and why: every event is in one of the two tables."""

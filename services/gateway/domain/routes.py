@@ -98,6 +98,11 @@ IDENTITY_ROUTES = (
     Route("POST", "/v1/invitations/join", None, ANY_SCOPE),
     Route("POST", "/v1/organization/erasure", None, Scope.ORGANIZATION_WRITE, is_remembered=False),
     Route("GET", "/v1/erasures/{erasure_id}", None, None),
+    Route("POST", "/v1/organization/export", None, Scope.DATA_EXPORT),
+    Route("POST", "/v1/members/{user_id}/export", None, Scope.DATA_EXPORT),
+    Route("GET", "/v1/exports/{export_id}", None, Scope.DATA_EXPORT),
+    Route("DELETE", "/v1/exports/{export_id}", None, Scope.DATA_EXPORT),
+    Route("GET", "/v1/exports/{export_id}/download", None, Scope.DATA_EXPORT),
     Route("GET", "/v1/audit", None, Scope.AUDIT_READ),
     Route("GET", "/v1/audit/verification", None, Scope.AUDIT_READ),
 )

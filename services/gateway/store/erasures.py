@@ -37,7 +37,16 @@ erasure_reports = Table(
     Column("erased_at", DateTime(timezone=True), nullable=False),
 )
 
-ERASED = ("webhook_queue", "webhook_deliveries", "webhooks", "idempotency_records", "invitations", "api_keys")
+ERASED = (
+    "webhook_queue",
+    "webhook_deliveries",
+    "webhooks",
+    "idempotency_records",
+    "invitations",
+    "api_keys",
+    "export_parts",
+    "exports",
+)
 """Tables with rows of organisations that go with them, besides memberships and the organisation itself."""
 KEPT = {
     "audit_log": "what was done outlives whom it was done to; it names ids alone",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from libs.database import Database
+from libs.objectstore import ObjectStore
 from services.gateway.adapters.services import Services
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
@@ -20,7 +21,8 @@ class Deps:
 
     `services` are asked in the name of callers; `voice_names` knows which voices these mean by a name;
     `limiter` has let in already what comes through a route of the table, but a WebSocket has to ask it;
-    `subscriptions` are the clients that are told events as they happen, `webhooks` the URLs.
+    `subscriptions` are the clients that are told events as they happen, `webhooks` the URLs; `objects` is where
+    exports lie until they are downloaded.
     """
 
     database: Database
@@ -30,3 +32,4 @@ class Deps:
     limiter: Limiter
     subscriptions: Subscriptions
     webhooks: Webhooks
+    objects: ObjectStore

@@ -32,6 +32,7 @@ from services.gateway.domain.members import (
 )
 from services.gateway.domain.organizations import Organization
 from services.gateway.store import members as store
+from services.gateway.store.exports import expire_exports_of
 from services.gateway.store.keys import delete_keys_of, revoke_keys_of
 from services.gateway.store.organizations import insert_membership, insert_user, lock_organization
 from services.gateway.usecases.acting import acting
@@ -99,6 +100,7 @@ async def erase_member(deps: Deps, caller: Credential, user_id: UUID) -> dict[st
             "invitations": await store.delete_invitations(session, actor.org_id, member.email),
             "memberships": 1,
         }
+        await expire_exports_of(session, actor.org_id, user_id, now)
         await record(session, actor, "member.erased", now, {"user_id": str(user_id), "role": member.role.value})
         return counts
 

@@ -67,7 +67,10 @@ class Books:
 @pytest.fixture
 async def books(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Books]:
     database = servers.database("analytics", hooks=[OutboxHook(_no_wake)])
-    yield Books(Deps(database=database, default_plan=Plan.ENTERPRISE, clock=lambda: datetime.now(UTC)), new_id())
+    objects = servers.object_store()
+    deps = Deps(database=database, objects=objects, default_plan=Plan.ENTERPRISE, clock=lambda: datetime.now(UTC))
+    yield Books(deps, new_id())
+    await objects.close()
     await database.close()
 
 

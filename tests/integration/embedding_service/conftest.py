@@ -27,6 +27,7 @@ from libs.messaging.projections import ProjectionRunner
 from libs.messaging.provision import provision
 from libs.messaging.topology import durables, projection_durable, projections_by_stream
 from libs.messaging.works import WorkRunner
+from libs.objectstore import ObjectStore
 from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
@@ -202,8 +203,15 @@ async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIt
 
 
 @pytest.fixture
-def deps(database: Database, minilm: MiniLm) -> Deps:
-    return Deps(database=database, embedder=Gathering(minilm), clock=lambda: datetime.now(UTC), exact_chunks=EVERYTHING)
+async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
+    store = servers.object_store()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def deps(database: Database, objects: ObjectStore, minilm: MiniLm) -> Deps:
+    return Deps(database, Gathering(minilm), lambda: datetime.now(UTC), exact_chunks=EVERYTHING, objects=objects)
 
 
 @pytest.fixture

@@ -19,3 +19,8 @@ class Api:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         async with self._client.request(method, path, json=body, headers=headers) as response:
             return response.status, (await response.json() if response.content_length else {})
+
+    async def download(self, key: str, path: str) -> tuple[int, str, bytes]:
+        """Return status, type and content of a file."""
+        async with self._client.get(path, headers={"Authorization": f"Bearer {key}"}) as response:
+            return response.status, response.content_type, await response.read()

@@ -18,6 +18,7 @@ from libs.apikeys import new_api_key
 from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Bus, connect
+from libs.objectstore import ObjectStore, ObjectStoreAddress
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.sealing import Sealing
@@ -63,6 +64,8 @@ PLANS: dict[Plan, PlanLimits] = {
 }
 PAGE = "https://app.example.org"
 STRANGERS = Rate(200)
+NO_STORE = ObjectStoreAddress(f"http://{HOST}:9", "us-east-1", "none", "key", "secret")
+"""Where nobody answers: few routes need one."""
 
 
 def _now() -> datetime:
@@ -138,6 +141,7 @@ async def running_gateway(
     *,
     routes: Iterable[Route] = ROUTES,
     requests: Requests | None = None,
+    objects: ObjectStore | None = None,
 ) -> AsyncIterator[str]:
     """Run a gateway in front of services; nothing runs where `urls` names none. Yields its URL."""
     everywhere = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}") | dict(urls)
@@ -151,6 +155,7 @@ async def running_gateway(
         voice_names=VoiceNames(time.monotonic),
         subscriptions=Subscriptions(EventFeed(bus, _now), Seal(b"secret", len(STREAMS))),
         webhooks=Webhooks(database, _now, Allowed()),
+        objects=objects or ObjectStore(NO_STORE),
     )
     impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in routes]
 

@@ -122,6 +122,7 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
         limiter = Limiter(database, PLANS)
         feed = EventFeed(bus, now)
         subscriptions = Subscriptions(feed, Seal(b"secret", len(STREAMS)))
+        objects = servers.object_store()
         deps = Deps(
             database=database,
             clock=now,
@@ -130,6 +131,7 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
             voice_names=VoiceNames(time.monotonic),
             subscriptions=subscriptions,
             webhooks=Webhooks(database, clock, allowed),
+            objects=objects,
         )
         sender = WebhookSender(allowed, look_up, total_seconds=2.0)
         deliverer = Deliverer(database, clock, sender)
@@ -163,6 +165,7 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
         await sender.close()
         await services.close()
         await limiter.close()
+        await objects.close()
         await bus.close()
         await database.close()
 

@@ -188,7 +188,9 @@ async def _texts(stage: Stage, history: History) -> None:
 
 
 async def _embedding_deps(stage: Stage) -> EmbeddingDeps:
-    return EmbeddingDeps(database=stage.database, embedder=_Hashed(), clock=_now, exact_chunks=1000)
+    return EmbeddingDeps(
+        database=stage.database, embedder=_Hashed(), clock=_now, exact_chunks=1000, objects=stage.objects
+    )
 
 
 def _findable(_history: History, emitted: Sequence[Emitted]) -> list[str]:

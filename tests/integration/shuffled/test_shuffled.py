@@ -38,9 +38,10 @@ def loop() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-OF_NO_LIFE = {"OrganizationErasureRequested", "OrganizationErased"}
-"""What ends all lives at once. It is asked for twice, the second time when all that was on its way has come; what an
-order does to it is tested where it is done (`gateway/test_erasure.py`, `tests/e2e/test_erasure.py`)."""
+OF_NO_LIFE = {"OrganizationErasureRequested", "OrganizationErased", "ExportRequested", "DataExported"}
+"""What ends all lives at once, and what writes them down. The end is asked for twice, the second time when all that was
+on its way has come; what an order does to it is tested where it is done (`gateway/test_erasure.py`,
+`tests/e2e/test_erasure.py`, `gateway/test_exports.py`)."""
 
 
 def test_the_histories_tell_of_every_type_of_event() -> None:

@@ -13,7 +13,15 @@ from services.gateway.domain.routes import ROUTES, Route
 
 READS_BY_POST = {Scope.SEARCH_READ, Scope.SPEECH_READ}
 """Searching and embedding, and many files as one: questions that are too long for a URL."""
-MANAGING = ("/v1/organization", "/v1/members", "/v1/invitations", "/v1/audit", "/v1/webhook", "/v1/erasures")
+MANAGING = (
+    "/v1/organization",
+    "/v1/members",
+    "/v1/invitations",
+    "/v1/audit",
+    "/v1/webhook",
+    "/v1/erasures",
+    "/v1/exports",
+)
 
 
 def _may(role: Role, route: Route) -> bool:

@@ -26,7 +26,7 @@ from libs.contracts.antiphon.options.v1 import options_pb2 as antiphon_dot_optio
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"antiphon/analytics/v1/events.proto\x12\x15\x61ntiphon.analytics.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\rUsageRecorded\x12\x19\n\x08usage_id\x18\x01 \x01(\tR\x07usageId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x12\n\x04unit\x18\x03 \x01(\tR\x04unit\x12\x1a\n\x08quantity\x18\x04 \x01(\x01R\x08quantity\x12\x1f\n\x0bresource_id\x18\x05 \x01(\tR\nresourceId\x12;\n\x0brecorded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrecordedAt:2\x8a\xb5\x18.\n\x1f\x65vt.analytics.usage_recorded.v1\x12\x0bresource_id\"\xd7\x02\n\x12OrganizationErased\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x1d\n\nerasure_id\x18\x02 \x01(\tR\terasureId\x12\x14\n\x05round\x18\x03 \x01(\x05R\x05round\x12M\n\x06\x63ounts\x18\x04 \x03(\x0b\x32\x35.antiphon.analytics.v1.OrganizationErased.CountsEntryR\x06\x63ounts\x12\x37\n\terased_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x65rasedAt\x1a\x39\n\x0b\x43ountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x02\x38\x01:2\x8a\xb5\x18.\n$evt.analytics.organization_erased.v1\x12\x06org_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"antiphon/analytics/v1/events.proto\x12\x15\x61ntiphon.analytics.v1\x1a!antiphon/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\rUsageRecorded\x12\x19\n\x08usage_id\x18\x01 \x01(\tR\x07usageId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x12\n\x04unit\x18\x03 \x01(\tR\x04unit\x12\x1a\n\x08quantity\x18\x04 \x01(\x01R\x08quantity\x12\x1f\n\x0bresource_id\x18\x05 \x01(\tR\nresourceId\x12;\n\x0brecorded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrecordedAt:2\x8a\xb5\x18.\n\x1f\x65vt.analytics.usage_recorded.v1\x12\x0bresource_id\"\xd7\x02\n\x12OrganizationErased\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x1d\n\nerasure_id\x18\x02 \x01(\tR\terasureId\x12\x14\n\x05round\x18\x03 \x01(\x05R\x05round\x12M\n\x06\x63ounts\x18\x04 \x03(\x0b\x32\x35.antiphon.analytics.v1.OrganizationErased.CountsEntryR\x06\x63ounts\x12\x37\n\terased_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x65rasedAt\x1a\x39\n\x0b\x43ountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x02\x38\x01:2\x8a\xb5\x18.\n$evt.analytics.organization_erased.v1\x12\x06org_id\"\xb3\x03\n\x0c\x44\x61taExported\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x1b\n\texport_id\x18\x02 \x01(\tR\x08\x65xportId\x12G\n\x06\x63ounts\x18\x03 \x03(\x0b\x32/.antiphon.analytics.v1.DataExported.CountsEntryR\x06\x63ounts\x12\x1d\n\nobject_key\x18\x04 \x01(\tR\tobjectKey\x12\x16\n\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x1d\n\nsize_bytes\x18\x06 \x01(\x03R\tsizeBytes\x12\x14\n\x05\x65rror\x18\x07 \x01(\tR\x05\x65rror\x12\x14\n\x05tries\x18\x08 \x01(\x05R\x05tries\x12;\n\x0b\x65xported_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexportedAt\x1a\x39\n\x0b\x43ountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x02\x38\x01:,\x8a\xb5\x18(\n\x1e\x65vt.analytics.data_exported.v1\x12\x06org_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,10 +39,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORGANIZATIONERASED_COUNTSENTRY']._serialized_options = b'8\001'
   _globals['_ORGANIZATIONERASED']._loaded_options = None
   _globals['_ORGANIZATIONERASED']._serialized_options = b'\212\265\030.\n$evt.analytics.organization_erased.v1\022\006org_id'
+  _globals['_DATAEXPORTED_COUNTSENTRY']._loaded_options = None
+  _globals['_DATAEXPORTED_COUNTSENTRY']._serialized_options = b'8\001'
+  _globals['_DATAEXPORTED']._loaded_options = None
+  _globals['_DATAEXPORTED']._serialized_options = b'\212\265\030(\n\036evt.analytics.data_exported.v1\022\006org_id'
   _globals['_USAGERECORDED']._serialized_start=130
   _globals['_USAGERECORDED']._serialized_end=389
   _globals['_ORGANIZATIONERASED']._serialized_start=392
   _globals['_ORGANIZATIONERASED']._serialized_end=735
   _globals['_ORGANIZATIONERASED_COUNTSENTRY']._serialized_start=626
   _globals['_ORGANIZATIONERASED_COUNTSENTRY']._serialized_end=683
+  _globals['_DATAEXPORTED']._serialized_start=738
+  _globals['_DATAEXPORTED']._serialized_end=1173
+  _globals['_DATAEXPORTED_COUNTSENTRY']._serialized_start=626
+  _globals['_DATAEXPORTED_COUNTSENTRY']._serialized_end=683
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,14 @@
+"""What of an organisation's knowledge is told when it takes its data along."""
+
+from __future__ import annotations
+
+from libs.outbox.exporting import Exported
+
+EXPORTED = (
+    Exported("documents"),
+    Exported("document_texts", order=("document_id",), rows_at_once=10),
+    Exported("chunks", without=("embedding", "words")),
+)
+"""Which tables, and what of them; vectors and words are computed from the content."""
+NOT_EXPORTED: dict[str, str] = {}
+"""Tables with rows of organisations that are left out, and why."""

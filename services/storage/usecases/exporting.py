@@ -1,0 +1,19 @@
+"""What of an organisation's audio is told when it takes its data along."""
+
+from __future__ import annotations
+
+from libs.outbox.exporting import Exported
+
+EXPORTED = (
+    Exported(
+        "audio_tracks",
+        order=("created_at", "id"),
+        without=("object_key", "alignment_key"),
+        also={"audio": "'/v1/generations/' || t.generation_id || '/audio'"},
+        rows_at_once=50,
+    ),
+    Exported("audio_alignments", rows_at_once=10),
+)
+"""Which tables, and what of them; audio is named by where it can be read."""
+NOT_EXPORTED = {"deleted_generations": "ids of what is gone, so that nothing brings it back"}
+"""Tables with rows of organisations that are left out, and why."""
