@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.web.app import create_app
-from libs.web.described import FILE_CONDITIONS, PathId, answered, asks, file_answers, handed_over, header, told
+from libs.web.described import FILE_CONDITIONS, PathId, answered, asks, file_answers, handed_over, header, inlined, told
 from libs.web.fields import Moment, Storable
 from libs.web.handover import HANDOVER_HEADER, handover
 from libs.web.identity import Caller, CallerOf, IdentityVerifier, Unauthenticated
@@ -32,6 +32,7 @@ __all__ = [
     "handover",
     "header",
     "id_for",
+    "inlined",
     "invalid_field",
     "problem_response",
     "told",

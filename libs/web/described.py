@@ -70,6 +70,21 @@ def asks(*operations: str) -> dict[str, Any]:  # Any: OpenAPI
     return {ASKS: list(operations)}
 
 
+def inlined(schema: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON Schema
+    """Return a schema with its definitions where it names them: a body that a route reads by itself has no others."""
+    definitions = schema.get("$defs", {})
+
+    def expand(part: Any) -> Any:  # Any: JSON
+        if isinstance(part, Mapping):
+            name = str(part.get("$ref", "")).rpartition("/")[2]
+            beside = {key: expand(value) for key, value in part.items() if key not in ("$ref", "$defs")}
+            return {**expand(definitions[name]), **beside} if name else beside
+        return [expand(one) for one in part] if isinstance(part, list) else part
+
+    expanded: dict[str, Any] = expand(schema)
+    return expanded
+
+
 def _schema(content_type: str) -> dict[str, Any]:
     if content_type == "application/json":
         return {"type": "object"}

@@ -43,7 +43,7 @@ def main() -> None:
             consumers=CONSUMERS,
             deps=deps,
             startup=[partial(adopt_model, deps)],
-            closing=[embedder.close, objects.close],
+            closing=[embedder.close, deps.pdf.close, objects.close],
         )
 
     step_back(settings.background_niceness)

@@ -3,76 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
 
 from libs.ids import parse_id
 from libs.web import CallerOf, PathId, answered, header, told
 from services.embedding import domain, usecases
 from services.embedding.api import problems
-from services.embedding.api.parts import DepsOf, Metadata, Storable
-from services.embedding.domain import documents as limits
+from services.embedding.api.bringing import REQUEST_BODY, ClientType, read_brought
+from services.embedding.api.parts import DepsOf, Storable
 from services.embedding.store import knowledge
 
 router = APIRouter()
 
-ClientType = Literal[
-    "chat",
-    "knowledge",
-    "knowledge_link",
-    "knowledge_file",
-    "portfolio",
-    "training_chat",
-    "manual_entry",
-    "portfolio_insight",
-]
 _LOCATION = {"Location": header("The document.", "/v1/documents/01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61")}
 _NOT_FOUND = told(problems.NOT_FOUND)
 _KEPT = told(problems.NOT_FOUND, problems.owned(domain.DocumentOwned("voice")))
-_OWN_KEYS = frozenset(("start", "end"))
-"""What is kept of every chunk under these names."""
-
-
-class NewDocument(BaseModel):
-    """A text that is to be found. Unknown fields are refused, so that a typing error does not pass silently."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: Storable = Field(
-        min_length=1, max_length=limits.TEXT_MAX_LENGTH, examples=["Your money comes back within fourteen days."]
-    )
-    format: domain.TextFormat = Field(
-        default=domain.TextFormat.TEXT, description="HTML and subtitles (SRT, WebVTT) are read as plain text."
-    )
-    title: Storable = Field(default="", max_length=200, description="The beginning of the text unless given.")
-    source_type: ClientType = "knowledge"
-    source_id: Storable | None = Field(
-        default=None,
-        min_length=1,
-        max_length=200,
-        description="Your own id of it: another text under the same one takes the former's place.",
-    )
-    metadata: Metadata = Field(default_factory=dict, description="Searches can be narrowed by it.")
-
-    @field_validator("metadata")
-    @classmethod
-    def _not_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
-        if _OWN_KEYS & metadata.keys():
-            raise ValueError("may not have the keys start and end, which are kept of every passage")
-        return metadata
-
-    @model_validator(mode="after")
-    def _has_words(self) -> NewDocument:
-        if not self.readable().strip():
-            raise ValueError("text: has nothing but white space and markup; there is nothing to find")
-        return self
-
-    def readable(self) -> str:
-        """Return the text without its markup."""
-        return domain.read_text(self.text, self.format)
 
 
 class DocumentView(BaseModel):
@@ -105,19 +54,26 @@ class DocumentList(BaseModel):
     responses={
         **answered(202, "The document, still to be indexed", headers=_LOCATION),
         200: {"model": DocumentView, "description": "The document that has this very text", "headers": _LOCATION},
+        **told(problems.TOO_LARGE),
     },
+    openapi_extra=REQUEST_BODY,
 )
-async def submit_document(new: NewDocument, caller: CallerOf, deps: DepsOf, response: Response) -> DocumentView:
-    """Bring a text that is to be found; it is indexed soon. 200 if the very same text is there already."""
-    text = new.readable()
+async def submit_document(request: Request, caller: CallerOf, deps: DepsOf, response: Response) -> DocumentView:
+    """Bring a text, or a file with one (PDF, text, Markdown, HTML, subtitles), that is to be found.
+
+    It is indexed soon; 200 if the very same is there already. A PDF is read in the background: one without text or with
+    a password becomes `failed`, and says so. Its passages have their `page` in their metadata.
+    """
+    brought = await read_brought(request)
+    fields = brought.fields
     document, is_new = await usecases.submit_document(
         deps,
         caller,
-        source_type=domain.SourceType(new.source_type),
-        source_id=new.source_id,
-        title=new.title.strip() or domain.title_of(text),
-        text=text,
-        metadata=new.metadata,
+        source_type=domain.SourceType(fields.source_type),
+        source_id=fields.source_id,
+        title=brought.title,
+        content=brought.content,
+        metadata=fields.metadata,
     )
     response.status_code = 202 if is_new else 200
     response.headers["location"] = f"/v1/documents/{document.id}"

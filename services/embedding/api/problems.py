@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from libs.web import Problem, ProblemOf
+from libs.web import Problem, ProblemOf, forms, invalid_field
 from services.embedding import domain
+from services.embedding.domain import files
 
 RETRY_AFTER_SECONDS = 5
 
@@ -39,8 +40,20 @@ def owned(error: domain.DocumentOwned) -> Problem:
     )
 
 
+_MOST = f"has more than {files.FILE_MAX_BYTES // 2**20} MB"
+TOO_LARGE = Problem(
+    413,
+    "file_too_large",
+    "The file is too large",
+    f"file: {_MOST}; split it, or bring its text.",
+    {"errors": [{"field": "file", "message": _MOST, "limit": files.FILE_MAX_BYTES}]},
+)
+
+
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     domain.EmbeddingError: no_meaning,
     domain.DocumentNotFound: lambda _error: NOT_FOUND,
     domain.DocumentOwned: owned,
+    forms.FilesTooLarge: lambda _error: TOO_LARGE,
+    forms.MalformedForm: lambda error: invalid_field("body", str(error)),
 }

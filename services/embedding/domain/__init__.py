@@ -9,8 +9,10 @@ from services.embedding.domain.errors import (
     EmbeddingModelInvalid,
     EmbeddingRefused,
     EmbeddingUnavailable,
+    FilesUnreadable,
     ModelChanged,
 )
+from services.embedding.domain.files import PAGE, FileKind, FileRefused, Reading, join_pages, kind_of, text_of
 from services.embedding.domain.passages import highlights, tokens_of, within_budget
 from services.embedding.domain.ranking import FUSION_K, LEAST_DEPTH, Hit, SearchMode, fuse, fuse_hits, fuse_passages
 from services.embedding.domain.reading import TextFormat, read_text
@@ -33,6 +35,7 @@ __all__ = [
     "DIMENSIONS",
     "FUSION_K",
     "LEAST_DEPTH",
+    "PAGE",
     "TITLE_CHARACTERS",
     "Document",
     "DocumentNotFound",
@@ -41,9 +44,13 @@ __all__ = [
     "EmbeddingModelInvalid",
     "EmbeddingRefused",
     "EmbeddingUnavailable",
+    "FileKind",
+    "FileRefused",
+    "FilesUnreadable",
     "Hit",
     "ModelChanged",
     "Piece",
+    "Reading",
     "SearchMode",
     "Source",
     "SourceKey",
@@ -56,8 +63,11 @@ __all__ = [
     "fuse_hits",
     "fuse_passages",
     "highlights",
+    "join_pages",
+    "kind_of",
     "language_name",
     "read_text",
+    "text_of",
     "title_of",
     "tokens_of",
     "voice_text",

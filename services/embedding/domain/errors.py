@@ -24,6 +24,10 @@ class EmbeddingUnavailable(EmbeddingError):
         """Seconds after which the provider asked to be called again, if it said so."""
 
 
+class FilesUnreadable(Exception):
+    """No process that reads files can be started; nothing is wrong with the file."""
+
+
 class ModelChanged(EmbeddingError):
     """The index holds another model's vectors, with which the configured model's cannot be compared."""
 

@@ -53,9 +53,9 @@ class Source:
         return self.org_id, self.type, self.id
 
 
-def content_hash(text: str) -> str:
-    """SHA-256 of the UTF-8 text, 64 hexadecimal characters: equal texts are embedded and kept once."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def content_hash(content: str | bytes) -> str:
+    """SHA-256 of a file or a text in UTF-8, 64 hexadecimal characters: equal texts are embedded and kept once."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
 def voice_text(*, name: str, description: str | None, category: str, language: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Prepared
 from libs.ids import SYSTEM_ORG, new_id
-from services.embedding.domain import Piece, Source, SourceKey, SourceType, content_hash
+from services.embedding.domain import PAGE, Piece, Source, SourceKey, SourceType, content_hash
 from services.embedding.store.tables import UUID_TYPE, chunks, documents, index_model, vector_text
 
 if TYPE_CHECKING:
@@ -108,6 +108,15 @@ class NewChunks:
     source: Source
     pieces: Sequence[Piece]
     vectors: NDArray[np.float32]
+    pages: Sequence[int] | None = None
+    """On which page each piece begins, where there are pages."""
+
+    def metadata(self, row: int) -> dict[str, str | int]:
+        """Return what is kept of a piece beside its text: what its source says of itself, and its place in it."""
+        piece = self.pieces[row]
+        told: dict[str, str | int] = {**self.source.metadata, "start": piece.start, "end": piece.end}
+        # As text: searches are narrowed by it like by all else.
+        return told if self.pages is None else told | {PAGE: str(self.pages[row])}
 
 
 async def insert_chunks(session: AsyncSession, new: Sequence[NewChunks]) -> Counter[UUID]:
@@ -122,10 +131,10 @@ async def insert_chunks(session: AsyncSession, new: Sequence[NewChunks]) -> Coun
             piece.content,
             content_hash(piece.content),
             vector_text(vector),
-            orjson.dumps({**one.source.metadata, "start": piece.start, "end": piece.end}).decode(),
+            orjson.dumps(one.metadata(row)).decode(),
         )
         for one in new
-        for piece, vector in zip(one.pieces, one.vectors, strict=True)
+        for row, (piece, vector) in enumerate(zip(one.pieces, one.vectors, strict=True))
     ]
     if not rows:
         return Counter()

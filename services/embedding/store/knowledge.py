@@ -41,7 +41,10 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """What a client brings. `id` is taken if there is none of the source yet."""
+    """What a client brings: a text, or a file that is still to be read.
+
+    `id` is taken if there is none of the source yet.
+    """
 
     id: UUID
     org_id: UUID
@@ -49,7 +52,7 @@ class NewDocument:
     source_id: str
     title: str
     content_hash: str
-    text: str
+    content: str | bytes
     metadata: Mapping[str, str]
 
 
@@ -117,27 +120,33 @@ async def save_pending(session: AsyncSession, new: NewDocument) -> Document:
     ).returning(*_COLUMNS)
     document = _document((await session.execute(saved)).one())
     await session.execute(delete(document_texts).where(document_texts.c.document_id == document.id))
-    await session.execute(insert(document_texts).values(document_id=document.id, org_id=new.org_id, text=new.text))
+    waiting = {"text" if isinstance(new.content, str) else "content": new.content}
+    await session.execute(insert(document_texts).values(document_id=document.id, org_id=new.org_id, **waiting))
     return document
 
 
-async def get_pending_text(session: AsyncSession, document_id: UUID, revision: int) -> tuple[Document, str] | None:
-    """Return a document and its text, if this revision still waits to be indexed."""
+async def get_pending(session: AsyncSession, document_id: UUID, revision: int) -> tuple[Document, str | bytes] | None:
+    """Return a document and its text or file, if this revision still waits to be indexed."""
     statement = (
-        select(*_COLUMNS, document_texts.c.text)
+        select(*_COLUMNS, document_texts.c.text, document_texts.c.content)
         .join(document_texts, document_texts.c.document_id == documents.c.id)
         .where(documents.c.id == document_id, documents.c.revision == revision, documents.c.status == "pending")
     )
     row = (await session.execute(statement)).one_or_none()
-    return (_document(row), row.text) if row else None
+    return (_document(row), row.content if row.text is None else row.text) if row else None
 
 
-async def finish(session: AsyncSession, document_id: UUID, revision: int, *, error: str | None = None) -> bool:
-    """Mark a pending document as indexed, or failed because of `error`; False if it is no longer this revision's."""
+async def finish(
+    session: AsyncSession, document_id: UUID, revision: int, *, title: str | None = None, error: str | None = None
+) -> bool:
+    """Mark a pending document as indexed, or failed because of `error`; False if it is no longer this revision's.
+
+    It gets the `title` that is given.
+    """
     statement = (
         update(documents)
         .where(documents.c.id == document_id, documents.c.revision == revision, documents.c.status == "pending")
-        .values(status="failed" if error else "indexed", error=error)
+        .values(status="failed" if error else "indexed", error=error, title=func.coalesce(title, documents.c.title))
         .returning(documents.c.id)
     )
     if (await session.execute(statement)).one_or_none() is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.types import UserDefinedType
@@ -59,6 +59,7 @@ document_texts = Table(
     Column("document_id", UUID_TYPE, primary_key=True),
     Column("org_id", UUID_TYPE),
     Column("text", Text),
+    Column("content", LargeBinary),
 )
 
 chunks = Table(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from libs.database import Database
 from libs.objectstore import ObjectStore
-from services.embedding.adapters import Embedder
+from services.embedding.adapters import Embedder, PdfReading
 from services.embedding.usecases.filing import Filing
 
 
@@ -22,3 +22,4 @@ class Deps:
     exact_chunks: int
     objects: ObjectStore
     filing: Filing = field(default_factory=Filing)
+    pdf: PdfReading = field(default_factory=PdfReading)

@@ -6,7 +6,8 @@ from libs.outbox.exporting import Exported
 
 EXPORTED = (
     Exported("documents"),
-    Exported("document_texts", order=("document_id",), rows_at_once=10),
+    # A file is on its way to be read; its text is told once it is.
+    Exported("document_texts", order=("document_id",), without=("content",), rows_at_once=10),
     Exported("chunks", without=("embedding", "words")),
 )
 """Which tables, and what of them; vectors and words are computed from the content."""

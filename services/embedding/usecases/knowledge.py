@@ -34,15 +34,15 @@ async def submit_document(
     source_type: domain.SourceType,
     source_id: str | None,
     title: str,
-    text: str,
+    content: str | bytes,
     metadata: Mapping[str, str],
 ) -> tuple[domain.Document, bool]:
-    """Keep a text to be indexed; return its document and whether there is anything new to index.
+    """Keep a text, or a PDF's bytes, to be indexed; return its document and whether there is anything new to index.
 
-    The same text again, from the same source if one is named, is the document that there is. Another text of a source
+    The same again, from the same source if one is named, is the document that there is. Another text of a source
     takes the place of its former one, which is found until the new one is.
     """
-    content_hash = domain.content_hash(text)
+    content_hash = domain.content_hash(content)
     document_id = new_id()
     async with deps.database.transaction(caller.org_id) as session:
         equal = await knowledge.get_equal(session, caller.org_id, source_type, source_id, content_hash)
@@ -57,7 +57,7 @@ async def submit_document(
                 source_id=source_id or (equal.source_id if equal else str(document_id)),
                 title=title,
                 content_hash=content_hash,
-                text=text,
+                content=content,
                 metadata=metadata,
             ),
         )
@@ -74,35 +74,42 @@ async def submit_document(
 
 
 async def index_document(deps: Deps, delivery: Delivery[DocumentSubmitted]) -> None:
-    """Cut a text that waits, embed what is not embedded yet, and make it findable.
+    """Read and cut what waits, embed what is not embedded yet, and make it findable.
 
     Raises Unavailable while no vectors can be had, and EmbeddingRefused.
     """
     event = delivery.event
     org_id, document_id = UUID(event.org_id), UUID(event.document_id)
     async with deps.database.transaction(org_id) as session:
-        waiting = await knowledge.get_pending_text(session, document_id, event.revision)
+        waiting = await knowledge.get_pending(session, document_id, event.revision)
     if waiting is None:
         return
-    document, text = waiting
-    pieces = domain.cut(text)
+    document, content = waiting
+    try:
+        reading = await _read(deps, content)
+    except domain.FileRefused as reason:
+        await fail_document(deps, delivery, str(reason))
+        return
+    pieces = domain.cut(reading.text)
     vectors = await _vectors(deps, org_id, pieces)
     source = domain.Source(
         org_id=org_id,
         type=domain.SourceType(document.source_type),
         id=document.source_id,
         revision=event.revision,
-        title=document.title,
-        text=text,
+        title=document.title or domain.title_of(reading.text),
+        text=reading.text,
         metadata=document.metadata,
     )
     async with deps.database.transaction(org_id) as session:
         if not await inbox.is_new(session, INDEX_DOCUMENT, delivery.event_id):
             return
-        if not await knowledge.finish(session, document_id, event.revision):
+        if not await knowledge.finish(session, document_id, event.revision, title=source.title):
             return  # removed, or brought anew meanwhile
         await documents.delete_chunks(session, [document_id])
-        counts = await documents.insert_chunks(session, [documents.NewChunks(document_id, source, pieces, vectors)])
+        pages = [reading.page_at(piece.start) for piece in pieces] if reading.pages else None
+        new = documents.NewChunks(document_id, source, pieces, vectors, pages)
+        counts = await documents.insert_chunks(session, [new])
         indexed = DocumentIndexed(
             document_id=str(document_id),
             org_id=str(org_id),
@@ -112,6 +119,16 @@ async def index_document(deps: Deps, delivery: Delivery[DocumentSubmitted]) -> N
             indexed_at=deps.clock(),
         )
         outbox.add(session, indexed)
+
+
+async def _read(deps: Deps, content: str | bytes) -> domain.Reading:
+    """Return the text of what was brought. Raises FileRefused, and Unavailable while no file can be read."""
+    if isinstance(content, str):
+        return domain.Reading(content)
+    try:
+        return await deps.pdf.read(content)
+    except domain.FilesUnreadable as error:
+        raise Unavailable(str(error)) from error
 
 
 async def _vectors(deps: Deps, org_id: UUID, pieces: Sequence[domain.Piece]) -> Vectors:

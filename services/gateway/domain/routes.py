@@ -17,8 +17,8 @@ MIB = 2**20
 JSON_BYTES = 1 * MIB
 BOOK_BYTES = 13 * MIB
 """1,000,000 characters that JSON writes as two escaped halves each, and what else a request says."""
-DOCUMENT_BYTES = BOOK_BYTES
-"""As many characters."""
+DOCUMENT_BYTES = 21 * MIB
+"""A file of 20 MB and the form around it, or JSON with as many characters as a book's."""
 VOICE_BYTES = 21 * MIB
 """A voice's recordings of at most 20 MB in all, and the form around them."""
 ANSWER_SECONDS = 30.0
@@ -176,7 +176,7 @@ OWN_ROUTES = (
     Route("POST", "/v1/search", "embedding", Scope.SEARCH_READ),
     Route("POST", "/v1/search/context", "embedding", Scope.SEARCH_READ),
     Route("GET", "/v1/documents", "embedding", Scope.SEARCH_READ),
-    Route("POST", "/v1/documents", "embedding", Scope.SEARCH_WRITE, DOCUMENT_BYTES),
+    Route("POST", "/v1/documents", "embedding", Scope.SEARCH_WRITE, DOCUMENT_BYTES, UPLOAD_SECONDS),
     Route("DELETE", "/v1/documents", "embedding", Scope.SEARCH_WRITE),
     Route("GET", "/v1/documents/{document_id}", "embedding", Scope.SEARCH_READ),
     Route("DELETE", "/v1/documents/{document_id}", "embedding", Scope.SEARCH_WRITE),

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from libs.audio.intake import IntakeUnavailable
 from libs.objectstore import ObjectStoreUnavailable
-from libs.web import Problem, ProblemOf, invalid_field
+from libs.web import Problem, ProblemOf, forms, invalid_field
 from libs.web.problems import UNAVAILABLE
 from services.voice import domain
-from services.voice.api import forms
 from services.voice.domain.alignments import AligningFailed, RecordingNotAligned
 
 _MEGABYTES = domain.RECORDING_MAX_BYTES // 2**20

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 LIMITED = """
-from libs.audio.decode_process import _limit
-_limit({"audio_seconds": 1.0, "wall_seconds": 60.0, "cpu_seconds": 5, "memory_bytes": 50 * 2**20})
+import libs.audio.decode_process
+from libs.bounded.process import limit
+from libs.bounded import Bounds
+limit(Bounds(wall_seconds=60.0, cpu_seconds=5, memory_bytes=50 * 2**20))
 """
 OUT_OF_REACH = {
     "a file": ("open('/etc/hostname')", b"Too many open files"),
