@@ -33,9 +33,9 @@ class Settings(ResourceSettings):
     """Ask the provider for vectors shorter than its model's own, where the model can (text-embedding-3)."""
     background_niceness: int = Field(default=10, ge=0, le=19)
     """How far this process steps back where the cores are all busy: nobody waits for a text to be found."""
-    search_exact_chunks: int = Field(default=20_000, ge=0, lt=2**31 - 1)
-    """Up to this many chunks of an organisation are all compared, which takes 1.5 ms a thousand; beyond, the
-    approximate index is searched, which takes longer the smaller the organisation's share is."""
+    search_exact_chunks: int | None = Field(default=None, ge=0, lt=2**31 - 1)
+    """Up to this many chunks are all compared, which takes a millisecond a thousand; beyond, the approximate index is
+    searched. Unless it is set, each search takes what is faster for the organisation's share of all chunks."""
 
     @model_validator(mode="after")
     def _provider_is_complete(self) -> Self:

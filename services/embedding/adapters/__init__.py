@@ -7,3 +7,4 @@ from services.embedding.adapters.embedder import Vectors as Vectors
 from services.embedding.adapters.gathering import Gathering as Gathering
 from services.embedding.adapters.minilm import MiniLm as MiniLm
 from services.embedding.adapters.pdf import PdfReading as PdfReading
+from services.embedding.adapters.questions import Questions as Questions

@@ -13,7 +13,7 @@ from libs.web import CallerOf, told
 from services.embedding import domain, usecases
 from services.embedding.api import problems
 from services.embedding.api.parts import DepsOf, Metadata, Storable
-from services.embedding.store.hits import Scope
+from services.embedding.store.scope import Scope
 
 router = APIRouter()
 

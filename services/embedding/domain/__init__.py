@@ -14,7 +14,17 @@ from services.embedding.domain.errors import (
 )
 from services.embedding.domain.files import PAGE, FileKind, FileRefused, Reading, join_pages, kind_of, text_of
 from services.embedding.domain.passages import highlights, tokens_of, within_budget
-from services.embedding.domain.ranking import FUSION_K, LEAST_DEPTH, Hit, SearchMode, fuse, fuse_hits, fuse_passages
+from services.embedding.domain.ranking import (
+    FUSION_K,
+    LEAST_DEPTH,
+    Hit,
+    Ranked,
+    SearchMode,
+    fuse,
+    fuse_documents,
+    fuse_passages,
+)
+from services.embedding.domain.reach import most_compared
 from services.embedding.domain.reading import TextFormat, read_text
 from services.embedding.domain.sources import (
     DIMENSIONS,
@@ -51,6 +61,7 @@ __all__ = [
     "ModelChanged",
     "Piece",
     "Reading",
+    "Ranked",
     "SearchMode",
     "Source",
     "SourceKey",
@@ -60,12 +71,13 @@ __all__ = [
     "content_hash",
     "cut",
     "fuse",
-    "fuse_hits",
+    "fuse_documents",
     "fuse_passages",
     "highlights",
     "join_pages",
     "kind_of",
     "language_name",
+    "most_compared",
     "read_text",
     "text_of",
     "title_of",

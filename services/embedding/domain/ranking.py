@@ -44,28 +44,33 @@ class Hit:
     end: int
     metadata: Mapping[str, str]
 
-    @property
-    def place(self) -> tuple[UUID, int]:
-        """What tells its chunk from all others."""
-        return self.document_id, self.start
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A chunk that a search has found; `score` and `similarity` are as in Hit, None where it was not computed."""
+
+    chunk_id: UUID
+    document_id: UUID
+    score: float
+    similarity: float | None
 
 
-def fuse_hits(rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
-    """The best `limit` documents of all rankings by reciprocal rank, each as the first ranking that has it shows it."""
-    return _fuse_by(lambda hit: hit.document_id, rankings, limit)
+def fuse_documents(rankings: Sequence[Sequence[Ranked]], limit: int) -> list[Ranked]:
+    """The best `limit` documents of all rankings by reciprocal rank, each by its chunk in the first that has it."""
+    return _fuse_by(lambda one: one.document_id, rankings, limit)
 
 
-def fuse_passages(rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
+def fuse_passages(rankings: Sequence[Sequence[Ranked]], limit: int) -> list[Ranked]:
     """The best `limit` chunks of all rankings by reciprocal rank."""
-    return _fuse_by(lambda hit: hit.place, rankings, limit)
+    return _fuse_by(lambda one: one.chunk_id, rankings, limit)
 
 
-def _fuse_by(key: Callable[[Hit], T], rankings: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
-    shown: dict[T, Hit] = {}
+def _fuse_by(key: Callable[[Ranked], UUID], rankings: Sequence[Sequence[Ranked]], limit: int) -> list[Ranked]:
+    shown: dict[UUID, Ranked] = {}
     for ranking in rankings:
-        for hit in ranking:
-            shown.setdefault(key(hit), hit)
-    fused = fuse([[key(hit) for hit in ranking] for ranking in rankings])
+        for one in ranking:
+            shown.setdefault(key(one), one)
+    fused = fuse([[key(one) for one in ranking] for ranking in rankings])
     return [replace(shown[name], score=score) for name, score in fused[:limit]]
 
 

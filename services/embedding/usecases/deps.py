@@ -8,18 +8,24 @@ from datetime import datetime
 
 from libs.database import Database
 from libs.objectstore import ObjectStore
-from services.embedding.adapters import Embedder, PdfReading
+from services.embedding.adapters import Embedder, PdfReading, Questions
+from services.embedding.store.nearest import Sizes
 from services.embedding.usecases.filing import Filing
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What the use cases work with. Up to `exact_chunks` chunks of an organisation are all compared in a search."""
+    """What the use cases work with.
+
+    Up to `exact_chunks` chunks are all compared in a search; None leaves it to what is faster.
+    """
 
     database: Database
     embedder: Embedder
     clock: Callable[[], datetime]
-    exact_chunks: int
+    exact_chunks: int | None
     objects: ObjectStore
     filing: Filing = field(default_factory=Filing)
     pdf: PdfReading = field(default_factory=PdfReading)
+    questions: Questions = field(default_factory=Questions)
+    sizes: Sizes = field(default_factory=Sizes)

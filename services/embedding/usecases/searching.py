@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.embedding import domain
-from services.embedding.store import hits
+from services.embedding.store import hits, nearest
+from services.embedding.store.scope import Scope
 from services.embedding.usecases.deps import Deps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PASSAGES_MOST = 100
 """Chunks that are looked at for a prompt."""
@@ -19,7 +27,7 @@ class Wanted:
 
     query: str
     mode: domain.SearchMode
-    scope: hits.Scope
+    scope: Scope
     least_similarity: float | None = None
 
 
@@ -28,30 +36,43 @@ async def search(deps: Deps, wanted: Wanted, limit: int) -> list[domain.Hit]:
 
     Raises EmbeddingRefused and EmbeddingUnavailable, but not when searching by words alone.
     """
-    rankings = await _rankings(deps, wanted, limit, by_chunk=False)
-    return domain.fuse_hits(rankings, limit) if len(rankings) > 1 else rankings[0]
+    return await _find(deps, wanted, limit, by_chunk=False)
 
 
 async def find_passages(deps: Deps, wanted: Wanted, tokens: int) -> list[domain.Hit]:
     """Find the passages that tell most of what is wanted in at most `tokens`, best first; raises what `search` does."""
-    rankings = await _rankings(deps, wanted, PASSAGES_MOST, by_chunk=True)
-    found = domain.fuse_passages(rankings, PASSAGES_MOST) if len(rankings) > 1 else rankings[0]
-    return domain.within_budget(found, tokens)
+    return domain.within_budget(await _find(deps, wanted, PASSAGES_MOST, by_chunk=True), tokens)
 
 
-async def _rankings(deps: Deps, wanted: Wanted, limit: int, *, by_chunk: bool) -> Sequence[list[domain.Hit]]:
-    vector = None if wanted.mode is domain.SearchMode.TEXT else (await deps.embedder.embed([wanted.query]))[0]
+async def _find(deps: Deps, wanted: Wanted, limit: int, *, by_chunk: bool) -> list[domain.Hit]:
+    vector = None if wanted.mode is domain.SearchMode.TEXT else await deps.questions.embed(deps.embedder, wanted.query)
+    fuse = domain.fuse_passages if by_chunk else domain.fuse_documents
+    async with deps.database.transaction(wanted.scope.org_id, holding=nearest.SETTINGS) as session:
+        rankings = await _rankings(deps, session, wanted, limit, vector, by_chunk=by_chunk)
+        best = fuse(rankings, limit) if len(rankings) > 1 else rankings[0]
+        return await hits.list_hits(session, best, vector)
+
+
+async def _rankings(
+    deps: Deps,
+    session: AsyncSession,
+    wanted: Wanted,
+    limit: int,
+    vector: NDArray[np.float32] | None,
+    *,
+    by_chunk: bool,
+) -> Sequence[list[domain.Ranked]]:
+    scope, least = wanted.scope, wanted.least_similarity
     depth = max(limit, domain.LEAST_DEPTH) if wanted.mode is domain.SearchMode.HYBRID else limit
-    scope, exact_chunks = wanted.scope, deps.exact_chunks
-    rankings: list[list[domain.Hit]] = []
-    async with deps.database.transaction(scope.org_id) as session:
-        if vector is not None:
-            near = await hits.list_nearest(session, scope, vector, depth, exact_chunks=exact_chunks, by_chunk=by_chunk)
-            rankings.append(near)
-        if wanted.mode is not domain.SearchMode.VECTOR:
-            worded = await hits.list_worded(session, scope, wanted.query, depth, query=vector, by_chunk=by_chunk)
-            rankings.append(worded)
-    least = wanted.least_similarity
+    rankings: list[list[domain.Ranked]] = []
+    if vector is not None:
+        near = await nearest.list_nearest(
+            session, scope, vector, depth, sizes=deps.sizes, exact_chunks=deps.exact_chunks, by_chunk=by_chunk
+        )
+        rankings.append(near)
+    if wanted.mode is not domain.SearchMode.VECTOR:
+        compared = None if least is None else vector
+        rankings.append(await hits.list_worded(session, scope, wanted.query, depth, query=compared, by_chunk=by_chunk))
     if least is None:
         return rankings
-    return [[hit for hit in ranking if hit.similarity is not None and hit.similarity >= least] for ranking in rankings]
+    return [[one for one in ranking if one.similarity is not None and one.similarity >= least] for ranking in rankings]

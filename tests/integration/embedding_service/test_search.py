@@ -16,9 +16,10 @@ from libs.messaging import Delivery
 from services.embedding import consumers as handlers
 from services.embedding.adapters import MiniLm
 from services.embedding.domain import EmbeddingError, EmbeddingRefused, EmbeddingUnavailable
-from services.embedding.store import hits
+from services.embedding.store import hits, nearest
+from services.embedding.store.scope import Scope
 from services.embedding.usecases import Deps
-from tests.integration.embedding_service.conftest import Client, Failing, completed, ready, serving
+from tests.integration.embedding_service.conftest import EVERYTHING, Client, Failing, completed, ready, serving
 
 MANY = 250
 TOPICS = ("the harbour at dawn", "a recipe with apples", "rules of chess", "the moons of Jupiter", "tax returns")
@@ -55,16 +56,17 @@ async def test_the_index_is_used_and_finds_what_comparing_all_finds(
 ) -> None:
     """Row-level security keeps the planner from it unless it is told."""
     await many(deps, client)
-    scope = hits.Scope(client.org_id, None)
+    scope = Scope(client.org_id, None)
     (query,) = await minilm.embed(["astronomy"])
     scans = text("select pg_stat_get_xact_numscans('chunks_embedding'::regclass)")
-    async with database.transaction(client.org_id) as session:
-        exact = await hits.list_nearest(session, scope, query, 50, exact_chunks=1_000_000)
+    async with database.transaction(client.org_id, holding=nearest.SETTINGS) as session:
+        exact = await nearest.list_nearest(session, scope, query, 50, sizes=nearest.Sizes(), exact_chunks=EVERYTHING)
         assert (await session.execute(scans)).scalar_one() == 0
-        by_index = await hits.list_nearest_by_index(session, scope, query, 50)
+        by_index = await nearest.list_nearest_by_index(session, scope, query, 50)
         assert (await session.execute(scans)).scalar_one() == 1
-    assert [hit.similarity for hit in by_index[:20]] == pytest.approx([hit.similarity for hit in exact[:20]], abs=1e-3)
-    assert all("Jupiter" in hit.text for hit in by_index)
+        shown = await hits.list_hits(session, by_index)
+    assert [one.similarity for one in by_index[:20]] == pytest.approx([one.similarity for one in exact[:20]], abs=1e-3)
+    assert all("Jupiter" in hit.text for hit in shown)
 
 
 async def test_hits_come_best_first_with_their_scores(deps: Deps, client: Client, minilm: MiniLm) -> None:
