@@ -26,10 +26,11 @@ SETTINGS: Final = (
     # Without it the index gives its nearest, and nothing where these are all others'. What comes out of order is put in
     # order here; pgvector's strict order would leave it out.
     "set local hnsw.iterative_scan = relaxed_order; "
-    "set local hnsw.ef_search = 100"
+    "set local hnsw.ef_search = 200"
 )
 """What the transaction of a search begins with, in the same round trip."""
-_EF_SEARCH: Final = 100
+_EF_SEARCH: Final = 200
+"""Of 100,000 chunks, 40 found 0.90 of the nearest ten, 100 0.97, 200 0.99 in a fifth more time than 100."""
 _EF_SEARCH_MOST: Final = 1_000
 """pgvector's own limit."""
 _CHUNKS_A_DOCUMENT: Final = (2, 16)

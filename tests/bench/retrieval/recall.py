@@ -1,4 +1,4 @@
-"""How many of the nearest ten are found, for organisations of each size, against comparing all; and how full pages are."""
+"""How many of the nearest ten are found, for organisations of each size, against comparing all."""
 
 from __future__ import annotations
 

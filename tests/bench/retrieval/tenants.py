@@ -1,7 +1,7 @@
 """100,000 chunks of 1,000 organisations of very unequal size.
 
-Embedding 100,000 texts would take an hour. A chunk here is several sentences out of thousands, and its vector the mean of
-theirs, which are real: the model itself takes the mean over the words of a text. `likeness` says how near that comes.
+Embedding 100,000 texts would take an hour. A chunk here is several sentences out of thousands, and its vector the mean
+of theirs, which are real: the model itself takes the mean over the words of a text. `likeness` says how near that is.
 Each organisation speaks of a few subjects of its own, as organisations do, the largest of all.
 """
 
