@@ -18,14 +18,12 @@ from sqlalchemy.engine import make_url
 from libs.database import Database
 from services.embedding.adapters import Gathering, MiniLm
 from services.embedding.domain import content_hash
-from services.embedding.settings import Settings
 from services.embedding.usecases import Deps
 from tests.bench.retrieval.tenants import Corpus, make_corpus
 from tests.support.servers import Servers, running_servers
 
 THREADS = 2
 """As the service has on 4 cores."""
-EXACT_CHUNKS: int = Settings.model_fields["search_exact_chunks"].default
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ class Stage:
             database=self.database,
             embedder=Gathering(self.minilm),
             clock=lambda: datetime.now(UTC),
-            exact_chunks=EXACT_CHUNKS,
+            exact_chunks=None,
+            objects=self.servers.object_store(),
         )
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
