@@ -6,8 +6,8 @@ from alembic import op
 
 from libs.database.schema import CURRENT_ORGS
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 _UP = (
     # What a search may narrow by: when chunks were made.
