@@ -23,6 +23,8 @@ LINGER_BYTES = 32 * 2**20
 LINGER_SECONDS = 2.0
 """How much of a refused body is still taken, so that a client that reads only then finds the answer."""
 
+LOG_LATER_SECONDS = 0.001
+
 _duration = metrics.get_meter("antiphon.gateway").create_histogram(
     "http.server.request.duration", unit="s", description="From a request's headers to the end of its answer"
 )
@@ -111,8 +113,15 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": b""})
 
     def log(self, template: str | None = None) -> None:
-        """Leave a line and a measurement; `template` is the route, None where none was found."""
+        """Leave a line and a measurement; `template` is the route, None where none was found.
+
+        A moment later: who asks one thing after the other need not wait for what was written about the one before.
+        """
         seconds = time.perf_counter() - self._started
+        # In the context of now, from which the line gets its trace.
+        asyncio.get_running_loop().call_later(LOG_LATER_SECONDS, self._log, template, seconds)
+
+    def _log(self, template: str | None, seconds: float) -> None:
         logger.info(
             "request",
             extra={

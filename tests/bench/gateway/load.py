@@ -75,7 +75,7 @@ def _client(task: Task) -> _Told:
     return _Told(**json.loads(ended.stdout))
 
 
-class _Client(asyncio.Protocol):
+class Client(asyncio.Protocol):
     """One connection: the next request goes out when the answer is whole."""
 
     def __init__(self, request: bytes, until: float) -> None:
@@ -121,19 +121,22 @@ class _Client(asyncio.Protocol):
         return len(self._received) >= head + 4 + length
 
 
-async def _run(task: Task) -> _Told:
-    parts = urlsplit(task.url)
+def request_of(url: str, headers: Mapping[str, str]) -> tuple[bytes, str, int]:
+    """Return a GET as it is sent, and the host and port to send it to."""
+    parts = urlsplit(url)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    lines = [f"GET {target} HTTP/1.1", f"host: {parts.netloc}", *(f"{k}: {v}" for k, v in task.headers.items())]
-    request = "\r\n".join([*lines, "", ""]).encode()
+    lines = [f"GET {target} HTTP/1.1", f"host: {parts.netloc}", *(f"{k}: {v}" for k, v in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode(), parts.hostname or "", parts.port or 80
+
+
+async def _run(task: Task) -> _Told:
+    request, host, port = request_of(task.url, task.headers)
     loop = asyncio.get_running_loop()
     await asyncio.sleep(max(0.0, task.begin - time.time() - 0.2))
     until = time.perf_counter() + task.begin - time.time() + task.seconds
     clients = []
     for _ in range(task.connections):
-        _, client = await loop.create_connection(
-            lambda: _Client(request, until), parts.hostname or "", parts.port or 80
-        )
+        _, client = await loop.create_connection(lambda: Client(request, until), host, port)
         clients.append(client)
     await asyncio.sleep(max(0.0, task.begin - time.time()))
     before = time.process_time()
