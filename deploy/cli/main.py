@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deploy.cli import dlq, events, projections, provision, speech, stack, voices
+from deploy.cli import backup, dlq, events, projections, provision, speech, stack, voices
 from deploy.embedded.errors import StackError
 
 app = typer.Typer(
@@ -26,6 +26,9 @@ app.command()(stack.init)
 app.command()(stack.migrate)
 app.command()(provision.provision)
 app.command()(speech.speak)
+app.add_typer(backup.app, name="backup")
+app.command()(backup.backups)
+app.command()(backup.restore)
 app.add_typer(voices.app, name="voices")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")

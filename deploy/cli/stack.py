@@ -21,7 +21,7 @@ from deploy.cli.speech import say_hello
 from deploy.embedded.credentials import read_secret
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import Home, find_home
-from deploy.embedded.programs import INIT, PROGRAMS, Program
+from deploy.embedded.programs import INIT, Program, choose_programs
 from deploy.embedded.record import StackRecord, read_record
 
 DEFAULT_PORT = 8080
@@ -52,7 +52,7 @@ def run_stack(
     port: int,
     announce: Callable[[str], None],
     when_ready: Callable[[], None],
-    programs: Sequence[Program] = PROGRAMS,
+    programs: Sequence[Program] | None = None,
 ) -> None:
     """Supervise the stack until a signal ends it; `when_ready` runs in a thread once everything is ready."""
     from deploy.embedded.supervisor import Supervisor
@@ -60,8 +60,9 @@ def run_stack(
     async def ready() -> None:
         await asyncio.to_thread(when_ready)
 
+    chosen = choose_programs(os.environ) if programs is None else programs
     with home.locked():
-        asyncio.run(Supervisor(home, gateway_port=port, announce=announce, programs=programs).run(ready))
+        asyncio.run(Supervisor(home, gateway_port=port, announce=announce, programs=chosen).run(ready))
 
 
 def greet(home: Home, port: int, *, stop_hint: str) -> None:

@@ -32,6 +32,8 @@ def program_environment(
     if program.kind == "once":
         return environment | _administration(home, ports)
     environment |= {"ANTIPHON_HOST": "127.0.0.1", "ANTIPHON_PORT": str(ports[program.name])}
+    if program.kind == "operator":
+        return environment
     environment |= _database(program, home, ports)
     if program.service == "gateway":
         environment |= _gateway(home, ports)

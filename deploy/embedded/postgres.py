@@ -22,6 +22,8 @@ SUPERUSER = "antiphon"
 
 READY_SECONDS = 120.0
 """Recovery after a crash replays at most 512 MB of log, which takes a slow disk a minute."""
+RESTORE_SECONDS = 6 * 3600.0
+"""A restored backup replays all the log since it was made."""
 
 _SETTINGS = """\
 # Written at every start of the embedded stack. Settings of your own go into local.conf beside this file.
@@ -39,6 +41,10 @@ autovacuum_max_workers = 2
 max_wal_size = 512MB
 wal_level = replica
 archive_mode = off
+# What changed is known without reading the data, which is what incremental backups are made from.
+summarize_wal = on
+# A backup that is no longer fetched must not fill the disk with the log that is kept for it.
+max_slot_wal_keep_size = 2GB
 io_method = sync
 max_logical_replication_workers = 0
 timezone = 'UTC'
@@ -76,7 +82,7 @@ class Postgres:
         return self.url
 
     async def prepare(self, children: Children, /) -> None:
-        self._account = _choose_account(self._data)
+        self._account = choose_account(self._data)
         # Looked for again at every start: the copy may lie in a cache that somebody cleans.
         self._install = await asyncio.to_thread(postgres_install.find, self._account)
         if not (self._data / "PG_VERSION").exists():
@@ -97,7 +103,8 @@ class Postgres:
             is_ready = len(lines) > 7 and lines[0] == str(child.pid) and lines[7].strip() == "ready"
             return None if is_ready else "it is still recovering"
 
-        await until_clear(recovery, READY_SECONDS)
+        restores = (self._data / "recovery.signal").exists()
+        await until_clear(recovery, RESTORE_SECONDS if restores else READY_SECONDS)
         await until_clear(lambda: find_obstacle(self.health), READY_SECONDS)
 
     async def _initialise(self, children: Children) -> None:
@@ -158,7 +165,7 @@ class Postgres:
         return Command(argv, environment, cwd, self._account, pass_fds, orphan_signal=self.stop_signal)
 
 
-def _choose_account(data: Path) -> Account | None:
+def choose_account(data: Path) -> Account | None:
     """None for an ordinary user. As root: who owns the data already, else `postgres`, else `nobody`."""
     if os.geteuid() != 0:
         return None

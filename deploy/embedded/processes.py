@@ -145,7 +145,7 @@ class Children:
             group=None if account is None else account.gid,
             extra_groups=None if account is None else [],
             # Safe beside threads, as it calls one C function that was looked up before.
-            preexec_fn=_dying_with_parent(command.orphan_signal),  # noqa: PLW1509
+            preexec_fn=dying_with_parent(command.orphan_signal),  # noqa: PLW1509
         )
         return self._add(process.pid, process.wait)
 
@@ -228,7 +228,8 @@ def is_running(pid: int, identity: str | None) -> bool:
     return identity is not None and identify(pid) == identity
 
 
-def _dying_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+def dying_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
+    """What a new process calls before it becomes its program, so that the kernel ends it with its parent (Linux)."""
     if sys.platform != "linux":
         return None
     # Looked up here: between fork and exec nothing should be loaded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,14 +16,15 @@ NATS_USERS = ("provisioner", "gateway", "voice", "generation", "worker", "storag
 class Program:
     """One Python module of the system, with a `main()`.
 
-    A `once` program runs to its end before what names it in `after` is started; the others serve HTTP.
+    A `once` program runs to its end before what names it in `after` is started; the others serve HTTP. An `operator`
+    reads what it needs from the state directory.
     `service` names the database and the identity that it uses, `nats_user` its account at the broker.
     Programs of a lower `stop_rank` are stopped before those of a higher one.
     """
 
     name: str
     module: str
-    kind: Literal["once", "service", "worker"]
+    kind: Literal["once", "service", "worker", "operator"]
     after: tuple[str, ...]
     service: str
     nats_user: str
@@ -43,3 +45,11 @@ PROGRAMS: tuple[Program, ...] = (
     Program("embedding", "services.embedding.main", "service", ("init",), "embedding", "embedding", niceness=5),
     Program("analytics", "services.analytics.main", "service", ("init",), "analytics", "analytics"),
 )
+
+BACKUP = Program("backup", "deploy.backup.runner", "operator", ("init",), "backup", "provisioner", niceness=5)
+"""Keeps backups going, where somebody has said where they should lie."""
+
+
+def choose_programs(environment: Mapping[str, str]) -> tuple[Program, ...]:
+    """All that is to run with these settings."""
+    return (*PROGRAMS, BACKUP) if environment.get("ANTIPHON_BACKUP_DIR") else PROGRAMS

@@ -229,10 +229,10 @@ class Supervisor:
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._request_stop)
+            loop.add_signal_handler(number, self.request_stop)
         loop.add_signal_handler(signal.SIGCHLD, self._children.end_orphans)
 
-    def _request_stop(self) -> None:
+    def request_stop(self) -> None:
         """Stop in order; asked again while that goes on, kill what still runs."""
         if self._stop_requested.is_set():
             for keeper in self._keepers.values():
