@@ -36,7 +36,7 @@ TWICE = "select event_id from outbox_sent group by event_id having count(*) > 1"
 UNPLACED = "select count(*) from outbox_sent where stream_seq is null or stream_created is null"
 _YOUNG = "select count(*) from outbox_sent where created_at > now() - $1::interval"
 _IN_STREAMS = timedelta(seconds=EVENT_MAX_AGE) - timedelta(hours=1)
-_TABLES = "select relname from pg_stat_user_tables where schemaname = 'public' order by 1"
+_TABLES = "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
 _OBJECTS = {
     # Every object that a row speaks of, with its SHA-256 where the row has it.
     "storage": "select object_key as key, sha256 from audio_tracks "

@@ -69,7 +69,8 @@ async def make(source: Source, vault: Vault, plan: Plan, show: Show) -> Record:
     """
     with vault.writing():
         clock = time.monotonic()
-        began = await _now(source)
+        async with source.database() as connection:
+            began = await wal.mark(connection)
         identity = f"{began:%Y%m%dT%H%M%S}-{plan.kind}"
         if (vault.backups / identity).exists():
             raise StackError(f"Backup {identity} is there already. Try again in a second.")

@@ -18,7 +18,7 @@ from deploy.backup.copying import put_back
 from deploy.backup.making import verify_database
 from deploy.backup.manifest import Damaged
 from deploy.backup.source import Source
-from deploy.backup.vault import Coverage, Record, Vault
+from deploy.backup.vault import Record, Vault
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import Home, write_atomically
 from deploy.embedded.postgres import choose_account
@@ -43,11 +43,11 @@ _SETTINGS = "postgresql.auto.conf"
 
 @dataclass(frozen=True)
 class Choice:
-    """The backup that a moment is restored from, and how far its log reaches."""
+    """The backup that a moment is restored from, and the position in its log by which the moment has passed."""
 
     record: Record
-    coverage: Coverage
     moment: datetime
+    end_position: str
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ def choose(vault: Vault, moment: datetime | None) -> Choice:
             f"The log of that time reaches to {coverage.until.isoformat()}{bound}.\n"
             "Choose one of these; while the stack runs, antiphon backup brings the log up to now."
         )
-    return Choice(record, coverage, moment)
+    # Each begins with a commit of its own, at which the restore to a moment before it can stop.
+    after = [one for one in records if one.line == record.line and one.began > moment]
+    return Choice(record, moment, after[0].end_position if after else coverage.position)
 
 
 def restore(vault: Vault, moment: datetime | None, home: Home, show: Show, *, quiet: bool = False) -> Restored:
@@ -120,9 +122,9 @@ async def _lay_out(vault: Vault, choice: Choice, home: Home, show: Show) -> None
     for record in chain:
         show(f"verifying {record.id}")
         await verify_database(vault.database(record.id), show)
-    log = choice.coverage
     show("verifying the log")
-    await wal.verify_log(source, vault, log.line, log.timeline, choice.record.start_position, log.position)
+    base = choice.record
+    await wal.verify_log(source, vault, base.line, base.timeline, base.start_position, choice.end_position)
     home.path.mkdir(mode=0o700, parents=True)
     state = vault.state(choice.record.id)
     for folder in (home.postgres, home.logs):
@@ -147,10 +149,10 @@ def _add_log(vault: Vault, choice: Choice, data: Path) -> None:
     """Give the databases the log and the moment at which to stop, and to the account that will run them."""
     folder = data / "pg_wal"
     (folder / "archive_status").mkdir(parents=True, exist_ok=True)
-    first = wal.segment_of(choice.coverage.timeline, choice.record.start_position)
-    for file in wal.segments_from(vault, choice.coverage.line, first):
+    base = choice.record
+    for file in wal.segments(vault, base.line, base.timeline, base.start_position, choice.end_position):
         shutil.copyfile(file, folder / file.name.removesuffix(".partial"))
-    for file in (vault.wal / choice.coverage.line).glob("*.history"):
+    for file in (vault.wal / base.line).glob("*.history"):
         shutil.copyfile(file, folder / file.name)
     settings = data / _SETTINGS
     shutil.copyfile(settings, data / (_SETTINGS + ".before"))

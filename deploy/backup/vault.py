@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import write_atomically
@@ -157,14 +157,16 @@ class Vault:
         found = [json.loads(file.read_text()) for file in self.wal.glob("*/coverage.json")]
         return [Coverage(**(one | {"until": datetime.fromisoformat(one["until"])})) for one in found]
 
-    def cover(self, coverage: Coverage) -> None:
-        """Write down how far the log of a line reaches."""
+    async def cover(self, coverage: Coverage) -> None:
+        """Write down how far the log of a line reaches, unless it is known to reach further."""
         text = json.dumps(asdict(coverage), default=datetime.isoformat)
-        write_atomically(self.wal / coverage.line / "coverage.json", text + "\n")
+        async with self.attaching():
+            if all(one.until < coverage.until for one in self.coverages() if one.line == coverage.line):
+                write_atomically(self.wal / coverage.line / "coverage.json", text + "\n")
 
     @asynccontextmanager
     async def attaching(self) -> AsyncIterator[None]:
-        """Hold the directory for the moment in which a line of the log begins."""
+        """Hold the lines of the log for a moment, in which one begins or is measured."""
         with (self.path / "lock.wal").open("ab") as file:
             while not _is_ours(file):  # noqa: ASYNC110, another process may have it
                 await asyncio.sleep(_LOCK_SECONDS)

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -102,8 +102,15 @@ async def catch_up(source: Source, vault: Vault, line: Line, *, fetch: bool = Tr
         if not await _is_fetched(connection, line, position, wait=not fetch):
             await receive(source, vault, line, until=position)
     coverage = Coverage(line.name, int(row["file"][:8], 16), row["now"].astimezone(UTC), position)
-    vault.cover(coverage)
+    await vault.cover(coverage)
     return coverage
+
+
+async def mark(connection: asyncpg.Connection[asyncpg.Record]) -> datetime:
+    """Commit something that changes nothing; returns a moment before that, and after all that was done so far."""
+    now: datetime = await connection.fetchval("select clock_timestamp()")
+    await connection.execute(_MARK)
+    return now.astimezone(UTC)
 
 
 async def _is_fetched(connection: asyncpg.Connection[asyncpg.Record], line: Line, position: str, *, wait: bool) -> bool:
@@ -124,11 +131,11 @@ async def _is_fetched(connection: asyncpg.Connection[asyncpg.Record], line: Line
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def segment_of(timeline: int, position: str) -> str:
-    """The name of the segment that a position such as 0/3100028 lies in."""
+def segment_of(timeline: int, position: str, *, before: bool = False) -> str:
+    """The name of the segment that a position such as 0/3100028 lies in, or the byte `before` it."""
     high, _, low = position.partition("/")
-    number = int(low, 16) // SEGMENT_BYTES
-    return f"{timeline:08X}{int(high, 16):08X}{number:08X}"
+    number = ((int(high, 16) << 32) + int(low, 16) - before) // SEGMENT_BYTES
+    return f"{timeline:08X}{number // _SEGMENTS_PER_ID:08X}{number % _SEGMENTS_PER_ID:08X}"
 
 
 def next_segment(name: str) -> str:
@@ -138,21 +145,22 @@ def next_segment(name: str) -> str:
     return f"{timeline:08X}{high + number // _SEGMENTS_PER_ID:08X}{number % _SEGMENTS_PER_ID:08X}"
 
 
-def segments_from(vault: Vault, line: str, first: str) -> list[Path]:
-    """The files of a line from a segment on, each following the one before. Raises Damaged when one is missing."""
+def segments(vault: Vault, line: str, timeline: int, start: str, end: str) -> list[Path]:
+    """The files of a line that hold the log from a position up to another. Raises Damaged when one is missing."""
     files = {file.name.removesuffix(".partial"): file for file in sorted((vault.wal / line).glob("0*"), reverse=True)}
-    wanted = sorted(name for name in files if len(name) == 24 and name >= first)
-    expected = first
-    for name in wanted or [""]:
-        if name != expected:
-            raise Damaged(f"the log lacks {expected} in {vault.wal / line}")
-        expected = next_segment(name)
-    return [files[name] for name in wanted]
+    found = []
+    name = segment_of(timeline, start)
+    while name <= segment_of(timeline, end, before=True):
+        if name not in files:
+            raise Damaged(f"the log lacks {name} in {vault.wal / line}")
+        found.append(files[name])
+        name = next_segment(name)
+    return found
 
 
 async def verify_log(source: Source, vault: Vault, line: str, timeline: int, start: str, end: str) -> None:
     """Read the log from a position to another: its records carry checksums. Raises Damaged."""
-    files = segments_from(vault, line, segment_of(timeline, start))
+    files = segments(vault, line, timeline, start, end)
     with tempfile.TemporaryDirectory(prefix="antiphon-wal-") as temporary:
         for file in files:
             (Path(temporary) / file.name.removesuffix(".partial")).symlink_to(file)
