@@ -93,15 +93,12 @@ async def catch_up(source: Source, vault: Vault, line: Line, *, fetch: bool = Tr
     Raises StackError when the log does not come.
     """
     async with source.database() as connection:
-        row = await connection.fetchrow(
-            "select clock_timestamp() as now, pg_walfile_name(pg_current_wal_lsn()) as file"
-        )
-        assert row is not None
-        await connection.execute(_MARK)
+        file = await connection.fetchval("select pg_walfile_name(pg_current_wal_lsn())")
+        now = await mark(connection)
         position = str(await connection.fetchval("select pg_current_wal_lsn()::text"))
         if not await _is_fetched(connection, line, position, wait=not fetch):
             await receive(source, vault, line, until=position)
-    coverage = Coverage(line.name, int(row["file"][:8], 16), row["now"].astimezone(UTC), position)
+    coverage = Coverage(line.name, int(file[:8], 16), now, position)
     await vault.cover(coverage)
     return coverage
 

@@ -73,6 +73,16 @@ def free_port() -> int:
 def running_stack(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """Run a stack in a temporary directory, without the caller's ANTIPHON_ and OTEL_ settings."""
     home = Path(tempfile.mkdtemp(prefix="antiphon-stack-"))
+    try:
+        with resumed_stack(home, extra) as stack:
+            yield stack
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def resumed_stack(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """Run the stack whose state lies in a directory, which stays."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))}
     environment = {**inherited, "ANTIPHON_HOME": str(home), "ANTIPHON_PORT": str(free_port()), **(extra or {})}
     stack = Stack(home, environment)
@@ -83,7 +93,6 @@ def running_stack(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
         yield stack
     finally:
         _antiphon(environment, "down", check=False)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _antiphon(

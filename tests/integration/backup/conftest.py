@@ -1,0 +1,65 @@
+"""A stack that backs itself up, and directories that go away."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from deploy.backup.vault import Record, Vault
+from tests.support.polling import eventually
+from tests.support.stack import Stack, running_stack
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    """A running stack and the directory that its backups lie in."""
+
+    stack: Stack
+    vault: Path
+
+    def listed(self) -> list[Record]:
+        """The backups, oldest first."""
+        return Vault(self.vault).records()
+
+    async def covers(self, moment: datetime) -> None:
+        """Wait until a moment can be restored."""
+
+        async def is_there() -> bool:
+            return any(one.until >= moment for one in Vault(self.vault).coverages())
+
+        await eventually(is_there, within=30, what=f"the log up to {moment}")
+
+    async def has_first(self) -> None:
+        """Wait for the first full backup, which the stack makes by itself."""
+
+        async def is_there() -> bool:
+            return bool(self.listed())
+
+        await eventually(is_there, within=60, what="the first backup")
+
+
+@contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """A directory that is removed, whoever owns the files in it."""
+    path = Path(tempfile.mkdtemp(prefix="antiphon-backup-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def backed_up() -> Iterator[BackedUp]:
+    """A stack whose backups are made by its own schedule, and by whoever asks."""
+    with temporary_directory() as folder:
+        vault = folder / "vault"
+        extra = {"ANTIPHON_BACKUP_DIR": str(vault), "ANTIPHON_ENGINE_PROCESSES": "2"}
+        with running_stack(extra) as running:
+            yield BackedUp(running, vault)

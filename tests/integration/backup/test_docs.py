@@ -1,0 +1,46 @@
+"""The commands of docs/backup.md, executed as they stand; among them the drill."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.programs import SERVICES
+from tests.integration.backup.conftest import BackedUp
+from tests.support.api import Api
+from tests.support.pages import page, run_commands
+from tests.support.stack import ROOT, Stack
+
+
+@pytest.mark.timeout(240)
+async def test_the_commands_work_as_written(backed_up: BackedUp, tmp_path: Path) -> None:
+    stack = backed_up.stack
+    await backed_up.has_first()
+    async with Api(stack.url, stack.api_key) as api:
+        generation = await api.speak("To be found in the drill.", (await api.voices())[0]["id"])
+        assert generation["status"] == "completed"
+    restored = stack.home.with_name(stack.home.name + ".restored")
+    try:
+        said = run_commands(with_command(stack, tmp_path), tmp_path, page("docs/backup.md"), within=200)
+    finally:
+        shutil.rmtree(restored, ignore_errors=True)
+    assert "verified" in said
+    assert "Any moment from" in said
+    assert "Everything that was backed up is what was written." in said
+    assert "The audit is clean." in said
+    assert all(f"{service} " in said for service in SERVICES)
+    assert f"ANTIPHON_HOME={restored} antiphon up" in said
+
+
+def with_command(stack: Stack, folder: Path) -> Stack:
+    """The stack as a shell sees it in which `antiphon` is this very code."""
+    command = folder / "bin" / "antiphon"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m deploy.cli.main "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}{os.pathsep}{stack.environment.get('PATH', os.defpath)}"
+    return Stack(stack.home, {**stack.environment, "PATH": path})
