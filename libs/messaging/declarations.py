@@ -36,7 +36,8 @@ class Projection:
     """A handler that applies events of one type to the service's own tables.
 
     `policy` says how often and when one that cannot be applied is tried again; None for the usual one. `gather_seconds`
-    is how long after a batch the next one may wait to become larger.
+    is how long after a batch the next one may wait to become larger. `of_erased` says that it applies events of
+    organisations that are erased, too; all others are told nothing of them.
     """
 
     event: EventType
@@ -44,6 +45,7 @@ class Projection:
     handler: Callable[[AsyncSession, Sequence[Any]], Awaitable[None]]
     policy: RetryPolicy | None = None
     gather_seconds: float = 0.0
+    of_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Work:
     """A handler that does a job for every event of one type.
 
     `name` becomes part of the durable's name. At most `concurrency` jobs run in one process, and at
-    most `outstanding` in all processes together. `exhausted` runs before a job becomes a dead letter.
+    most `outstanding` in all processes together. `exhausted` runs before a job becomes a dead letter. `of_erased` says
+    that it is done for organisations that are erased, too.
     """
 
     event: EventType
@@ -62,21 +65,28 @@ class Work:
     outstanding: int
     policy: RetryPolicy
     exhausted: Callable[[Delivery[Any], Any, str], Awaitable[None]] | None
+    of_erased: bool = False
 
 
 def projection(
-    event: type[Event], *, policy: RetryPolicy | None = None, gather_seconds: float = 0.0
+    event: type[Event], *, policy: RetryPolicy | None = None, gather_seconds: float = 0.0, of_erased: bool = False
 ) -> Callable[[Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]], Projection]:
     """Declare a projection of `event`: the handler gets a session and events in their order.
 
     The session's transaction is scoped to the organisations of the events; the inbox has removed
     events that were applied before. Where nobody waits for what is written, `gather_seconds` lets one transaction apply
     more: what comes after a pause is applied at once, what comes soon after it together. Of all that a service projects
-    from one stream the shortest counts.
+    from one stream the shortest counts. Without `of_erased` events of organisations that are erased are left out.
     """
 
     def declare(handler: Callable[[AsyncSession, Sequence[Event]], Awaitable[None]]) -> Projection:
-        return Projection(event=event_type(event), handler=handler, policy=policy, gather_seconds=gather_seconds)
+        return Projection(
+            event=event_type(event),
+            handler=handler,
+            policy=policy,
+            gather_seconds=gather_seconds,
+            of_erased=of_erased,
+        )
 
     return declare
 
@@ -88,6 +98,7 @@ def work(
     outstanding: int = 256,
     policy: RetryPolicy = DEFAULT_POLICY,
     exhausted: Callable[[Delivery[Event], Deps, str], Awaitable[None]] | None = None,
+    of_erased: bool = False,
 ) -> Callable[[Callable[[Delivery[Event], Deps], Awaitable[None]]], Work]:
     """Declare a job for every `event`; the handler's name names the durable consumer."""
 
@@ -100,6 +111,7 @@ def work(
             outstanding=outstanding,
             policy=policy,
             exhausted=exhausted,
+            of_erased=of_erased,
         )
 
     return declare

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from nats.aio.msg import Msg
 from opentelemetry.context import Context
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.registry import UndecodableEvent, UnknownEvent
 from libs.database import Database
-from libs.messaging import inbox
+from libs.messaging import inbox, tombstones
 from libs.messaging.causes import note_cause
 from libs.messaging.connection import Bus
 from libs.messaging.declarations import Projection
@@ -160,16 +161,21 @@ class ProjectionRunner:
             async with self._database.transaction(*organisations) as session:
                 new = await inbox.remember(session, self._durable, list({one.event_id for one in batch}))
                 fresh = _first_of_each(batch, contexts, new)
+                erased = await tombstones.erased_among(session, organisations)
                 for received, context in fresh:
                     note_cause(session, received.event, received.id_text, context)
                 for group in grouped([received for received, _ in fresh]):
-                    await self._handle(session, group)
+                    await self._handle(session, group, erased)
         return len(fresh)
 
-    async def _handle(self, session: AsyncSession, group: Sequence[Received]) -> None:
-        events: list[Any] = [received.event for received in group]  # Any: the handler's own event class
+    async def _handle(self, session: AsyncSession, group: Sequence[Received], erased: Collection[UUID]) -> None:
+        # Late events of whom all rows are gone would bring some back.
+        living = [received for received in group if received.org_id not in erased]
         for declared in self._handlers.get(group[0].type_name, ()):
-            await declared.handler(session, events)
+            # Any: the handler's own event class
+            events: list[Any] = [received.event for received in (group if declared.of_erased else living)]
+            if events:
+                await declared.handler(session, events)
 
 
 def _first_of_each(

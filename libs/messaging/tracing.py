@@ -106,7 +106,11 @@ def batch_spans(batch: Sequence[Received], consumer: str) -> Iterator[list[Conte
 
 
 def record_outcome(consumer: str, outcome: str, *, count: int = 1, seconds: float | None = None) -> None:
-    """Count deliveries: outcome is applied, duplicate, skipped (meant for others), retried, dead or unavailable."""
+    """Count deliveries.
+
+    The outcome is applied, duplicate, skipped (meant for others), erased (of whom nothing is kept), retried, dead or
+    unavailable.
+    """
     attributes = {"messaging.consumer.group.name": consumer, "outcome": outcome}
     _outcomes.add(count, attributes)
     if seconds is not None:

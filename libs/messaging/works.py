@@ -15,11 +15,13 @@ from faststream.nats import JStream, NatsMessage, PullSub
 from nats.aio.msg import Msg
 
 from libs.contracts.registry import UndecodableEvent, UnknownEvent
+from libs.database import Database
 from libs.messaging.connection import Bus
 from libs.messaging.declarations import Consumers, Delivery, Work
 from libs.messaging.delivery import DeadLetterOffice, acknowledge, give_back, heartbeat, tries_of
 from libs.messaging.dispatch import Dispatcher, Jobs
 from libs.messaging.envelope import Received, is_addressed_to, open_envelope
+from libs.messaging.tombstones import is_erased
 from libs.messaging.topology import work_durable
 from libs.messaging.tracing import process_span, record_outcome
 
@@ -33,9 +35,10 @@ class WorkRunner:
     """Takes the jobs that a group declares and runs them."""
 
     # Any: the service's own dependencies.
-    def __init__(self, bus: Bus, consumers: Consumers, deps: Any) -> None:
-        """Takes nothing before `start`; `deps` is what every handler gets."""
+    def __init__(self, bus: Bus, database: Database, consumers: Consumers, deps: Any) -> None:
+        """Takes nothing before `start`; `deps` is what every handler gets, `database` says who is erased."""
         self._bus = bus
+        self._database = database
         self._deps = deps
         self._stopping = False
         self._jobs = Jobs()
@@ -86,12 +89,15 @@ class WorkRunner:
                 return
             delivery = Delivery(received.event, str(received.event_id), tries_of(message))
             try:
-                await self._call(declared, durable, received, delivery)
+                is_dropped = not declared.of_erased and await is_erased(self._database, received.org_id)
+                if not is_dropped:
+                    await self._call(declared, durable, received, delivery)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is judged, never dropped
                 await self._failed(declared, office, message, delivery, error)
                 return
         await acknowledge(self._bus, [message])
-        record_outcome(durable, "applied", seconds=time.monotonic() - started)
+        outcome = "erased" if is_dropped else "applied"
+        record_outcome(durable, outcome, seconds=time.monotonic() - started)
 
     async def _call(self, declared: Work, durable: str, received: Received, delivery: Delivery[Any]) -> None:
         with process_span(received, durable):

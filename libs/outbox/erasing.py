@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.database import Database
-from libs.messaging import Delivery, inbox
+from libs.messaging import Delivery, inbox, tombstones
 from libs.outbox.outbox import add
 
 ROWS_AT_ONCE = 10_000
@@ -24,8 +24,11 @@ ARCHIVE = "outbox_sent"
 async def erase_rows(database: Database, org_id: UUID, tables: Sequence[str]) -> dict[str, int]:
     """Delete an organisation's rows of `tables`, in this order, and its published events; return how many of each.
 
-    Each table has the column `org_id`. Safe to repeat: what is gone is not counted again.
+    Each table has the column `org_id`. Safe to repeat: what is gone is not counted again. First of all it is noted that
+    the organisation is erased, so that events which come later bring nothing back.
     """
+    async with database.transaction(org_id) as session:
+        await tombstones.bury(session, org_id)
     counts = {}
     for name in (*tables, ARCHIVE):
         counts[name] = 0

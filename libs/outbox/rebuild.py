@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.registry import decode
 from libs.database import Database
-from libs.messaging import inbox
+from libs.messaging import inbox, tombstones
 from libs.messaging.declarations import Rebuildable
 from libs.messaging.envelope import Received
 from libs.messaging.projections import grouped
@@ -46,7 +46,8 @@ async def rebuild(
         last = 0
         while rows := await archive.fetch(_READ, types, last, BATCH_EVENTS):
             await inbox.remember(session, durable, [row["event_id"] for row in rows])
-            await _apply(session, rebuildable, [_received(row) for row in rows])
+            erased = await tombstones.erased_among(session, {row["org_id"] for row in rows})
+            await _apply(session, rebuildable, [_received(row) for row in rows if row["org_id"] not in erased])
             last = rows[-1]["seq"]
             yield len(rows)
 

@@ -249,7 +249,7 @@ async def _parts(
             for projections in _projection_runners(runtime, composition.consumers):
                 await stack.enter_async_context(_running(runtime, "projections", projections.run, projections.stop))
             if composition.consumers.works:
-                works = WorkRunner(runtime.bus, composition.consumers, composition.deps)
+                works = WorkRunner(runtime.bus, runtime.database, composition.consumers, composition.deps)
                 await works.start()
                 stack.push_async_callback(_stop_works, works, runtime)
         for background in composition.background:

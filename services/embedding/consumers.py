@@ -99,7 +99,7 @@ def _org(org_id: str) -> UUID | None:
     return UUID(org_id) if org_id else None
 
 
-@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8, of_erased=True)
 async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
     """An organisation goes, and all that is kept of it."""
     await erasing.erase_organization(deps, delivery)

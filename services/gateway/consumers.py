@@ -57,7 +57,7 @@ GATHER_SECONDS = 0.2
 def _collects(service: str, event: type[Erased]) -> Projection:
     """Return what keeps a service's answers to being asked to erase an organisation."""
 
-    @projection(event, gather_seconds=GATHER_SECONDS)
+    @projection(event, gather_seconds=GATHER_SECONDS, of_erased=True)
     async def collect_reports(session: AsyncSession, events: Sequence[Erased]) -> None:
         for one in events:
             erased_at = one.erased_at.ToDatetime(tzinfo=UTC)

@@ -109,7 +109,7 @@ HEARS_OF_PROGRESS = Heeds(signals.PROGRESS)
 HEARS_FIRST_PIECES = Heeds(signals.FIRST)
 
 
-@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8, of_erased=True)
 async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
     """An organisation goes, and all that is kept of it."""
     await erasing.erase_organization(deps, delivery)

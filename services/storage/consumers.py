@@ -38,7 +38,7 @@ async def remove_voice_objects(delivery: Delivery[VoiceDeleted], deps: Deps) -> 
     await usecases.remove_voice_objects(deps, delivery)
 
 
-@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8, of_erased=True)
 async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
     """An organisation goes, and all that is kept of it."""
     await usecases.erase_organization(deps, delivery)

@@ -22,7 +22,7 @@ async def examine_voice(delivery: Delivery[VoiceSubmitted], deps: Workshop) -> N
     await usecases.examine_voice(deps, delivery)
 
 
-@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8, of_erased=True)
 async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Workshop) -> None:
     """An organisation goes, and all that is kept of it."""
     await erasing.erase_organization(deps, delivery)

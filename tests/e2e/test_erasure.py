@@ -12,7 +12,7 @@ from tests.support.polling import eventually
 from tests.support.stack import Stack
 
 SERVICES = ("voice", "generation", "storage", "embedding", "analytics", "gateway")
-KEPT = {"audit_log", "audit_heads", "erasures", "erasure_reports", "key_changes"}
+KEPT = {"audit_log", "audit_heads", "erasures", "erasure_reports", "key_changes", "erased_organizations"}
 _TABLES = """
 select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition

@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from libs.database import Database
-from libs.messaging import Bus, connect, inbox
+from libs.messaging import Bus, connect, inbox, tombstones
 from libs.messaging.provision import provision
 from libs.messaging.topology import wake_subject
 from libs.outbox import OutboxHook, Relay
@@ -88,7 +88,7 @@ async def _create(servers: Servers, name: str, url: str, password: str) -> None:
     await admin.execute(f"create database {name}")
     await admin.close()
     connection = await asyncpg.connect(url, password=password)
-    for statement in (*inbox.SCHEMA, *outbox_schema.CURRENT):
+    for statement in (*inbox.SCHEMA, *tombstones.SCHEMA, *outbox_schema.CURRENT):
         await connection.execute(statement)
     await connection.execute("create table applied (position bigserial, aggregate text, name text)")
     await connection.close()

@@ -8,7 +8,7 @@ from services.analytics import usecases
 from services.analytics.usecases import Deps
 
 
-@work(OrganizationErasureRequested, concurrency=1, outstanding=8)
+@work(OrganizationErasureRequested, concurrency=1, outstanding=8, of_erased=True)
 async def erase_organization(delivery: Delivery[OrganizationErasureRequested], deps: Deps) -> None:
     """An organisation goes, and all that is kept of it."""
     await usecases.erase_organization(deps, delivery)

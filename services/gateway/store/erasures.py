@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import driver_of
+from libs.messaging import tombstones
 from libs.outbox.erasing import ARCHIVE, ROWS_AT_ONCE, erase_some
 from services.gateway.domain.erasures import Erasure, Report
 from services.gateway.store.organizations import memberships, organizations
@@ -51,6 +52,7 @@ ERASED = (
 KEPT = {
     "audit_log": "what was done outlives whom it was done to; it names ids alone",
     "audit_heads": "seals the audit log",
+    "erased_organizations": "so that nothing that comes late is applied",
     "erasures": "tells of the erasure itself",
     "erasure_reports": "tells of the erasure itself",
     "key_changes": "gone after minutes; replicas learn from it that the keys are",
@@ -66,6 +68,7 @@ async def insert_erasure(session: AsyncSession, erasure_id: UUID, org_id: UUID, 
 
 async def erase_organization(session: AsyncSession, org_id: UUID) -> dict[str, int]:
     """Delete an organisation with all that the gateway has of it; return how many rows of each table."""
+    await tombstones.bury(session, org_id)
     counts = {name: await _erase(session, org_id, name) for name in ERASED}
     people = (
         (await session.execute(select(memberships.c.user_id).where(memberships.c.org_id == org_id))).scalars().all()

@@ -59,6 +59,7 @@ EXPORTED = (
 """What the gateway has of organisations and people, without what opens doors."""
 NOT_EXPORTED = {
     "audit_heads": "seals the audit log, whose entries say the same",
+    "erased_organizations": "there is nobody left who could ask",
     "erasures": "there is nobody left who could ask",
     "erasure_reports": "there is nobody left who could ask",
     "export_parts": "tells of the export itself, as GET /v1/exports/{id} does",

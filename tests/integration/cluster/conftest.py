@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from libs.database import Database
-from libs.messaging import Bus, Consumers, connect, inbox
+from libs.messaging import Bus, Consumers, connect, inbox, tombstones
 from libs.messaging.provision import provision
 from libs.outbox import OutboxHook, Relay
 from libs.outbox import schema as outbox_schema
@@ -60,7 +60,7 @@ async def service_on(servers: Servers, cluster: Cluster, consumers: Consumers) -
     await admin.close()
     url = str(make_url(servers.postgres_url).set(username="antiphon", database=name))
     connection = await asyncpg.connect(url, password=password)
-    for statement in (*inbox.SCHEMA, *outbox_schema.CURRENT):
+    for statement in (*inbox.SCHEMA, *tombstones.SCHEMA, *outbox_schema.CURRENT):
         await connection.execute(statement)
     await connection.close()
     bus = await connect(cluster.address, "test")

@@ -121,7 +121,7 @@ async def test_no_event_is_lost_or_applied_twice_when_the_leader_dies_every_ten_
         projections = ProjectionRunner(
             service.bus, service.database, stream=STREAM, durable=projection_durable(GROUP), projections=[note]
         )
-        works = WorkRunner(service.bus, CONSUMERS, service)
+        works = WorkRunner(service.bus, service.database, CONSUMERS, service)
         await works.start()
         running = [asyncio.create_task(part.run()) for part in (service.relay, projections)]
         stopping = asyncio.Event()

@@ -226,7 +226,7 @@ async def broker(servers: Servers) -> AsyncIterator[Broker]:
 async def consuming(servers: Servers, broker: Broker, deps: Deps) -> AsyncIterator[None]:
     """Run all of the service's consumers."""
     bus = await connect(servers.nats("embedding"), "test")
-    works = WorkRunner(bus, CONSUMERS, deps)
+    works = WorkRunner(bus, deps.database, CONSUMERS, deps)
     await works.start()
     runners = [
         ProjectionRunner(

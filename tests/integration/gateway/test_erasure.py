@@ -29,8 +29,8 @@ from tests.integration.gateway.asking import Api
 from tests.integration.gateway.conftest import Tenant, new_tenant
 from tests.support.servers import Servers
 
-BY_EVENT = {"outbox", "outbox_sent"}
-"""Of every service: what waits to be told, and what was told, which `erase_rows` deletes."""
+BY_EVENT = {"outbox", "outbox_sent", "erased_organizations"}
+"""Of every service: what waits to be told, what was told, which `erase_rows` deletes, and that it is erased."""
 ERASED = {
     "analytics": {*ANALYTICS, *BY_EVENT},
     "embedding": {*EMBEDDING, *BY_EVENT},

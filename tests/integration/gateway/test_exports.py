@@ -53,8 +53,8 @@ PARTIES: dict[str, tuple[Any, type[Message]]] = {  # Any: a module with EXPORTED
     "storage": (storage, storage_events.DataExported),
     "voice": (voice, voice_events.DataExported),
 }
-OF_EVERY_SERVICE = {"outbox", "outbox_sent"}
-"""Events: they say again what the rows say."""
+OF_EVERY_SERVICE = {"outbox", "outbox_sent", "erased_organizations"}
+"""Events, which say again what the rows say; and whom nobody can ask for any more."""
 SECRET = re.compile(r"hash|secret|token|password|embedding|object|sealed|_key$|_keys$|^payload$")
 TOLD_ALL_THE_SAME = {
     ("audit_log", "hash"): "seals the log: whoever has it can see that nothing was changed",

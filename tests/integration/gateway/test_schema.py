@@ -100,7 +100,7 @@ async def test_every_table_is_isolated_from_its_owner_too(database: Database) ->
                 """
             )
         )
-        assert set(open_tables.scalars()) <= {"outbox", "outbox_sent", "webhook_queue"}
+        assert set(open_tables.scalars()) <= {"outbox", "outbox_sent", "webhook_queue", "erased_organizations"}
 
 
 async def test_a_key_is_found_by_its_whole_hash_only(database: Database, tenant: Tenant) -> None:

@@ -65,7 +65,7 @@ async def test_work_is_retried_later_and_what_cannot_work_is_buried(
     jobs = Jobs()
     consumers = Consumers(group, works=(job(fails=fails),))
     await provisioned(consumers)
-    runner = WorkRunner(scratch.bus, consumers, jobs)
+    runner = WorkRunner(scratch.bus, scratch.database, consumers, jobs)
     await runner.start()
     try:
         async with scratch.relaying():
@@ -90,7 +90,7 @@ async def test_jobs_run_side_by_side_without_waiting_for_a_full_batch(
     jobs = Jobs()
     consumers = Consumers(group, works=(job(fails=lambda _name, _tries: None, concurrency=4),))
     await provisioned(consumers)
-    runner = WorkRunner(scratch.bus, consumers, jobs)
+    runner = WorkRunner(scratch.bus, scratch.database, consumers, jobs)
     await runner.start()
     try:
         async with scratch.relaying():
@@ -118,7 +118,7 @@ async def test_jobs_that_do_not_end_in_time_go_back_at_once_when_a_process_stops
 
     consumers = Consumers(group, works=(slow,))
     await provisioned(consumers)
-    first, second = (WorkRunner(scratch.bus, consumers, None) for _ in range(2))
+    first, second = (WorkRunner(scratch.bus, scratch.database, consumers, None) for _ in range(2))
     await first.start()
     async with scratch.relaying():
         await emit(scratch, *(deleted(str(new_id()), new_id(), str(number)) for number in range(8)))
@@ -153,7 +153,7 @@ async def test_a_failing_job_is_tried_again_later_and_later(
 
     consumers = Consumers(group, works=(fail,))
     await provisioned(consumers)
-    runner = WorkRunner(scratch.bus, consumers, None)
+    runner = WorkRunner(scratch.bus, scratch.database, consumers, None)
     await runner.start()
     try:
         async with scratch.relaying():

@@ -181,7 +181,7 @@ async def test_poison_among_jobs_is_buried_and_done_by_a_replay(scratch: Scratch
     consumers = Consumers(group, works=(chewer(),))
     durable = work_durable(group, consumers.works[0])
     await ensure(scratch, consumers)
-    runner = WorkRunner(scratch.bus, consumers, patient)
+    runner = WorkRunner(scratch.bus, scratch.database, consumers, patient)
     await runner.start()
     try:
         async with scratch.relaying():

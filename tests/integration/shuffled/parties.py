@@ -19,6 +19,8 @@ from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
 from libs.objectstore import ByteCache, ObjectStoreAddress, PublicSigner
 from services.analytics.consumers import CONSUMERS as ANALYTICS
+from services.analytics.domain import Plan
+from services.analytics.usecases import Deps as AnalyticsDeps
 from services.embedding.adapters import Vectors
 from services.embedding.consumers import CONSUMERS as EMBEDDING
 from services.embedding.domain import DIMENSIONS, content_hash
@@ -141,6 +143,10 @@ async def _reservations(stage: Stage, history: History) -> None:
             "insert into reservations (id, org_id, characters, status, expires_at) values ($1, $2, $3, 'held', $4)",
             [(made.id, made.org_id, len(made.text), BEGINNING + timedelta(hours=1)) for made in held],
         )
+
+
+async def _analytics_deps(stage: Stage) -> AnalyticsDeps:
+    return AnalyticsDeps(database=stage.database, objects=stage.objects, default_plan=Plan.FREE, clock=_now)
 
 
 def _billed(_history: History, emitted: Sequence[Emitted]) -> list[str]:
@@ -291,7 +297,7 @@ PARTIES = (
         "analytics",
         "analytics",
         _reservations,
-        _nothing,
+        _analytics_deps,
         _billed,
         # Of a reservation that nobody had asked for: the time at which it was decided.
         hidden={"reservations": frozenset({"expires_at"})},

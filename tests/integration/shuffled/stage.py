@@ -41,6 +41,11 @@ from tests.support.servers import Servers
 
 MADE_WHEN_APPLIED = frozenset({"id", "created_at", "updated_at"})
 """Columns that no event decides."""
+_TABLES_OF_ORGANISATIONS = """
+select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+    and a.attname = 'org_id' and c.relname not in ('outbox', 'outbox_sent')
+"""
 _AS_JSON = "select row_to_json(t) from ({}) t"
 
 
@@ -143,6 +148,28 @@ class Stage:
             await self._applied(await asyncio.gather(*(self._publish(told) for told in part)))
         assert await self._dead_letters() == 0
         return await self._state(history)
+
+    async def play_late(
+        self, history: History, erase: Callable[[Stage, History], Any], late: Sequence[Told]
+    ) -> dict[str, int]:
+        """Erase the organisations of a history that has begun, then tell `late`; returns rows of them, by table."""
+        await self._clear(history)
+        await self.party.prepare(self, history)
+        await erase(self, history)
+        await self.tell(late)
+        assert await self._dead_letters() == 0
+        found = {}
+        async with self.admin() as connection:
+            tables = await connection.fetch(_TABLES_OF_ORGANISATIONS)
+            for (table,) in tables:
+                query = f"select count(*) from {table} where org_id = any($1)"  # noqa: S608 - a table of ours
+                if rows := await connection.fetchval(query, list(history.orgs)):
+                    found[table] = rows
+        return found
+
+    async def tell(self, events: Sequence[Told]) -> None:
+        """Tell events together, and wait until all are applied."""
+        await self._applied(await asyncio.gather(*(self._publish(told) for told in events)))
 
     async def _publish(self, told: Told) -> tuple[str, int]:
         declared = event_type(told.event)
@@ -261,7 +288,7 @@ async def running(servers: Servers, party: Party) -> AsyncIterator[Stage]:
             runner = ProjectionRunner(bus, database, stream=stream, durable=durable, projections=at_once)
             stack.push_async_callback(_stopped, runner, asyncio.create_task(runner.run()))
         if party.consumers.works:
-            works = WorkRunner(bus, party.consumers, deps)
+            works = WorkRunner(bus, database, party.consumers, deps)
             await works.start()
             stack.push_async_callback(works.stop, 5)
         yield stage

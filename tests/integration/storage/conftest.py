@@ -254,7 +254,7 @@ async def broker(servers: Servers) -> AsyncIterator[Broker]:
 async def consuming(servers: Servers, deps: Deps, consumers: Consumers = CONSUMERS) -> AsyncIterator[None]:
     """Run the service's consumers."""
     bus = await connect(servers.nats("storage"), "test")
-    runner = WorkRunner(bus, consumers, deps)
+    runner = WorkRunner(bus, deps.database, consumers, deps)
     await runner.start()
     try:
         yield
