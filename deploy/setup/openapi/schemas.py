@@ -34,6 +34,9 @@ def changes_of_schema(
         seen = seen | {pair}
     former, latter = _resolved(old, before), _resolved(new, now)
     types = _types(former, before), _types(latter, now)
+    if side is Side.ANSWER and not types[0] and _may_be_null(new):
+        # What was always null said nothing; that it may say something now is one more value.
+        return
     missing = types[0] - types[1] if side is Side.REQUEST else types[1] - types[0]
     if missing and "any" not in (types[1] if side is Side.REQUEST else types[0]):
         yield f" was {_listed(types[0])} and is {_listed(types[1])}"
@@ -56,6 +59,10 @@ def _resolved(schema: Json, document: Json) -> Json:
         if len(choices) != 1:
             return schema
         schema = {**{key: value for key, value in schema.items() if key != "anyOf"}, **choices[0]}
+
+
+def _may_be_null(schema: Json) -> bool:
+    return any(one.get("type") == "null" for one in (schema, *schema.get("anyOf", ())))
 
 
 def _types(schema: Json, document: Json) -> frozenset[str]:

@@ -18,12 +18,15 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationDeleted,
     GenerationFailed,
 )
-from libs.ids import new_id
+from libs.ids import new_id, parse_id
 from libs.messaging import Serves, projection
 from libs.messaging.causes import cause_of
 from services.analytics import domain, store
 from services.analytics.consumers.stamps import time_of
 from services.analytics.domain import DayOfUse, Entry, Unit
+from services.analytics.domain.reports import quarter_of
+from services.analytics.domain.whose import Use, Whose
+from services.analytics.store.rollups import Quarter
 
 GATHER_SECONDS = 0.1
 """How much later than a generation its use may be known: what is reserved counts until then."""
@@ -42,6 +45,7 @@ async def record_usage(session: AsyncSession, events: Sequence[GenerationComplet
         return
     entries = [entry for event in by_generation.values() for entry in _entries(session, event)]
     await store.record_usage(session, entries, _totals(entries), _days(by_generation.values()))
+    await store.add_quarters(session, _quarters(by_generation.values()))
     for entry in entries:
         outbox.add(session, _recorded(entry), cause=by_generation[entry.resource_id])
 
@@ -70,7 +74,12 @@ def _entries(session: AsyncSession, event: GenerationCompleted) -> Iterator[Entr
             quantity=quantity,
             resource_id=UUID(event.generation_id),
             at=time_of(event.completed_at),
+            whose=_whose(event),
         )
+
+
+def _whose(event: GenerationCompleted) -> Whose:
+    return Whose(parse_id(event.voice_id), parse_id(event.key_id), parse_id(event.user_id), event.format or None)
 
 
 def _totals(entries: Sequence[Entry]) -> dict[tuple[UUID, date, str], Decimal]:
@@ -94,6 +103,19 @@ def _days(events: Iterable[GenerationCompleted]) -> dict[tuple[UUID, date], DayO
             so_far.characters_cached + event.characters - _spoken(event),
         )
     return days
+
+
+def _quarters(events: Iterable[GenerationCompleted]) -> dict[Quarter, Use]:
+    used: dict[Quarter, Use] = defaultdict(Use)
+    for event in events:
+        spoken = _spoken(event)
+        used[UUID(event.org_id), quarter_of(time_of(event.completed_at)), _whose(event)] += Use(
+            Decimal(spoken),
+            Decimal(round(event.duration_seconds * 1000)) / 1000,
+            1,
+            Decimal(event.characters - spoken),
+        )
+    return used
 
 
 def _recorded(entry: Entry) -> UsageRecorded:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from services.analytics.domain.whose import Whose
+
 RESERVATION_LIFETIME = timedelta(hours=1)
 """How long characters stay reserved for a generation of which nothing more is heard."""
 
@@ -63,6 +65,7 @@ class Entry:
     quantity: Decimal
     resource_id: UUID
     at: datetime
+    whose: Whose
 
 
 def decide(*, asked: int, used: int, reserved: int, limit: int | None, resets_at: datetime) -> Decision:

@@ -19,10 +19,14 @@ _RECORD = Prepared(
     text(
         """
         with ledger as (
-            insert into usage_metrics (id, event_id, org_id, action, quantity, unit, resource_id, metadata, created_at)
-            select id, event_id, org_id, 'generation', quantity, unit, resource_id, '{}'::jsonb, created_at
-            from unnest(:ids, :event_ids, :org_ids, :quantities, :units, :resource_ids, :times)
-                as entry (id, event_id, org_id, quantity, unit, resource_id, created_at)
+            insert into usage_metrics (id, event_id, org_id, action, quantity, unit, resource_id, metadata, created_at,
+                voice_id, key_id, user_id, format)
+            select id, event_id, org_id, 'generation', quantity, unit, resource_id, '{}'::jsonb, created_at,
+                voice_id, key_id, user_id, format
+            from unnest(:ids, :event_ids, :org_ids, :quantities, :units, :resource_ids, :times,
+                    :voices, :keys, :users, :formats)
+                as entry (id, event_id, org_id, quantity, unit, resource_id, created_at,
+                    voice_id, key_id, user_id, format)
         ), total as (
             insert into usage_totals (org_id, period, unit, quantity)
             select * from unnest(:total_orgs, :total_periods, :total_units, :total_quantities)
@@ -39,9 +43,19 @@ _RECORD = Prepared(
     ).bindparams(
         *(
             bindparam(name, type_=ARRAY(uuid_type))
-            for name in ("ids", "event_ids", "org_ids", "resource_ids", "total_orgs", "day_orgs")
+            for name in (
+                "ids",
+                "event_ids",
+                "org_ids",
+                "resource_ids",
+                "total_orgs",
+                "day_orgs",
+                "voices",
+                "keys",
+                "users",
+            )
         ),
-        *(bindparam(name, type_=ARRAY(Text)) for name in ("units", "total_units")),
+        *(bindparam(name, type_=ARRAY(Text)) for name in ("units", "total_units", "formats")),
         *(
             bindparam(name, type_=ARRAY(Numeric))
             for name in ("quantities", "total_quantities", "characters", "seconds", "cached")
@@ -72,6 +86,10 @@ async def record_usage(
         units=[str(entry.unit) for entry in entries],
         resource_ids=[entry.resource_id for entry in entries],
         times=[entry.at for entry in entries],
+        voices=[entry.whose.voice_id for entry in entries],
+        keys=[entry.whose.key_id for entry in entries],
+        users=[entry.whose.user_id for entry in entries],
+        formats=[entry.whose.format for entry in entries],
         total_orgs=[org_id for (org_id, _, _), _ in sums],
         total_periods=[period for (_, period, _), _ in sums],
         total_units=[unit for (_, _, unit), _ in sums],

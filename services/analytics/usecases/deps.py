@@ -11,6 +11,7 @@ from uuid import UUID
 from libs.database import Database
 from libs.objectstore import ObjectStore
 from services.analytics import domain
+from services.analytics.usecases.zones import Zones
 
 PLAN_SECONDS = 1.0
 """How much longer an organisation may go on without a limit when its plan changes."""
@@ -45,3 +46,4 @@ class Deps:
     default_plan: domain.Plan
     clock: Callable[[], datetime]
     unlimited: Unlimited = field(default_factory=Unlimited)
+    zones: Zones = field(default_factory=Zones)

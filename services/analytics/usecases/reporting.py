@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
+from dataclasses import astuple
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.web import Caller
 from services.analytics import domain, store
+from services.analytics.domain.reports import Group, Report, ReportQuery
+from services.analytics.domain.whose import Use
 from services.analytics.usecases.deps import Deps
 
 
-async def get_usage(
-    deps: Deps, caller: Caller, first: date | None, last: date | None
-) -> tuple[list[domain.DayOfUse], domain.PeriodOfUse]:
-    """Return what the caller's organisation used on each day, and how it stands in this period.
+async def get_usage(deps: Deps, caller: Caller, query: ReportQuery) -> tuple[Report, domain.PeriodOfUse]:
+    """Return what the caller's organisation used, and how it stands in this period.
 
-    Raises InvalidRange.
+    Raises InvalidRange, UnknownZone.
     """
     now = deps.clock()
-    begin, end = domain.usage_range(first, last, now.astimezone(UTC).date())
+    today = await deps.zones.today(deps.database, now, query.zone)
+    begin, end = domain.usage_range(query.first, query.last, today)
     period = domain.period_of(now)
     async with deps.database.transaction(caller.org_id) as session:
-        days = await store.list_days(session, caller.org_id, begin, end)
+        report = await _report(session, caller.org_id, query, begin, end)
         subscription = await store.get_subscription(session, caller.org_id)
         used, reserved = await store.used_and_reserved(session, caller.org_id, period, now)
     plan = domain.plan_in_force(subscription, default=deps.default_plan, now=now)
-    return days, domain.PeriodOfUse(plan, used, reserved, domain.end_of(period))
+    return report, domain.PeriodOfUse(plan, used, reserved, domain.end_of(period))
+
+
+async def _report(session: AsyncSession, org_id: UUID, query: ReportQuery, begin: date, end: date) -> Report:
+    if not query.is_daily:
+        return await store.get_report(session, org_id, query, begin, end)
+    days = await store.list_days(session, org_id, begin, end)
+    groups = [Group((day.day.isoformat(),), Use(*astuple(day)[1:])) for day in days]
+    total = sum((group.use for group in groups), Use())
+    return Report(begin, end, groups[: query.limit], total, has_more=len(groups) > query.limit)

@@ -91,11 +91,14 @@ class Generation:
     """A request for speech and what has become of it.
 
     `chunks_done` of `chunks_total` pieces are spoken; None for a text that is spoken as a whole. `characters_spoken`
-    counts those that were spoken for it; the others were there already.
+    counts those that were spoken for it; the others were there already. `key_id` asked for it, which is the key of
+    `user_id` or of the organisation's own; None in what was asked for before that was written down.
     """
 
     id: UUID
     org_id: UUID
+    key_id: UUID | None
+    user_id: UUID | None
     voice_id: UUID | None
     voice_name: str
     text: str

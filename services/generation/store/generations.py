@@ -54,6 +54,8 @@ generations = Table(
     _metadata,
     Column("id", _uuid, primary_key=True),
     Column("org_id", _uuid),
+    Column("key_id", _uuid),
+    Column("user_id", _uuid),
     Column("voice_id", _uuid),
     Column("voice_name", Text),
     Column("text", Text),
@@ -177,6 +179,8 @@ class NewGeneration:
 
     id: UUID
     org_id: UUID
+    key_id: UUID
+    user_id: UUID | None
     rendition_id: UUID
     revised_from: UUID | None
     now: datetime
@@ -192,6 +196,8 @@ def generation_row(new: NewGeneration, request: Request, voice: Voice, *, langua
     return {
         "id": new.id,
         "org_id": new.org_id,
+        "key_id": new.key_id,
+        "user_id": new.user_id,
         "voice_id": voice.id,
         "voice_name": voice.name,
         "text": request.text,

@@ -30,6 +30,8 @@ def requested_event(generation: Generation, voice: Voice, now: datetime) -> Gene
         engine_settings=json.dumps(voice.engine_settings, sort_keys=True),
         speed=generation.speed,
         mode=generation.mode,
+        key_id=str(generation.key_id or ""),
+        user_id=str(generation.user_id or ""),
         requested_at=now,
     )
 
@@ -57,6 +59,8 @@ def completed_event(generation: Generation, size_bytes: int) -> GenerationComple
         format=generation.format,
         size_bytes=size_bytes,
         model_id=generation.model_id,
+        key_id=str(generation.key_id or ""),
+        user_id=str(generation.user_id or ""),
         completed_at=generation.updated_at,
     )
 

@@ -267,7 +267,10 @@ async def _accept_short(
 
 
 def _new(asked: _Asked, rendition_id: UUID, now: datetime) -> generations.NewGeneration:
-    return generations.NewGeneration(asked.id, asked.caller.org_id, rendition_id, asked.revised_from, now)
+    caller = asked.caller
+    return generations.NewGeneration(
+        asked.id, caller.org_id, caller.key_id, caller.user_id, rendition_id, asked.revised_from, now
+    )
 
 
 async def _join(session: AsyncSession, asked: _Asked, new: renditions.Rendition) -> renditions.Rendition:

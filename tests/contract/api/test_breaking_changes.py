@@ -19,6 +19,7 @@ THING: Json = {
         "id": {"type": "string", "format": "uuid"},
         "kind": {"type": "string", "enum": ["a", "b"]},
         "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "rest": {"type": "null"},
         "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}},
     },
 }
@@ -95,6 +96,7 @@ BREAKING: dict[str, Change] = {
         id={"type": "integer"}
     ),
     "the answer 201.kind may be missing now": lambda d: _thing(d)["required"].remove("kind"),
+    "the answer 201.rest was  and is string": lambda d: _thing(d)["properties"].update(rest={"type": "string"}),
     "the answer 201.parts[] was object and is string": lambda d: _thing(d)["properties"]["parts"].update(
         items={"type": "string"}
     ),
@@ -109,6 +111,9 @@ HARMLESS: dict[str, Change] = {
     "a property of an answer": lambda d: _thing(d)["properties"].update(more={"type": "string"}),
     "a value of an answer": lambda d: _thing(d)["properties"]["kind"]["enum"].append("c"),
     "a value of a request": lambda d: _new(d)["properties"]["kind"]["enum"].append("c"),
+    "a value where there was none": lambda d: _thing(d)["properties"].update(
+        rest={"anyOf": [{"type": "string"}, {"type": "null"}]}
+    ),
     "a wider limit": lambda d: _new(d)["properties"]["size"].update(maximum=20),
     "a property that is always there now": lambda d: _thing(d)["required"].append("note"),
     "one that need not be sent any more": lambda d: _new(d).update(required=[]),

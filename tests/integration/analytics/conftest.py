@@ -19,6 +19,7 @@ from libs.messaging import Projection
 from libs.messaging.causes import note_cause
 from libs.outbox import OutboxHook
 from services.analytics.domain import Plan
+from services.analytics.domain.whose import Whose
 from services.analytics.usecases import Deps
 from tests.support.servers import Servers
 
@@ -53,7 +54,11 @@ class Books:
         async with self.database.transaction(*(org_ids or (self.org_id,))) as session:
             return (await session.execute(text(query), {"org": self.org_id})).scalar_one_or_none()
 
-    def completed(self, *, characters: int = 10, seconds: float = 1.5, at: datetime = NOW) -> GenerationCompleted:
+    def completed(
+        self, *, characters: int = 10, seconds: float = 1.5, at: datetime = NOW, whose: Whose | None = None
+    ) -> GenerationCompleted:
+        """A generation that nobody is known to have asked for, unless `whose` says so."""
+        whose = whose or Whose()
         return GenerationCompleted(
             generation_id=str(new_id()),
             org_id=str(self.org_id),
@@ -61,6 +66,10 @@ class Books:
             characters=characters,
             duration_seconds=seconds,
             completed_at=at,
+            voice_id=str(whose.voice_id or ""),
+            key_id=str(whose.key_id or ""),
+            user_id=str(whose.user_id or ""),
+            format=whose.format or "",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -272,3 +273,18 @@ async def test_audio_that_is_shared_stays_until_the_last_is_deleted(world: World
     assert last.audio_id == str(first.id)
     assert len(last.object_keys) == 1
     assert await is_empty(world)
+
+
+async def test_the_events_say_which_key_asked_and_whose_it_is(world: World) -> None:
+    async with world.working():
+        for user_id in (new_id(), None):
+            caller = replace(world.caller, key_id=new_id(), user_id=user_id)
+            asked = await replace(world, caller=caller).ask(f"Hello {caller.key_id.hex[-4:]}.")
+
+            async def completed(generation_id: UUID = asked.id) -> list[GenerationCompleted]:
+                return await world.emitted(GenerationCompleted, generation_id)
+
+            (requested,) = await world.emitted(GenerationRequested, asked.id)
+            (done,) = await eventually(completed)
+            for told in (requested, done):
+                assert (told.key_id, told.user_id) == (str(caller.key_id), str(user_id or ""))

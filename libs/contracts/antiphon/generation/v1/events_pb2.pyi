@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GenerationRequested(_message.Message):
-    __slots__ = ("generation_id", "org_id", "voice_id", "text", "characters", "format", "engine", "engine_settings", "speed", "requested_at", "mode")
+    __slots__ = ("generation_id", "org_id", "voice_id", "text", "characters", "format", "engine", "engine_settings", "speed", "requested_at", "mode", "key_id", "user_id")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,8 @@ class GenerationRequested(_message.Message):
     SPEED_FIELD_NUMBER: _ClassVar[int]
     REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     org_id: str
     voice_id: str
@@ -34,7 +36,9 @@ class GenerationRequested(_message.Message):
     speed: float
     requested_at: _timestamp_pb2.Timestamp
     mode: str
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., format: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., speed: _Optional[float] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., mode: _Optional[str] = ...) -> None: ...
+    key_id: str
+    user_id: str
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., format: _Optional[str] = ..., engine: _Optional[str] = ..., engine_settings: _Optional[str] = ..., speed: _Optional[float] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., mode: _Optional[str] = ..., key_id: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class GenerationDeferred(_message.Message):
     __slots__ = ("generation_id", "org_id", "request", "deferred_at")
@@ -121,7 +125,7 @@ class Normalized(_message.Message):
     def __init__(self, text: _Optional[str] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ...) -> None: ...
 
 class GenerationCompleted(_message.Message):
-    __slots__ = ("generation_id", "org_id", "voice_id", "voice_name", "text", "characters", "duration_seconds", "format", "size_bytes", "model_id", "completed_at", "characters_spoken", "text_omitted")
+    __slots__ = ("generation_id", "org_id", "voice_id", "voice_name", "text", "characters", "duration_seconds", "format", "size_bytes", "model_id", "completed_at", "characters_spoken", "text_omitted", "key_id", "user_id")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +139,8 @@ class GenerationCompleted(_message.Message):
     COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
     CHARACTERS_SPOKEN_FIELD_NUMBER: _ClassVar[int]
     TEXT_OMITTED_FIELD_NUMBER: _ClassVar[int]
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     org_id: str
     voice_id: str
@@ -148,7 +154,9 @@ class GenerationCompleted(_message.Message):
     completed_at: _timestamp_pb2.Timestamp
     characters_spoken: int
     text_omitted: int
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., voice_name: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., duration_seconds: _Optional[float] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., model_id: _Optional[str] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., characters_spoken: _Optional[int] = ..., text_omitted: _Optional[int] = ...) -> None: ...
+    key_id: str
+    user_id: str
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., voice_name: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., duration_seconds: _Optional[float] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., model_id: _Optional[str] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., characters_spoken: _Optional[int] = ..., text_omitted: _Optional[int] = ..., key_id: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class GenerationFailed(_message.Message):
     __slots__ = ("generation_id", "org_id", "code", "reason", "failed_at")
