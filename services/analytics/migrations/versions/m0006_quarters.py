@@ -6,8 +6,8 @@ from alembic import op
 
 from libs.database.schema import confine, isolate, see_all
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 _TABLE = """
 create table usage_quarters (
