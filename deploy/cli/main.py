@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deploy.cli import backup, dlq, events, projections, provision, speech, stack, voices
+from deploy.cli import audit, backup, dlq, events, projections, provision, speech, stack, voices
 from deploy.embedded.errors import StackError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command()(stack.init)
 app.command()(stack.migrate)
 app.command()(provision.provision)
 app.command()(speech.speak)
+app.add_typer(audit.app, name="audit")
 app.add_typer(backup.app, name="backup")
 app.command()(backup.backups)
 app.command()(backup.restore)

@@ -1,4 +1,4 @@
-"""The operator's connection to the broker: the one that the environment names, else the running stack's."""
+"""The operator's connections, to the broker and to databases: those that the environment names, else the stack's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def nats_address(environment: Mapping[str, str]) -> NatsAddress:
     """Read ANTIPHON_NATS_URL, _USER and _PASSWORD_FILE; without a URL, ask the embedded stack."""
     from libs.messaging import NatsAddress
 
-    url = environment.get("ANTIPHON_NATS_URL") or _stack_url()
+    url = environment.get("ANTIPHON_NATS_URL") or _of_the_stack("ANTIPHON_NATS_URL")
     if file := environment.get("ANTIPHON_NATS_PASSWORD_FILE"):
         from libs.service import read_secret
 
@@ -60,11 +60,23 @@ def _tls(environment: Mapping[str, str]) -> NatsTls | None:
     return NatsTls(authority, certificate, key) if authority else None
 
 
-def _stack_url() -> str:
+def administrator_database(service: str) -> tuple[str, str]:
+    """Return the URL of the service's database for whom row-level security does not bind, and the password.
+
+    ANTIPHON_POSTGRES_ADMIN_URL says where it is; without it, ask the embedded stack.
+    """
+    from sqlalchemy.engine import make_url
+
+    name = "ANTIPHON_POSTGRES_ADMIN_URL"
+    url = make_url(os.environ.get(name) or _of_the_stack(name)).set(database=f"antiphon_{service}")
+    return url.set(password=None).render_as_string(), str(url.password or "")
+
+
+def _of_the_stack(name: str) -> str:
     from deploy.embedded.environment import shell_exports
     from deploy.embedded.ports import read_ports
 
     home = find_home()
     if home.holder() is None:
-        raise StackError(f"No stack is running in {home.path}, and ANTIPHON_NATS_URL is not set.")
-    return shell_exports(home, read_ports(home.ports_file))["ANTIPHON_NATS_URL"]
+        raise StackError(f"No stack is running in {home.path}, and {name} is not set.")
+    return shell_exports(home, read_ports(home.ports_file))[name]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.events import service_database
-from deploy.embedded.environment import shell_exports
+from deploy.cli.operator import administrator_database
 from deploy.embedded.errors import StackError
-from deploy.embedded.home import find_home
-from deploy.embedded.ports import read_ports
 
 if TYPE_CHECKING:
     from libs.messaging import Consumers, Rebuildable
@@ -56,7 +53,7 @@ async def _rebuild(consumers: Consumers, rebuildable: Rebuildable) -> None:
     from libs.outbox.rebuild import rebuild as rebuild_tables
 
     (source,) = {projection.event.service for projection in rebuildable.projections}
-    url, password = _administrator(consumers.group)
+    url, password = administrator_database(consumers.group)
     database = Database(url, password, application="antiphon-rebuild", pool_size=1)
     done = 0
     try:
@@ -72,19 +69,3 @@ async def _rebuild(consumers: Consumers, rebuildable: Rebuildable) -> None:
     finally:
         await database.close()
     print(f"rebuilt {rebuildable.name} from {done:,} events")
-
-
-def _administrator(service: str) -> tuple[str, str]:
-    """Return the URL of the service's database for whom row-level security does not bind, and the password."""
-    from sqlalchemy.engine import make_url
-
-    text = os.environ.get("ANTIPHON_POSTGRES_ADMIN_URL") or _stack_url()
-    url = make_url(text).set(database=f"antiphon_{service}")
-    return url.set(password=None).render_as_string(), str(url.password or "")
-
-
-def _stack_url() -> str:
-    home = find_home()
-    if home.holder() is None:
-        raise StackError(f"No stack is running in {home.path}. Start it, or set ANTIPHON_POSTGRES_ADMIN_URL.")
-    return shell_exports(home, read_ports(home.ports_file))["ANTIPHON_POSTGRES_ADMIN_URL"]

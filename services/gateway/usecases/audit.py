@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Database
 from services.gateway.domain.access import Credential
 from services.gateway.domain.audit import Chain, Details
 from services.gateway.store import audit as store
-from services.gateway.usecases.deps import Deps
 
 BATCH = 1000
 
@@ -22,10 +22,10 @@ async def record(session: AsyncSession, actor: Credential, action: str, now: dat
     )
 
 
-async def verify(deps: Deps, org_id: UUID) -> Chain:
+async def verify(database: Database, org_id: UUID) -> Chain:
     """Follow an organisation's log from its first entry to its newest."""
     chain = Chain()
-    async with deps.database.transaction(org_id) as session:
+    async with database.transaction(org_id) as session:
         # First: what is added meanwhile is then no surprise, as the log is followed only up to here.
         seq, head = await store.get_head(session, org_id)
         while chain.broken_at is None and chain.length < seq:
@@ -33,5 +33,10 @@ async def verify(deps: Deps, org_id: UUID) -> Chain:
             if not entries:
                 break
             chain.follow(entries)
+        # An entry and what is known of the newest one are written together: one without the other was put there.
+        beyond = await store.list_from(session, org_id, seq, 1)
+        newest, _ = await store.get_head(session, org_id)
     chain.end(seq, head)
+    if beyond and newest <= seq:
+        chain.end(beyond[0].entry.seq, beyond[0].hash)
     return chain

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import sys
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import asyncpg
 import pytest
 from sqlalchemy import delete, text, update
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from deploy.embedded.credentials import POSTGRES_ADMIN
@@ -132,6 +137,7 @@ async def test_the_owner_does_not_change_it_by_mistake(servers: Servers, schema:
         ("delete from audit_log where org_id = $1 and seq = 4", 4),
         ("delete from audit_log where org_id = $1 and seq = 6", 6),
         ("delete from audit_log where org_id = $1", 1),
+        ("delete from audit_heads where org_id = $1", 1),
         (
             "update audit_log set hash = sha256('forged'), action = 'forged' where org_id = $1 and seq = 2",
             2,
@@ -148,6 +154,32 @@ async def test_tampering_is_found_where_it_was_done(
     assert await _verified(api, owner) == (True, 6, None)
     assert not (await superuser.execute(tampering, owner.org_id)).endswith(" 0")
     assert await _verified(api, owner) == (False, broken_at - 1, broken_at)
+
+
+async def _command(servers: Servers, org_id: UUID) -> tuple[int | None, dict[str, object]]:
+    """The exit status of `antiphon audit verify --json`, and what it says of an organisation."""
+    url = make_url(servers.admin_url).set(password=servers.secret(POSTGRES_ADMIN))
+    command = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.cli.main", "audit", "verify", "--json"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "ANTIPHON_POSTGRES_ADMIN_URL": url.render_as_string(hide_password=False)},
+    )
+    out, errors = await command.communicate()
+    assert not errors, errors
+    found: dict[str, dict[str, object]] = {told["organization"]: told for told in map(json.loads, out.splitlines())}
+    return command.returncode, found[str(org_id)]
+
+
+async def test_the_operator_checks_all_logs_at_once(
+    api: Api, owner: Person, superuser: asyncpg.Connection[asyncpg.Record], servers: Servers
+) -> None:
+    _, intact = await _command(servers, owner.org_id)
+    head = await superuser.fetchval("select hash from audit_heads where org_id = $1", owner.org_id)
+    assert intact == {"organization": str(owner.org_id), "entries": 6, "broken_at": None, "hash": head.hex()}
+    await superuser.execute("update audit_log set action = 'x' where org_id = $1 and seq = 4", owner.org_id)
+    status, broken = await _command(servers, owner.org_id)
+    assert (status, broken["entries"], broken["broken_at"]) == (1, 3, 4)
 
 
 async def test_who_writes_at_once_writes_one_chain(api: Api, owner: Person) -> None:
