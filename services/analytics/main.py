@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveRequest
+from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ChangeSubscriptionRequest, ReserveRequest
 from libs.messaging.rpc import RpcServer
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
@@ -12,7 +12,7 @@ from libs.web import IdentityVerifier, create_app
 from services.analytics import usecases
 from services.analytics.api import PROBLEMS, router
 from services.analytics.consumers import CONSUMERS
-from services.analytics.domain import Plan
+from services.analytics.domain import Plan, Plans
 from services.analytics.settings import Settings
 from services.analytics.usecases import Deps
 
@@ -28,6 +28,7 @@ def main() -> None:
             objects=objects,
             default_plan=Plan(settings.default_plan),
             clock=runtime.clock,
+            plans=Plans.changed(settings.limit_changes),
         )
         app = create_app(
             "analytics",
@@ -38,12 +39,24 @@ def main() -> None:
             deps=deps,
         )
         reserve = RpcServer(runtime.bus, "analytics", "reserve", ReserveRequest, partial(usecases.reserve, deps))
+        change = RpcServer(
+            runtime.bus,
+            "analytics",
+            "change_subscription",
+            ChangeSubscriptionRequest,
+            partial(usecases.change_subscription, deps),
+        )
         return Composition(
             app=app,
             consumers=CONSUMERS,
             deps=deps,
-            rpc=[reserve],
-            background=[partial(usecases.keep_partitions, deps)],
+            rpc=[reserve, change],
+            startup=[partial(usecases.keep_limits, deps)],
+            background=[
+                partial(usecases.keep_partitions, deps),
+                partial(usecases.sweep, deps, settings.sweep_seconds),
+                partial(usecases.reconcile, deps, settings.reconcile_seconds),
+            ],
             closing=[objects.close],
         )
 

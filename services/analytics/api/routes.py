@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.analytics.api import usage
+from services.analytics.api import subscription, usage
 
 router = APIRouter()
-for part in (usage,):
+for part in (subscription, usage):
     router.include_router(part.router)

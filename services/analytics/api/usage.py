@@ -109,7 +109,7 @@ async def get_usage(caller: CallerOf, deps: DepsOf, query: Annotated[ReportQuery
         period=PeriodView(
             characters_used=period.used,
             characters_reserved=period.reserved,
-            characters_limit=period.plan.characters,
+            characters_limit=period.limit,
             resets_at=period.resets_at,
         ),
         group_by=list(query.groups),

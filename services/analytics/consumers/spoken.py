@@ -19,17 +19,20 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationFailed,
 )
 from libs.ids import new_id, parse_id
-from libs.messaging import Serves, projection
+from libs.messaging import projection
 from libs.messaging.causes import cause_of
 from services.analytics import domain, store
 from services.analytics.consumers.stamps import time_of
-from services.analytics.domain import DayOfUse, Entry, Unit
+from services.analytics.domain import DayOfUse, Entry, Quota, Unit
 from services.analytics.domain.reports import quarter_of
 from services.analytics.domain.whose import Use, Whose
 from services.analytics.store.rollups import Quarter
+from services.analytics.usecases import thresholds
 
 GATHER_SECONDS = 0.1
 """How much later than a generation its use may be known: what is reserved counts until then."""
+
+_LIMITED = frozenset(quota.value for quota in Quota)
 
 
 @projection(GenerationCompleted, gather_seconds=GATHER_SECONDS)
@@ -44,10 +47,15 @@ async def record_usage(session: AsyncSession, events: Sequence[GenerationComplet
     if not by_generation:
         return
     entries = [entry for event in by_generation.values() for entry in _entries(session, event)]
-    await store.record_usage(session, entries, _totals(entries), _days(by_generation.values()))
+    totals = await store.record_usage(session, entries, _totals(entries), _days(by_generation.values()))
     await store.add_quarters(session, _quarters(by_generation.values()))
     for entry in entries:
         outbox.add(session, _recorded(entry), cause=by_generation[entry.resource_id])
+    used = {
+        (org_id, period, Quota(unit)): total for (org_id, period, unit), total in totals.items() if unit in _LIMITED
+    }
+    causes = {UUID(event.org_id): event for event in by_generation.values()}
+    await thresholds.tell_thresholds(session, used, max(entry.at for entry in entries), causes)
 
 
 def _spoken(event: GenerationCompleted) -> int:
@@ -86,6 +94,8 @@ def _totals(entries: Sequence[Entry]) -> dict[tuple[UUID, date, str], Decimal]:
     sums: dict[tuple[UUID, date, str], Decimal] = defaultdict(Decimal)
     for entry in entries:
         sums[entry.org_id, domain.period_of(entry.at), str(entry.unit)] += entry.quantity
+        if entry.unit is Unit.CHARACTERS:
+            sums[entry.org_id, domain.period_of(entry.at), Quota.REQUESTS.value] += 1
     return sums
 
 
@@ -149,6 +159,3 @@ async def release_deleted(session: AsyncSession, events: Sequence[GenerationDele
 
 async def _release(session: AsyncSession, ended: Sequence[tuple[UUID, UUID]]) -> None:
     await store.release_reservations(session, ended)
-
-
-RESERVES_CHARACTERS = Serves("analytics", "reserve")

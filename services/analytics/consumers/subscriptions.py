@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
-from libs.messaging import projection
+from libs.messaging import Serves, projection
 from services.analytics import store
 from services.analytics.consumers.stamps import time_of
 
@@ -27,3 +27,7 @@ async def begin_subscriptions(session: AsyncSession, events: Sequence[Organizati
         for event in events
     }
     await store.save_subscriptions(session, list(rows.values()))
+
+
+RESERVES = Serves("analytics", "reserve")
+CHANGES_SUBSCRIPTIONS = Serves("analytics", "change_subscription")

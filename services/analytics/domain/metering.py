@@ -1,4 +1,4 @@
-"""What is metered, and the decision whether something may be used."""
+"""What is metered, and what is set aside for it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from services.analytics.domain.whose import Whose
 
 RESERVATION_LIFETIME = timedelta(hours=1)
 """How long characters stay reserved for a generation of which nothing more is heard."""
+VOICE_RESERVATION_LIFETIME = timedelta(minutes=10)
+"""The same for a voice: it is made in one request, and heard of when the broker is back at the latest."""
 
 
 class Unit(StrEnum):
@@ -24,20 +26,8 @@ class Unit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether characters may be used. `limit` is None when there is none; then `remaining` means nothing."""
-
-    granted: bool
-    limit: int | None
-    remaining: int
-    resets_at: datetime
-    concurrency: int = 0
-    """Of the organisation's plan; 0 where nobody asked."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reservation:
-    """Characters that were set aside; status is held, settled or released."""
+    """What was set aside; status is held, settled or released."""
 
     status: str
     expires_at: datetime
@@ -66,12 +56,3 @@ class Entry:
     resource_id: UUID
     at: datetime
     whose: Whose
-
-
-def decide(*, asked: int, used: int, reserved: int, limit: int | None, resets_at: datetime) -> Decision:
-    """Say whether `asked` characters fit beside those used and reserved."""
-    if limit is None:
-        return Decision(True, None, 0, resets_at)
-    left = max(0, limit - used - reserved)
-    granted = asked <= left
-    return Decision(granted, limit, left - asked if granted else left, resets_at)

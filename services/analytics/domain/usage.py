@@ -32,6 +32,7 @@ class PeriodOfUse:
     used: int
     reserved: int
     resets_at: datetime
+    limit: int | None
 
 
 class InvalidRange(Exception):

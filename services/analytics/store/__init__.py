@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
+from services.analytics.store.differences import Difference, list_differences
 from services.analytics.store.ledger import make_partitions, record_usage
 from services.analytics.store.reports import get_local_day, get_report, list_zones
+from services.analytics.store.quotas import GONE, Holding, Reached, save_holdings, save_thresholds
 from services.analytics.store.reservations import (
     get_reservation,
+    get_standing,
     hold_reservation,
+    list_expired,
     lock_organization,
+    release_expired,
     release_reservations,
     settle_reservations,
-    used_and_reserved,
 )
 from services.analytics.store.rollups import add_quarters
-from services.analytics.store.subscriptions import get_subscription, save_subscriptions
+from services.analytics.store.subscriptions import (
+    get_subscription,
+    list_due_subscriptions,
+    list_limits,
+    list_subscriptions,
+    save_limits,
+    save_subscription,
+    save_subscriptions,
+)
 from services.analytics.store.usage import list_days
 
 __all__ = [
+    "GONE",
+    "Difference",
+    "Holding",
+    "Reached",
     "add_quarters",
     "get_local_day",
     "get_report",
     "get_reservation",
+    "get_standing",
     "get_subscription",
     "hold_reservation",
     "list_days",
+    "list_differences",
+    "list_due_subscriptions",
+    "list_expired",
+    "list_limits",
+    "list_subscriptions",
     "list_zones",
     "lock_organization",
     "make_partitions",
     "record_usage",
+    "release_expired",
     "release_reservations",
+    "save_holdings",
+    "save_limits",
+    "save_subscription",
     "save_subscriptions",
+    "save_thresholds",
     "settle_reservations",
-    "used_and_reserved",
 ]

@@ -31,14 +31,17 @@ _RECORD = Prepared(
             insert into usage_totals (org_id, period, unit, quantity)
             select * from unnest(:total_orgs, :total_periods, :total_units, :total_quantities)
             on conflict (org_id, period, unit) do update set quantity = usage_totals.quantity + excluded.quantity
+            returning org_id, period, unit, quantity
+        ), days as (
+            insert into usage_daily (org_id, day, characters, audio_seconds, generations, characters_cached)
+            select * from unnest(:day_orgs, :days, :characters, :seconds, :generations, :cached)
+            on conflict (org_id, day) do update
+                set characters = usage_daily.characters + excluded.characters,
+                    audio_seconds = usage_daily.audio_seconds + excluded.audio_seconds,
+                    generations = usage_daily.generations + excluded.generations,
+                    characters_cached = usage_daily.characters_cached + excluded.characters_cached
         )
-        insert into usage_daily (org_id, day, characters, audio_seconds, generations, characters_cached)
-        select * from unnest(:day_orgs, :days, :characters, :seconds, :generations, :cached)
-        on conflict (org_id, day) do update
-            set characters = usage_daily.characters + excluded.characters,
-                audio_seconds = usage_daily.audio_seconds + excluded.audio_seconds,
-                generations = usage_daily.generations + excluded.generations,
-                characters_cached = usage_daily.characters_cached + excluded.characters_cached
+        select org_id, period, unit, quantity from total
         """
     ).bindparams(
         *(
@@ -72,12 +75,15 @@ async def record_usage(
     entries: Sequence[Entry],
     totals: dict[tuple[UUID, date, str], Decimal],
     days: dict[tuple[UUID, date], DayOfUse],
-) -> None:
-    """Write lines of the ledger, and add to totals by (organisation, period, unit) and to what was used on days."""
+) -> dict[tuple[UUID, date, str], Decimal]:
+    """Write lines of the ledger, and add to totals by (organisation, period, unit) and to what was used on days.
+
+    Returns what the totals are now.
+    """
     # In one order, so that nobody deadlocks.
     sums = sorted(totals.items())
     uses = sorted(days.items(), key=lambda item: item[0])
-    await _RECORD.fetch(
+    found = await _RECORD.fetch(
         session,
         ids=[entry.id for entry in entries],
         event_ids=[entry.event_id for entry in entries],
@@ -101,6 +107,7 @@ async def record_usage(
         generations=[use.generations for _, use in uses],
         cached=[use.characters_cached for _, use in uses],
     )
+    return {(row["org_id"], row["period"], row["unit"]): row["quantity"] for row in found}
 
 
 async def make_partitions(session: AsyncSession, today: date, months_ahead: int) -> None:

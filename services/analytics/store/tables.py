@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, MetaData, Numeric, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 
 _metadata = MetaData()
@@ -33,6 +34,7 @@ reservations = Table(
     Column("characters", BigInteger),
     Column("status", Text),
     Column("expires_at", DateTime(timezone=True)),
+    Column("unit", Text),
 )
 subscriptions = Table(
     "subscriptions",
@@ -42,4 +44,9 @@ subscriptions = Table(
     Column("status", Text),
     Column("start_date", DateTime(timezone=True)),
     Column("end_date", DateTime(timezone=True)),
+    Column("next_plan", Text),
+    Column("changes_at", DateTime(timezone=True)),
+    Column("revision", BigInteger),
 )
+
+plan_limits = Table("plan_limits", _metadata, Column("plan", Text, primary_key=True), Column("limits", JSONB))

@@ -6,12 +6,23 @@ from services.analytics.usecases.deps import Deps
 from services.analytics.usecases.erasing import erase_organization
 from services.analytics.usecases.partitions import keep_partitions
 from services.analytics.usecases.reporting import get_usage
-from services.analytics.usecases.reserving import reserve
+from services.analytics.usecases.reserving import release_expired, reserve
+from services.analytics.usecases.subscribing import apply_due_changes, change_subscription, get_subscription
+from services.analytics.usecases.sweeping import find_differences, keep_limits, reconcile, sweep, sweep_once
 
 __all__ = [
     "Deps",
+    "apply_due_changes",
+    "change_subscription",
     "erase_organization",
+    "find_differences",
+    "get_subscription",
     "get_usage",
+    "keep_limits",
     "keep_partitions",
+    "reconcile",
+    "release_expired",
     "reserve",
+    "sweep",
+    "sweep_once",
 ]

@@ -12,7 +12,17 @@ from services.analytics.usecases.deps import Deps
 
 ERASE_ORGANIZATION = "analytics-erase_organization"
 """The durable of the consumer: what the inbox remembers is its."""
-ERASED = ("usage_metrics", "usage_totals", "usage_daily", "usage_quarters", "reservations", "subscriptions")
+ERASED = (
+    "usage_metrics",
+    "usage_totals",
+    "usage_daily",
+    "usage_quarters",
+    "reservations",
+    "subscriptions",
+    "holdings",
+    "levels",
+    "quota_thresholds",
+)
 """Every table with rows of organisations."""
 
 

@@ -10,7 +10,9 @@ EXPORTED = (
     Exported("usage_daily", order=("day",)),
     Exported("reservations"),
     Exported("subscriptions", order=("org_id",)),
+    Exported("levels", order=("unit",)),
+    Exported("quota_thresholds", order=("period", "unit", "percent")),
 )
 """Which tables, and what of them."""
-NOT_EXPORTED: dict[str, str] = {}
+NOT_EXPORTED: dict[str, str] = {"holdings": "Sizes of what other services export; `levels` has their sums."}
 """Tables with rows of organisations that are left out, and why."""

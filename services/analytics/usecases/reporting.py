@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.web import Caller
 from services.analytics import domain, store
+from services.analytics.domain import Quota
 from services.analytics.domain.reports import Group, Report, ReportQuery
 from services.analytics.domain.whose import Use
 from services.analytics.usecases.deps import Deps
@@ -27,9 +28,11 @@ async def get_usage(deps: Deps, caller: Caller, query: ReportQuery) -> tuple[Rep
     async with deps.database.transaction(caller.org_id) as session:
         report = await _report(session, caller.org_id, query, begin, end)
         subscription = await store.get_subscription(session, caller.org_id)
-        used, reserved = await store.used_and_reserved(session, caller.org_id, period, now)
+        standing = await store.get_standing(session, caller.org_id, period, now)
     plan = domain.plan_in_force(subscription, default=deps.default_plan, now=now)
-    return report, domain.PeriodOfUse(plan, used, reserved, domain.end_of(period))
+    used = standing.used.get(Quota.CHARACTERS, 0)
+    reserved = standing.reserved.get(Quota.CHARACTERS, 0)
+    return report, domain.PeriodOfUse(plan, used, reserved, domain.end_of(period), deps.plans[plan].characters)
 
 
 async def _report(session: AsyncSession, org_id: UUID, query: ReportQuery, begin: date, end: date) -> Report:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.contracts.antiphon.analytics.v1 import events_pb2 as analytics
 from libs.contracts.antiphon.embedding.v1 import events_pb2 as embedding
@@ -33,8 +34,8 @@ class PublicForm:
 
     def data(self, event: Message) -> dict[str, Any]:  # Any: whatever JSON can say
         """Return what is told of `event`."""
-        told = {name: _value(getattr(event, name)) for name in self.fields}
-        return told | {public: _value(getattr(event, name)) for name, public in self.renamed.items()}
+        told = {name: _told(event, name) for name in self.fields}
+        return told | {public: _told(event, name) for name, public in self.renamed.items()}
 
 
 _GENERATION = ("generation_id",)
@@ -73,6 +74,13 @@ FORMS: Mapping[type[Message], PublicForm] = {
     embedding.DocumentRemoved: PublicForm("document.removed", _DOCUMENT),
     analytics.UsageRecorded: PublicForm(
         "usage.recorded", ("usage_id", "unit", "quantity"), {"resource_id": "generation_id"}
+    ),
+    analytics.SubscriptionChanged: PublicForm(
+        "subscription.changed",
+        ("plan", "status", "plan_in_force", "next_plan", "start_date", "end_date", "changes_at"),
+    ),
+    analytics.QuotaThresholdReached: PublicForm(
+        "quota.threshold_reached", ("percent", "limit", "used", "period", "resets_at"), {"unit": "quota"}
     ),
     gateway.ApiKeyCreated: PublicForm("api_key.created", ("key_id", "prefix")),
     gateway.OrganizationUpdated: PublicForm("organization.updated", ("name",)),
@@ -191,6 +199,13 @@ def types_named(patterns: Sequence[str], known: frozenset[str]) -> frozenset[str
 
 def _is_about(wanted: UUID | None, told: object) -> bool:
     return wanted is None or told == str(wanted)
+
+
+def _told(event: Message, name: str) -> Any:  # Any: a field of any type
+    value = getattr(event, name)
+    if isinstance(value, Timestamp):
+        return value.ToJsonString() if event.HasField(name) else None
+    return _value(value)
 
 
 def _value(value: Any) -> Any:  # Any: a field of any type

@@ -62,6 +62,7 @@ def completed_event(generation: Generation, size_bytes: int) -> GenerationComple
         key_id=str(generation.key_id or ""),
         user_id=str(generation.user_id or ""),
         completed_at=generation.updated_at,
+        audio_id=str(generation.rendition_id or ""),
     )
 
 

@@ -95,7 +95,7 @@ async def _make(
             await store.insert_voice(session, voice)
             await store.insert_samples(session, samples)
             telling.created(session, voice)
-            telling.submitted(session, voice)
+            telling.submitted(session, voice, samples)
             committing = True
     except BaseException as error:
         # An interrupted commit may have succeeded, and its voice needs its audio; the sweep decides then.
@@ -156,7 +156,7 @@ async def update_voice(deps: Deps, caller: Caller, voice_id: UUID, fields: Mappi
         if voice.status is domain.Status.READY:
             telling.updated(session, voice)
         if voice.submitted > known.submitted:
-            telling.submitted(session, voice)
+            telling.submitted(session, voice, await store.list_samples(session, voice_id))
     return voice
 
 
@@ -196,7 +196,7 @@ async def delete_sample(deps: Deps, caller: Caller, voice_id: UUID, sample_id: U
             status=domain.Status.PROCESSING if is_rejected else known.status,
             reasons=[] if is_rejected else known.reasons,
         )
-        telling.submitted(session, await store.update_voice(session, wanted))
+        telling.submitted(session, await store.update_voice(session, wanted), others)
 
 
 async def delete_voice(deps: Deps, caller: Caller, voice_id: UUID) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +16,7 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import (
     VoiceSubmitted,
     VoiceUpdated,
 )
-from services.voice.domain import Voice
+from services.voice.domain import Sample, Voice
 
 
 def _ids(voice: Voice) -> dict[str, str]:
@@ -27,9 +28,20 @@ def created(session: AsyncSession, voice: Voice) -> None:
     outbox.add(session, VoiceCreated(**_ids(voice), variant=voice.variant, created_at=voice.created_at))
 
 
-def submitted(session: AsyncSession, voice: Voice) -> None:
+def submitted(session: AsyncSession, voice: Voice, samples: Sequence[Sample]) -> None:
     """Ask for the voice's recordings to be examined and matched."""
-    outbox.add(session, VoiceSubmitted(**_ids(voice), submitted_at=voice.updated_at))
+    size = sum(sample.size_bytes for sample in samples)
+    ids = _ids(voice)
+    outbox.add(
+        session,
+        VoiceSubmitted(
+            voice_id=ids["voice_id"],
+            org_id=ids["org_id"],
+            submitted_at=voice.updated_at,
+            size_bytes=size,
+            revision=voice.submitted,
+        ),
+    )
 
 
 def ready(session: AsyncSession, voice: Voice) -> None:

@@ -95,7 +95,7 @@ async def test_what_was_used_and_what_is_held_are_read_in_one_moment(books: Book
     async with books.database.transaction(books.org_id) as session:
         statements: list[object] = []
         with driver_of(session).query_logger(statements.append):
-            await store.used_and_reserved(session, books.org_id, domain.period_of(datetime.now(UTC)), datetime.now(UTC))
+            await store.get_standing(session, books.org_id, domain.period_of(datetime.now(UTC)), datetime.now(UTC))
     assert len(statements) == 1
 
 

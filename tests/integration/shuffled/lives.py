@@ -14,7 +14,7 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from libs.contracts.antiphon.analytics.v1.events_pb2 import UsageRecorded
+from libs.contracts.antiphon.analytics.v1.events_pb2 import QuotaThresholdReached, SubscriptionChanged, UsageRecorded
 from libs.contracts.antiphon.embedding.v1.events_pb2 import (
     DocumentFailed,
     DocumentIndexed,
@@ -172,6 +172,19 @@ def org_events(org_id: UUID, plan: str, ids: Ids, now: Clock) -> Iterator[Messag
     yield MemberRoleChanged(**member, role="viewer", changed_at=now())
     yield MemberRemoved(**member, removed_at=now())
     yield ApiKeyRevoked(**about, key_id=key_id, revoked_at=now())
+    for revision, (plan, status) in enumerate((("free", "active"), ("enterprise", "expired")), 2):
+        yield SubscriptionChanged(
+            org_id=str(org_id),
+            plan=plan,
+            status=status,
+            plan_in_force="pro" if revision == 2 else "free",
+            start_date=now(),
+            revision=revision,
+            changed_at=now(),
+        )
+    yield QuotaThresholdReached(
+        **about, unit="characters", percent=80, limit=10, used=8, period="2026-01-01", resets_at=now(), reached_at=now()
+    )
     yield WebhookDisabled(**about, webhook_id=str(ids()), reason="gone", disabled_at=now())
 
 
@@ -325,6 +338,7 @@ def _stored(sharing: Sequence[Generation], ids: Ids, now: Clock) -> Iterator[Mes
             size_bytes=len(made.audio),
             model_id="espeak-ng",
             completed_at=now(),
+            audio_id=str(first.audio_id),
         )
         used = {"characters": spoken, "characters_cached": len(made.text) - spoken, "audio_seconds": seconds}
         for unit, quantity in used.items():

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61ntiphon/analytics/v1/rpc.proto\x12\x15\x61ntiphon.analytics.v1\"\x84\x01\n\x0eReserveRequest\x12%\n\x0ereservation_id\x18\x01 \x01(\tR\rreservationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1e\n\ncharacters\x18\x03 \x01(\x03R\ncharacters\x12\x14\n\x05\x61gain\x18\x04 \x01(\x08R\x05\x61gain\"\x9b\x01\n\x0cReserveReply\x12\x18\n\x07granted\x18\x01 \x01(\x08R\x07granted\x12\x14\n\x05limit\x18\x02 \x01(\x03R\x05limit\x12\x1c\n\tremaining\x18\x03 \x01(\x03R\tremaining\x12\x1b\n\tresets_at\x18\x04 \x01(\x03R\x08resetsAt\x12 \n\x0b\x63oncurrency\x18\x05 \x01(\x05R\x0b\x63oncurrencyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61ntiphon/analytics/v1/rpc.proto\x12\x15\x61ntiphon.analytics.v1\"\xdd\x01\n\x0eReserveRequest\x12%\n\x0ereservation_id\x18\x01 \x01(\tR\rreservationId\x12\x15\n\x06org_id\x18\x02 \x01(\tR\x05orgId\x12\x1e\n\ncharacters\x18\x03 \x01(\x03R\ncharacters\x12\x14\n\x05\x61gain\x18\x04 \x01(\x08R\x05\x61gain\x12\x12\n\x04unit\x18\x05 \x01(\tR\x04unit\x12\x18\n\x07release\x18\x06 \x01(\x08R\x07release\x12)\n\x10lifetime_seconds\x18\x07 \x01(\x03R\x0flifetimeSeconds\"\xaf\x01\n\x0cReserveReply\x12\x18\n\x07granted\x18\x01 \x01(\x08R\x07granted\x12\x14\n\x05limit\x18\x02 \x01(\x03R\x05limit\x12\x1c\n\tremaining\x18\x03 \x01(\x03R\tremaining\x12\x1b\n\tresets_at\x18\x04 \x01(\x03R\x08resetsAt\x12 \n\x0b\x63oncurrency\x18\x05 \x01(\x05R\x0b\x63oncurrency\x12\x12\n\x04unit\x18\x06 \x01(\tR\x04unit\"\x97\x01\n\x19\x43hangeSubscriptionRequest\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x12\n\x04plan\x18\x02 \x01(\tR\x04plan\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x1c\n\teffective\x18\x04 \x01(\tR\teffective\x12\x19\n\x08\x65nd_date\x18\x05 \x01(\x03R\x07\x65ndDate\"\x9e\x02\n\x17\x43hangeSubscriptionReply\x12\x12\n\x04plan\x18\x01 \x01(\tR\x04plan\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\x12\"\n\rplan_in_force\x18\x03 \x01(\tR\x0bplanInForce\x12\x1d\n\nstart_date\x18\x04 \x01(\x03R\tstartDate\x12\x19\n\x08\x65nd_date\x18\x05 \x01(\x03R\x07\x65ndDate\x12\x1b\n\tnext_plan\x18\x06 \x01(\tR\x08nextPlan\x12\x1d\n\nchanges_at\x18\x07 \x01(\x03R\tchangesAt\x12#\n\rrefusal_field\x18\x08 \x01(\tR\x0crefusalField\x12\x18\n\x07refusal\x18\t \x01(\tR\x07refusalb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'libs.contracts.antiphon.ana
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RESERVEREQUEST']._serialized_start=59
-  _globals['_RESERVEREQUEST']._serialized_end=191
-  _globals['_RESERVEREPLY']._serialized_start=194
-  _globals['_RESERVEREPLY']._serialized_end=349
+  _globals['_RESERVEREQUEST']._serialized_end=280
+  _globals['_RESERVEREPLY']._serialized_start=283
+  _globals['_RESERVEREPLY']._serialized_end=458
+  _globals['_CHANGESUBSCRIPTIONREQUEST']._serialized_start=461
+  _globals['_CHANGESUBSCRIPTIONREQUEST']._serialized_end=612
+  _globals['_CHANGESUBSCRIPTIONREPLY']._serialized_start=615
+  _globals['_CHANGESUBSCRIPTIONREPLY']._serialized_end=901
 # @@protoc_insertion_point(module_scope)

@@ -125,7 +125,7 @@ class Normalized(_message.Message):
     def __init__(self, text: _Optional[str] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ...) -> None: ...
 
 class GenerationCompleted(_message.Message):
-    __slots__ = ("generation_id", "org_id", "voice_id", "voice_name", "text", "characters", "duration_seconds", "format", "size_bytes", "model_id", "completed_at", "characters_spoken", "text_omitted", "key_id", "user_id")
+    __slots__ = ("generation_id", "org_id", "voice_id", "voice_name", "text", "characters", "duration_seconds", "format", "size_bytes", "model_id", "completed_at", "characters_spoken", "text_omitted", "audio_id", "key_id", "user_id")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +139,7 @@ class GenerationCompleted(_message.Message):
     COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
     CHARACTERS_SPOKEN_FIELD_NUMBER: _ClassVar[int]
     TEXT_OMITTED_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_ID_FIELD_NUMBER: _ClassVar[int]
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
@@ -154,9 +155,10 @@ class GenerationCompleted(_message.Message):
     completed_at: _timestamp_pb2.Timestamp
     characters_spoken: int
     text_omitted: int
+    audio_id: str
     key_id: str
     user_id: str
-    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., voice_name: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., duration_seconds: _Optional[float] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., model_id: _Optional[str] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., characters_spoken: _Optional[int] = ..., text_omitted: _Optional[int] = ..., key_id: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., voice_name: _Optional[str] = ..., text: _Optional[str] = ..., characters: _Optional[int] = ..., duration_seconds: _Optional[float] = ..., format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., model_id: _Optional[str] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., characters_spoken: _Optional[int] = ..., text_omitted: _Optional[int] = ..., audio_id: _Optional[str] = ..., key_id: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class GenerationFailed(_message.Message):
     __slots__ = ("generation_id", "org_id", "code", "reason", "failed_at")

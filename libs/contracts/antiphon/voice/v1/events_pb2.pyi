@@ -85,14 +85,18 @@ class VoiceRejected(_message.Message):
     def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., reasons: _Optional[_Iterable[str]] = ..., rejected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class VoiceSubmitted(_message.Message):
-    __slots__ = ("voice_id", "org_id", "submitted_at")
+    __slots__ = ("voice_id", "org_id", "submitted_at", "size_bytes", "revision")
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     voice_id: str
     org_id: str
     submitted_at: _timestamp_pb2.Timestamp
-    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    size_bytes: int
+    revision: int
+    def __init__(self, voice_id: _Optional[str] = ..., org_id: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., size_bytes: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class VoiceDeleted(_message.Message):
     __slots__ = ("voice_id", "org_id", "object_keys", "deleted_at")
