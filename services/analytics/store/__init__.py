@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.analytics.store.differences import Difference, list_differences
 from services.analytics.store.ledger import make_partitions, record_usage
-from services.analytics.store.reports import get_local_day, get_report, list_zones
 from services.analytics.store.quotas import GONE, Holding, Reached, save_holdings, save_thresholds
+from services.analytics.store.reports import get_local_day, get_report, list_zones
 from services.analytics.store.reservations import (
     get_reservation,
     get_standing,

@@ -14,5 +14,8 @@ EXPORTED = (
     Exported("quota_thresholds", order=("period", "unit", "percent")),
 )
 """Which tables, and what of them."""
-NOT_EXPORTED: dict[str, str] = {"holdings": "Sizes of what other services export; `levels` has their sums."}
+NOT_EXPORTED: dict[str, str] = {
+    "holdings": "Sizes of what other services export; `levels` has their sums.",
+    "usage_quarters": "Adds up `usage_metrics`.",
+}
 """Tables with rows of organisations that are left out, and why."""

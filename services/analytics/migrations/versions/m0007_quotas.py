@@ -6,8 +6,8 @@ from alembic import op
 
 from libs.database.schema import confine, isolate, see_all
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 _TABLES = (
     # What an organisation has, by the thing it has: told again, in another order, it is the same.
