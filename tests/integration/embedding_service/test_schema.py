@@ -21,7 +21,7 @@ from tests.integration.embedding_service.conftest import Client, Failing, comple
 from tests.support.servers import Servers
 
 OWN = "org_id is not null"
-FIND = "select count(*) from chunks_with_words(websearch_to_tsquery('simple', :word), null)"
+FIND = "select count(*) from chunks_with_words(websearch_to_tsquery('simple', :word), null, :org, null)"
 
 
 async def index(deps: Deps, client: Client, word: str) -> None:
@@ -60,7 +60,7 @@ async def test_the_functions_keep_to_the_transactions_organisations(
         ((), 0),
     ):
         async with database.transaction(*organisations) as session:
-            assert (await session.execute(text(FIND), {"word": word})).scalar_one() == expected
+            assert (await session.execute(text(FIND), {"word": word, "org": client.org_id})).scalar_one() == expected
             assert (await session.execute(text("select count_chunks(9, null)"))).scalar_one() == expected
             assert (await session.execute(text("select count_chunks(9, '{voice}')"))).scalar_one() == 0
 
