@@ -6,8 +6,8 @@ from alembic import op
 
 from libs.database.schema import CURRENT_ORGS
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 _AS_OWNER = (
     "language sql stable security definer "
