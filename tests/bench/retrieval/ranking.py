@@ -44,14 +44,14 @@ def ndcg(found: Sequence[str], grades: Mapping[str, int]) -> float:
     """Normalized discounted cumulative gain of the first DEPTH, with the gain 2^grade - 1."""
 
     def gain(order: Sequence[int]) -> float:
-        return sum((2**grade - 1) / math.log2(place + 2) for place, grade in enumerate(order[:DEPTH]))
+        return sum(float(2**grade - 1) / math.log2(place + 2) for place, grade in enumerate(order[:DEPTH]))
 
     ideal = gain(sorted(grades.values(), reverse=True))
     return gain([grades.get(name, 0) for name in found]) / ideal
 
 
 async def measure(stage: Stage) -> list[Row]:
-    """Index the passages for an organisation of their own and ask the half of the queries that nothing was chosen by."""
+    """Index the passages for an organisation of their own and ask both halves; only the second is judged."""
     org_id = new_id()
     lines = [line.split("\t") for line in (LABELLED / "passages.tsv").read_text().splitlines()]
     vectors = await stage.minilm.embed([text for _, text in lines])
@@ -81,14 +81,16 @@ async def measure(stage: Stage) -> list[Row]:
                     at_least=1.0001 if is_judged else None,
                 )
             )
-        for kind in KINDS:
-            parts = {
-                mode: [score for query, score in zip(queries, scores[mode], strict=True) if query.kind == kind]
-                for mode in SearchMode
-            }
-            for mode in SearchMode:
-                rows.append(row(f"  {kind} ({len(parts[mode])}): {mode}", [_mean(parts[mode])], ""))
+        rows += [
+            row(f"  {kind}: {mode}", [_mean(_of_kind(queries, scores[mode], kind))], "")
+            for kind in KINDS
+            for mode in SearchMode
+        ]
     return rows
+
+
+def _of_kind(queries: Sequence[Query], scores: Sequence[float], kind: str) -> list[float]:
+    return [score for query, score in zip(queries, scores, strict=True) if query.kind == kind]
 
 
 def _mean(values: Sequence[float]) -> float:
