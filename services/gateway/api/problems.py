@@ -20,6 +20,7 @@ from services.gateway.domain.limits import CONCURRENCY, LimitReached, StrangerLi
 from services.gateway.domain.live import TooManySubscribers
 from services.gateway.domain.route_table import MethodNotAllowed
 from services.gateway.domain.routes import MIB
+from services.gateway.usecases.open_sockets import TooManySockets
 
 RETRY_AFTER_SECONDS = "1"
 
@@ -109,6 +110,17 @@ def too_many_subscribers(error: TooManySubscribers) -> Problem:
         "too_many_subscribers",
         "Too many clients listen",
         f"At most {error.limit} of an organisation on this plan listen at the same time; close some, or share one.",
+        {"limit": error.limit},
+        headers={"Retry-After": "15"},
+    )
+
+
+def _too_many_sockets(error: TooManySockets) -> Problem:
+    return Problem(
+        429,
+        "too_many_sockets",
+        "Too many WebSockets are open",
+        f"At most {error.limit} of an organisation on this plan are open at the same time; close some.",
         {"limit": error.limit},
         headers={"Retry-After": "15"},
     )
@@ -222,6 +234,7 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     LimitReached: _limit_reached,
     StrangerLimitReached: _stranger_limit_reached,
     TooManySubscribers: too_many_subscribers,
+    TooManySockets: _too_many_sockets,
     **WEBHOOK_PROBLEMS,
     StreamAway: lambda _error: UNAVAILABLE,
     ObjectStoreUnavailable: lambda _error: UNAVAILABLE,

@@ -32,6 +32,7 @@ from services.gateway.domain.elevenlabs.stream_input import (
 )
 from services.gateway.domain.failures import InvalidField
 from services.gateway.usecases.limiter import Limiter
+from services.gateway.usecases.open_sockets import OpenSockets
 from services.gateway.usecases.speaking import streamed
 from services.gateway.usecases.voices import VoiceNames
 
@@ -67,6 +68,7 @@ class StreamInput:
         self._services = services
         self._limiter = limiter
         self._voice_names = voice_names
+        self._open = OpenSockets()
 
     async def __call__(self, opening: Opening, socket: WebSocket) -> None:
         """Accept a WebSocket, and serve it until one of the two ends it."""
@@ -87,6 +89,18 @@ class StreamInput:
         first = await _receive(socket, patience)
         key = first.key or bearer_token(first.authorization)
         credential = opening.credential or await opening.admit(key)
+        with self._open.counted(credential):
+            await self._talk(opening, socket, query, first, key, credential)
+
+    async def _talk(
+        self,
+        opening: Opening,
+        socket: WebSocket,
+        query: SocketQuery,
+        first: Message,
+        key: str | None,
+        credential: Credential,
+    ) -> None:
         asking = Asking(self._services, caller_of(credential), opening.request_id)
         voice_id = await self._voice_names.find(asking, opening.path.split("/")[-2])
         parts: asyncio.Queue[str | None] = asyncio.Queue(WAITING_PARTS)
