@@ -12,7 +12,8 @@ import aiohttp
 import orjson
 
 from libs.web import Caller, Once
-from services.gateway.adapters.services import Body, Question, Services
+from services.gateway.adapters.questions import Body, Question
+from services.gateway.adapters.services import Services
 from services.gateway.domain.failures import Refused
 from services.gateway.domain.routes import ANSWER_SECONDS, Service
 

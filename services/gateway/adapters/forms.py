@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Container, Mapping
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from services.gateway.adapters.services import Body
+from services.gateway.adapters.questions import Body
 from services.gateway.domain.failures import InvalidField
 
 FIELD_MAX_BYTES = 16 * 1024

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import aiohttp
 from opentelemetry import trace
@@ -18,21 +17,19 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from yarl import URL
 
 from libs.telemetry import current_trace_headers
-from libs.web import HANDOVER_HEADER, Caller
+from libs.web import HANDOVER_HEADER
 from libs.web.identity import HEADER as IDENTITY_HEADER
 from services.gateway.adapters.circuit import circuits
 from services.gateway.adapters.identities import Identities
 from services.gateway.adapters.plain_http import Answer, ConnectionBroken, NoConnection, Pool
+from services.gateway.adapters.questions import Fetched, Question, handed_over, record_failure
 from services.gateway.domain.failures import (
     AnswerCutOff,
     BodyTooSlow,
-    InvalidHandover,
     ServiceLeftAlone,
     ServiceTooSlow,
     ServiceUnavailable,
 )
-from services.gateway.domain.headers import conditions
-from services.gateway.domain.routes import SERVICES
 
 PATIENCE_SECONDS = 5.0
 """How long a service may be away without a client noticing: one that restarts is back within 2 s."""
@@ -47,84 +44,6 @@ T = TypeVar("T")
 _tracer = trace.get_tracer("antiphon.gateway")
 # Whatever a client did not send, the service does not get either.
 _NOTHING_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-
-
-class Body(Protocol):
-    """A request's body on its way through."""
-
-    @property
-    def started(self) -> bool:
-        """Say whether a part of it was taken, so that it cannot be sent again."""
-        ...
-
-    @property
-    def awaits_client(self) -> bool:
-        """Say whether the client has to send more of it before anything can go on."""
-        ...
-
-    @property
-    def failure(self) -> Exception | None:
-        """Why the rest of it will not come."""
-        ...
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Return it piece by piece."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A request to a service. `target` is a path, with a query if there is one, escaped as it shall be sent."""
-
-    service: str
-    method: str
-    target: str
-    template: str
-    headers: Sequence[tuple[str, str]]
-    caller: Caller
-    answer_seconds: float
-    body: Body | None = None
-
-
-class Fetched:
-    """A service's answer, of which only the headers are there yet."""
-
-    __slots__ = ("_answer", "_service", "_span", "headers", "status")
-
-    def __init__(self, answer: Answer, service: str, span: Span | None) -> None:
-        self._answer = answer
-        self._service = service
-        self._span = span
-        self.status = answer.status
-        self.headers = answer.headers
-        if span is not None:
-            span.set_attribute("http.response.status_code", answer.status)
-            if answer.status >= HTTPStatus.BAD_REQUEST:
-                span.set_status(StatusCode.ERROR)
-
-    def header(self, name: bytes) -> str | None:
-        """Return the first header of this name, which is in lower case."""
-        return self._answer.header(name)
-
-    def rest(self) -> bytes | None:
-        """Return what is left of the body if all of it is here already."""
-        return self._answer.rest()
-
-    async def chunks(self) -> AsyncGenerator[bytes]:
-        """Yield the body as it comes; raises AnswerCutOff."""
-        try:
-            async for chunk in self._answer.chunks():
-                yield chunk
-        except (ConnectionBroken, TimeoutError) as error:
-            if self._span is not None:
-                _record(self._span, error)
-            raise AnswerCutOff(self._service) from error
-
-    def close(self) -> None:
-        """Say that nothing more of it is wanted."""
-        self._answer.close()
-        if self._span is not None:
-            self._span.end()
 
 
 class _Interrupted(Exception):
@@ -184,7 +103,7 @@ class Services:
         if instruction is None:
             return fetched
         fetched.close()
-        return await self._fetch(_handed_over(question, instruction))
+        return await self._fetch(handed_over(question, instruction))
 
     async def _fetch(self, question: Question) -> Fetched:
         # A trace that is not sampled needs no span of ours: the service sees the door's, and drops its own, too.
@@ -205,7 +124,7 @@ class Services:
             answer = await self._answer(question, self._ask_patiently(question, send))
         except BaseException as error:
             if span is not None:
-                _record(span, error)
+                record_failure(span, error)
                 span.end()
             raise
         return Fetched(answer, question.service, span)
@@ -221,7 +140,7 @@ class Services:
             if instruction is None:
                 yield answer
                 return
-        async with self._ask(_handed_over(question, instruction)) as answer:
+        async with self._ask(handed_over(question, instruction)) as answer:
             yield answer
 
     @asynccontextmanager
@@ -240,10 +159,10 @@ class Services:
                     span.set_status(StatusCode.ERROR)
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:
-            _record(span, error)
+            record_failure(span, error)
             raise AnswerCutOff(question.service) from error
         except BaseException as error:
-            _record(span, error)
+            record_failure(span, error)
             raise
         finally:
             span.end()
@@ -306,15 +225,6 @@ class Services:
             raise ServiceUnavailable(question.service, nothing_done=False) from error
 
 
-def _handed_over(question: Question, instruction: str) -> Question:
-    service, _, target = instruction.partition(" ")
-    if service not in SERVICES or not target.startswith("/internal/"):
-        raise InvalidHandover(f"{question.service} handed {question.template} over to {instruction!r}")
-    kept = [header for header in question.headers if header[0] == "x-request-id"]
-    headers = [*conditions(question.headers), *kept]
-    return replace(question, service=service, target=target, headers=headers, body=None)
-
-
 def _may_repeat(question: Question, failure: ServiceUnavailable) -> bool:
     if question.body is not None and question.body.started:
         return False
@@ -341,9 +251,3 @@ def _start_span(question: Question) -> Span:
             "server.address": question.service,
         },
     )
-
-
-def _record(span: Span, error: BaseException) -> None:
-    # An exception's text may hold an address; its type says enough.
-    span.set_attribute("error.type", type(error).__name__)
-    span.set_status(StatusCode.ERROR)

@@ -19,7 +19,8 @@ from services.gateway.domain.access import Credential
 from services.gateway.domain.failures import InvalidField
 from services.gateway.domain.live import SUBSCRIBERS, TooManySubscribers
 from services.gateway.domain.public_events import TYPES, UnknownType, Wanted, types_named
-from services.gateway.usecases.live import Subscriber, Subscriptions
+from services.gateway.usecases.live import Subscriptions
+from services.gateway.usecases.subscriber import Subscriber
 
 router = APIRouter(tags=["Events"])
 

@@ -7,7 +7,8 @@ from urllib.parse import quote
 import aiohttp
 from starlette.types import Receive, Send
 
-from services.gateway.adapters.services import Fetched, Question, Services
+from services.gateway.adapters.questions import Fetched, Question
+from services.gateway.adapters.services import Services
 from services.gateway.api.asked import Asked, caller_of
 from services.gateway.api.streams import Connected, RequestBody
 from services.gateway.domain.failures import BodyTooLarge

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -24,150 +23,31 @@ from services.gateway.domain.live import (
     Ending,
     LossReason,
     TooManySubscribers,
-    ending_block,
     event_block,
     loss_block,
     place_block,
     retry_block,
 )
 from services.gateway.domain.places import Place, Seal
-from services.gateway.domain.public_events import Wanted
+from services.gateway.usecases.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
-BUFFER_BYTES = 256 * 2**10
-"""What may wait for one subscriber, besides what its connection holds (64 KiB and the kernel's buffers)."""
-STALLED_BEATS = 2
-"""Heartbeats after which a subscriber that takes nothing at all is cut off."""
 CATCH_UP_BYTES = 64 * 2**10
 CATCH_UP_MESSAGES = 200_000
 """How far back subscribers are brought from the streams, counted in messages of the whole system: about 10 s of work.
 Who was away for longer is told to read anew."""
 CATCHING_UP = 4
 """How many subscribers read from the streams at the same time; most find what they missed among what is kept."""
-PUT_SECONDS = 30.0
-"""How long a client that comes back may take nothing of what it missed."""
 READY_SECONDS = 5.0
 BEATS_AT_ONCE = 100
 RETRY_MILLISECONDS = (1_000, 4_000)
 """After which time clients come back, each after its own, so that not all come at once."""
 
-Write = Callable[[bytes, bool], Awaitable[None]]
-"""Takes a piece of the answer, and whether more follows; waits while the client does not keep up."""
-
 _subscribers = metrics.get_meter("antiphon.gateway").create_up_down_counter(
     "antiphon.live.subscribers", description="Clients that are told events as they happen"
 )
-_ended = metrics.get_meter("antiphon.gateway").create_counter(
-    "antiphon.live.ended", description="Subscriptions that the gateway ended, by the reason"
-)
-
-
-class Subscriber:
-    """One client: what it wants, and what waits to be written to it.
-
-    It costs no task of its own: one runs only while there is something to write.
-    """
-
-    __slots__ = (
-        "_cut",
-        "_ending",
-        "_pending",
-        "_size",
-        "_stalled",
-        "_writer",
-        "credential",
-        "is_joined",
-        "org_id",
-        "valid_until",
-        "wanted",
-        "write",
-    )
-
-    def __init__(self, credential: Credential, wanted: Wanted, write: Write, cut: Callable[[], None]) -> None:
-        """`cut` ends the connection as it is, for a client that takes nothing any more."""
-        self.org_id, self.credential, self.wanted = credential.org_id, credential, wanted
-        valid = credential.valid_seconds
-        self.valid_until = math.inf if valid is None else time.monotonic() + valid
-        self.write, self._cut = write, cut
-        self.is_joined = False
-        self._pending: list[bytes] = []
-        self._size = 0
-        self._stalled = 0
-        self._writer: asyncio.Task[None] | None = None
-        self._ending: bytes | None = None
-
-    @property
-    def is_ending(self) -> bool:
-        """Say whether nothing more is told to it."""
-        return self._ending is not None
-
-    @property
-    def is_idle(self) -> bool:
-        """Say whether everything was written."""
-        return self._writer is None
-
-    def join(self) -> None:
-        """Write what is offered from now on."""
-        self.is_joined = True
-        self._wake()
-
-    def offer(self, block: bytes) -> None:
-        """Write `block` when the client takes it; a client with too much waiting is ended."""
-        if self._ending is not None:
-            return
-        if self._size + len(block) > BUFFER_BYTES:
-            self.end("too_slow")
-            return
-        self._pending.append(block)
-        self._size += len(block)
-        self._wake()
-
-    def end(self, ending: Ending) -> None:
-        """Write why this ends, and end it. What was too slow does not get the rest: it comes back for it."""
-        if self._ending is not None:
-            return
-        _ended.add(1, {"reason": ending})
-        self._ending = ending_block(ending)
-        if ending != "restart":
-            self._pending.clear()
-        self._wake()
-
-    def beat(self, block: bytes) -> None:
-        """Write a heartbeat, unless there is more than that to write."""
-        if not self.is_joined:
-            return
-        if self.is_idle:
-            self._stalled = 0
-            self.offer(block)
-            return
-        self._stalled += 1
-        if self._stalled >= STALLED_BEATS:
-            self._cut()
-
-    def leave(self) -> None:
-        """Write nothing more: the connection is gone."""
-        self._ending = self._ending or b""
-        if self._writer is not None:
-            self._writer.cancel()
-
-    def _wake(self) -> None:
-        if self._writer is None and self.is_joined and (self._pending or self._ending is not None):
-            self._writer = asyncio.create_task(self._write_all())
-
-    async def _write_all(self) -> None:
-        try:
-            while self._pending:
-                piece = b"".join(self._pending)
-                self._pending.clear()
-                await self.write(piece, True)
-                self._size -= len(piece)
-                self._stalled = 0
-            if self._ending is not None:
-                await self.write(self._ending, False)
-        finally:
-            self._writer = None
 
 
 @dataclass(slots=True)
@@ -254,7 +134,7 @@ class Subscriptions:
 
         Raises StreamAway when what it missed cannot be read now, TimeoutError when it takes nothing.
         """
-        await _put(subscriber, retry_block(random.randint(*RETRY_MILLISECONDS)))  # noqa: S311 - spreads clients in time
+        await subscriber.put(retry_block(random.randint(*RETRY_MILLISECONDS)))  # noqa: S311 - spreads clients in time
         place = await self._begin(subscriber, last_event_id)
         if place.mark == self._feed.place.mark:
             place = await self._meet(subscriber, place)
@@ -267,7 +147,7 @@ class Subscriptions:
                 blocks, place = self._kept_blocks(subscriber, place)
                 if not blocks:
                     break
-                await _put(subscriber, b"".join(blocks))
+                await subscriber.put(b"".join(blocks))
         # Nothing was awaited since the look at what is kept: no event can come in between.
         subscriber.offer(place_block(self._seal.close(place)))
         if self._stopped:
@@ -292,7 +172,7 @@ class Subscriptions:
     async def _begin_anew(self, subscriber: Subscriber, reason: LossReason) -> Place:
         """Tell a client that it does not go on where it was; return where it goes on."""
         place = self._feed.place
-        await _put(subscriber, loss_block(reason, self._seal.close(place)))
+        await subscriber.put(loss_block(reason, self._seal.close(place)))
         return place
 
     async def _read_missed(self, subscriber: Subscriber, place: Place) -> Place:
@@ -307,7 +187,7 @@ class Subscriptions:
                     self._add_if_wanted(blocks, subscriber, one, place)
                 place = reached
                 if blocks:
-                    await _put(subscriber, b"".join(blocks))
+                    await subscriber.put(b"".join(blocks))
                 if subscriber.is_ending:
                     break
         return place
@@ -355,9 +235,3 @@ class Subscriptions:
     def _end(self, subscribers: Iterable[Subscriber], ending: Ending) -> None:
         for subscriber in subscribers:
             subscriber.end(ending)
-
-
-async def _put(subscriber: Subscriber, block: bytes) -> None:
-    """Write to a subscriber that is not told anything yet; raises TimeoutError when it does not take it."""
-    async with asyncio.timeout(PUT_SECONDS):
-        await subscriber.write(block, True)

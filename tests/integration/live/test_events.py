@@ -18,7 +18,7 @@ from libs.messaging.envelope import CONSUMER_HEADER
 from services.gateway.domain.access import ALL_SCOPES, Credential
 from services.gateway.domain.live import SUBSCRIBERS, TooManySubscribers
 from services.gateway.domain.public_events import TYPES, Wanted
-from services.gateway.usecases.live import Subscriber
+from services.gateway.usecases.subscriber import Subscriber
 from tests.integration.gateway.conftest import Tenant
 from tests.integration.live.conftest import Replica, Replicas
 from tests.integration.live.running import completed, listening, publish

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from services.gateway.domain.access import ALL_SCOPES, Credential
 from services.gateway.domain.public_events import TYPES, Wanted
-from services.gateway.usecases.live import BUFFER_BYTES, STALLED_BEATS, Subscriber
+from services.gateway.usecases.subscriber import BUFFER_BYTES, STALLED_BEATS, Subscriber
 
 
 class Client:
