@@ -6,6 +6,7 @@ from libs.objectstore.cache import ByteCache
 from libs.objectstore.public import PublicSigner, SignedUrl
 from libs.objectstore.store import (
     SIGNATURE_LIFETIME,
+    Listed,
     ObjectMissing,
     ObjectReader,
     ObjectStore,
@@ -17,6 +18,7 @@ from libs.objectstore.store import (
 __all__ = [
     "SIGNATURE_LIFETIME",
     "ByteCache",
+    "Listed",
     "ObjectMissing",
     "ObjectReader",
     "ObjectStore",

@@ -79,6 +79,15 @@ class ObjectReader:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a listing tells of it: its size in bytes, and when all of it was there."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Digests:
     """What identifies a content, in lower-case hexadecimal."""
 
@@ -293,6 +302,25 @@ class ObjectStore:
         def listed() -> list[str]:
             found = self._minio.list_objects(self._bucket, prefix=prefix, recursive=True)
             return [one.object_name for one in itertools.islice(found, limit) if one.object_name is not None]
+
+        try:
+            return await asyncio.to_thread(listed)
+        except (S3Error, urllib3.exceptions.HTTPError) as error:
+            raise ObjectStoreUnavailable(f"objects could not be listed: {type(error).__name__}") from None
+
+    async def list_page(self, prefix: str, *, after: str = "", limit: int = 1000) -> list[Listed]:
+        """Return up to `limit` objects whose keys begin with `prefix` and come behind `after`, in their order.
+
+        Raises ObjectStoreUnavailable.
+        """
+
+        def listed() -> list[Listed]:
+            found = self._minio.list_objects(self._bucket, prefix=prefix, recursive=True, start_after=after or None)
+            return [
+                Listed(one.object_name, one.size or 0, one.last_modified)
+                for one in itertools.islice(found, limit)
+                if one.object_name is not None and one.last_modified is not None
+            ]
 
         try:
             return await asyncio.to_thread(listed)

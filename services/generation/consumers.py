@@ -18,13 +18,13 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationDeferred,
     GenerationFailed,
 )
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioStored
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioLost, AudioRejected, AudioStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceSnapshot, VoiceUpdated
 from libs.messaging import Calls, Delivery, Heeds, Rebuildable, Signals, declared, overhears, projection, work
 from libs.outbox.exporting import exports
 from services.generation.domain import signals
 from services.generation.store import generations, voices
-from services.generation.usecases import Deps, ending, erasing, exporting, requesting
+from services.generation.usecases import Deps, ending, erasing, exporting, requesting, restoring
 
 
 def _rows(events: Sequence[VoiceReady | VoiceUpdated]) -> list[dict[str, Any]]:
@@ -89,6 +89,12 @@ async def fail_generations(session: AsyncSession, events: Sequence[AudioRejected
             cause=event,
             refused_key=event.object_key,
         )
+
+
+@work(AudioLost, concurrency=2)
+async def restore_audio(delivery: Delivery[AudioLost], deps: Deps) -> None:
+    """What storage found to be lost is made again."""
+    await restoring.restore_audio(deps, delivery)
 
 
 @work(GenerationDeferred, concurrency=16, outstanding=1024)

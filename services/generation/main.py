@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
@@ -13,6 +15,7 @@ from services.generation.settings import Settings
 from services.generation.usecases import Deps
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
+from services.generation.usecases.sweeping import Sweeper
 
 
 def main() -> None:
@@ -33,6 +36,13 @@ def main() -> None:
             system_voices=SystemVoices(),
             clock=runtime.clock,
         )
+        sweeper = Sweeper(
+            runtime.database,
+            deps.objects,
+            every=timedelta(hours=settings.sweep_hours),
+            grace=timedelta(hours=settings.sweep_grace_hours),
+            clock=runtime.clock,
+        )
         runtime.database.add_hook(deps.finishes)
         app = create_app(
             "generation",
@@ -47,7 +57,7 @@ def main() -> None:
             consumers=CONSUMERS,
             deps=deps,
             startup=[deps.finishes.start, deps.progress.start],
-            background=[deps.admission.watch],
+            background=[deps.admission.watch, sweeper.run],
             on_stop=[deps.finishes.close],
             closing=[deps.objects.close],
         )

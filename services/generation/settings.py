@@ -18,6 +18,10 @@ class Settings(ResourceSettings):
     """How many seconds of speaking may wait before an organisation's interactive requests are answered 429."""
     queue_job_seconds: float = Field(default=86_400.0, gt=0)
     """The same for its jobs."""
+    sweep_hours: float = Field(default=24.0, gt=0)
+    """How often objects are looked for that nothing refers to."""
+    sweep_grace_hours: float = Field(default=24.0, ge=1)
+    """How old they are before they are taken for left behind."""
 
 
 class WorkerSettings(ServiceSettings, EngineSettings):

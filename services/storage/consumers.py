@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
-from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted, ObjectsAbandoned
 from libs.contracts.antiphon.storage.v1.events_pb2 import DataExported
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, declared, work
@@ -30,6 +30,12 @@ async def keep_audio(delivery: Delivery[AudioRendered], deps: Deps) -> None:
 async def remove_audio(delivery: Delivery[GenerationDeleted], deps: Deps) -> None:
     """The audio goes with its generation."""
     await usecases.remove_audio(deps, delivery)
+
+
+@work(ObjectsAbandoned, concurrency=1)
+async def remove_abandoned(delivery: Delivery[ObjectsAbandoned], deps: Deps) -> None:
+    """What was left behind goes, unless a track has it."""
+    await usecases.remove_abandoned(deps, delivery)
 
 
 @work(VoiceDeleted, concurrency=4)

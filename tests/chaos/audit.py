@@ -71,6 +71,7 @@ class Findings:
     events: int = 0
     dead_letters: int = 0
     stray_objects: int = 0
+    """Those that nothing referred to until they were swept."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -169,6 +170,13 @@ async def _objects(stack: Stack, found: Findings, deleted: Iterable[str], *, wit
                 found.problems.append(f"an object is not what its row says: {track['object_key']}")
         keys = {track[name] for track in tracks for name in ("object_key", "alignment_key")} | pieces
         found.stray_objects = len(await asyncio.to_thread(_keys, stack) - keys)
+        # The system is at rest: nothing that was uploaded is still to be written down.
+        await asyncio.to_thread(stack.run, "storage", "sweep", "--older-than", "0")
+
+        async def all_swept() -> bool:
+            return await asyncio.to_thread(_keys, stack) <= keys
+
+        await eventually(all_swept, within=within, what="no object that nothing refers to")
     finally:
         await objects.close()
 

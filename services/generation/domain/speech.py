@@ -203,6 +203,31 @@ def chunk_key(org_id: UUID, cache_key: str, made: UUID) -> str:
     return f"generations/orgs/{org_id}/chunks/{cache_key}-{made.hex}"
 
 
+OBJECTS = "generations/orgs/"
+"""What the keys of all objects of this service begin with."""
+_PLACE = re.compile(OBJECTS + r"([0-9a-f-]{36})/(?:([0-9a-f-]{36})/[^/]+|chunks/([0-9a-f]{64})-[0-9a-f]{32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose an object is: an organisation's, and there a rendition's or a piece's."""
+
+    org_id: UUID
+    rendition_id: UUID | None
+    cache_key: str | None
+
+
+def place_of(key: str) -> Place | None:
+    """Return whose an object is; None for a key that is none of this service's."""
+    match = _PLACE.fullmatch(key)
+    if match is None:
+        return None
+    try:
+        return Place(UUID(match[1]), UUID(match[2]) if match[2] else None, match[3])
+    except ValueError:
+        return None
+
+
 def heard(reading: Reading, sent: str, *, is_markup: bool) -> tuple[str, list[int]]:
     """Return what is heard of a reading of `sent`, and from which of its characters each begins to be.
 

@@ -38,6 +38,9 @@ _RECORD = Prepared(
         select :attempt_id, id, org_id, :model_id, 'rendered', :timings, :settings from made
     ), payer as (
         select id from generations where rendition_id = :rendition_id and (status = 'pending' or status = 'processing')
+            -- What was lost and is made again was paid for when it was made first.
+            and not exists (select from generations
+                where rendition_id = :rendition_id and status = 'completed' and characters_spoken > 0)
         order by created_at, id limit 1
     ), completed as (
         update generations g
@@ -47,6 +50,9 @@ _RECORD = Prepared(
         from made
         where g.rendition_id = :rendition_id and (g.status = 'pending' or g.status = 'processing')
         returning {", ".join(f"g.{name}" for name in STORED_NAMES)}, g.status, made.size_bytes
+    ), renewed as (
+        update generations g set object_key = made.object_key, duration_seconds = made.duration_seconds
+        from made where g.rendition_id = :rendition_id and g.status = 'completed'
     )
     select exists (select from made) as is_wanted, completed.*,
         null::integer as chunks_total, null::integer as chunks_done

@@ -179,6 +179,11 @@ async def reopen_rendition(session: AsyncSession, rendition_id: UUID) -> None:
     )
 
 
+async def remake_rendition(session: AsyncSession, rendition_id: UUID) -> None:
+    """Let completed audio, which is locked, be made once more: what is known of it stays until it is."""
+    await session.execute(update(renditions).where(renditions.c.id == rendition_id).values(status="pending"))
+
+
 _COMPLETE = Prepared(
     text(
         """

@@ -16,7 +16,7 @@ from libs.speech.captions.subtitles import SubtitleFormat
 from libs.web import CallerOf, answered, file_answers, header, told
 from services.storage.api.files import File, send_file
 from services.storage.api.parts import CONDITIONAL, PRIVATE, DepsOf
-from services.storage.api.problems import CHANGED, NO_AUDIO, ON_ITS_WAY, unsatisfiable
+from services.storage.api.problems import CHANGED, LOST, NO_AUDIO, ON_ITS_WAY, unsatisfiable
 from services.storage.domain import timing
 from services.storage.domain.audio import Alignment, AudioNotFound
 from services.storage.domain.delivery import RangeNotSatisfiable
@@ -25,7 +25,7 @@ from services.storage.usecases import find_audio, read_alignment
 
 router = APIRouter()
 _SUBTITLES = [SubtitleFormat(form).content_type.partition(";")[0] for form in SubtitleFormat]
-_AUDIO = file_answers("audio/*") | told(NO_AUDIO, ON_ITS_WAY, CHANGED, unsatisfiable(RangeNotSatisfiable(20_480)))
+_AUDIO = file_answers("audio/*") | told(NO_AUDIO, ON_ITS_WAY, LOST, CHANGED, unsatisfiable(RangeNotSatisfiable(20_480)))
 TIMES = answered(200, "The times, or subtitles", content=_SUBTITLES, headers={"Cache-Control": header("", PRIVATE)})
 
 
@@ -84,7 +84,7 @@ async def get_audio(
 @router.get(
     "/internal/generations/{generation_id}/alignment",
     response_model=CharacterTimes | WordTimes | SentenceTimes,
-    responses=TIMES | told(NO_AUDIO, ON_ITS_WAY),
+    responses=TIMES | told(NO_AUDIO, ON_ITS_WAY, LOST),
 )
 async def get_alignment(
     generation_id: str,

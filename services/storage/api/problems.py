@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from libs.objectstore import ObjectMissing, ObjectStoreUnavailable
 from libs.web import Problem, ProblemOf
 from libs.web.problems import UNAVAILABLE
-from services.storage.domain.audio import AudioNotFound, AudioOnItsWay, TrackNotFound
+from services.storage.domain.audio import AudioLost, AudioNotFound, AudioOnItsWay, TrackNotFound
 from services.storage.domain.delivery import PreconditionFailed, RangeNotSatisfiable
 
 NO_TRACK = Problem(404, "track_not_found", "There is no such track")
@@ -18,6 +18,13 @@ ON_ITS_WAY = Problem(
     "The audio is made, and not at hand yet",
     "It is handed from one service to another; please ask again in a moment.",
     headers={"Retry-After": "1"},
+)
+LOST = Problem(
+    503,
+    "audio_lost",
+    "The audio is not there as it was kept",
+    "It is being made again, if it can be; ask again later, or for the same speech anew.",
+    headers={"Retry-After": "30"},
 )
 NO_OBJECT = Problem(404, "object_not_found", "There is no such file")
 CHANGED = Problem(
@@ -42,6 +49,7 @@ def unsatisfiable(error: RangeNotSatisfiable) -> Problem:
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     TrackNotFound: lambda _error: NO_TRACK,
     AudioNotFound: lambda _error: NO_AUDIO,
+    AudioLost: lambda _error: LOST,
     AudioOnItsWay: lambda _error: ON_ITS_WAY,
     ObjectMissing: lambda _error: NO_OBJECT,
     ObjectStoreUnavailable: lambda _error: UNAVAILABLE,

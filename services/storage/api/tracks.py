@@ -17,7 +17,7 @@ from libs.web import CallerOf, PathId, answered, file_answers, header, told
 from services.storage.api.files import File, is_sent, send_file
 from services.storage.api.generations import TIMES, CharacterTimes, SentenceTimes, WordTimes
 from services.storage.api.parts import CONDITIONAL, NOT_KEPT, PRIVATE, DepsOf
-from services.storage.api.problems import CHANGED, NO_OBJECT, NO_TRACK, unsatisfiable
+from services.storage.api.problems import CHANGED, LOST, NO_OBJECT, NO_TRACK, unsatisfiable
 from services.storage.api.track_views import SignedUrlView, TrackList, TrackQuery, TrackView, track_id_of, view
 from services.storage.domain import timing
 from services.storage.domain.delivery import RangeNotSatisfiable
@@ -34,7 +34,7 @@ _ELSEWHERE = answered(
 _AUDIO = (
     file_answers("audio/*")
     | _ELSEWHERE
-    | told(NO_TRACK, NO_OBJECT, CHANGED, unsatisfiable(RangeNotSatisfiable(20_480)))
+    | told(NO_TRACK, LOST, NO_OBJECT, CHANGED, unsatisfiable(RangeNotSatisfiable(20_480)))
 )
 
 
@@ -48,7 +48,7 @@ async def list_tracks(caller: CallerOf, deps: DepsOf, wanted: Annotated[TrackQue
     return TrackList(items=[view(row) for row in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/v1/tracks/{track_id}", responses=told(NO_TRACK))
+@router.get("/v1/tracks/{track_id}", responses=told(NO_TRACK, LOST))
 async def get_track(track_id: PathId, caller: CallerOf, deps: DepsOf) -> TrackView:
     """Return one track, with all of its text."""
     return view(await finding.find_track(deps, caller, track_id_of(track_id)))
@@ -75,7 +75,7 @@ async def get_track_audio(
 @router.get(
     "/v1/tracks/{track_id}/alignment",
     response_model=CharacterTimes | WordTimes | SentenceTimes,
-    responses=TIMES | told(NO_TRACK, NO_OBJECT),
+    responses=TIMES | told(NO_TRACK, LOST, NO_OBJECT),
 )
 async def get_track_alignment(
     track_id: PathId,
@@ -93,7 +93,7 @@ async def get_track_alignment(
     return Response(content, headers={"cache-control": PRIVATE, "content-type": content_type})
 
 
-@router.get("/v1/tracks/{track_id}/url", responses=told(NO_TRACK))
+@router.get("/v1/tracks/{track_id}/url", responses=told(NO_TRACK, LOST))
 async def sign_track_url(
     track_id: PathId,
     caller: CallerOf,

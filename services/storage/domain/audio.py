@@ -27,6 +27,10 @@ class AudioOnItsWay(Exception):
     """The audio was made, and storage has not heard of it yet."""
 
 
+class AudioLost(Exception):
+    """The audio was kept, and is not in the object store any more as it was."""
+
+
 class AudioRefused(Exception):
     """What was announced can never be kept; the message says why, to the client too."""
 

@@ -51,3 +51,12 @@ tombstones = Table(
     Column("size_bytes", BigInteger),
     Column("deleted_at", DateTime(timezone=True)),
 )
+lost_tracks = Table(
+    "lost_tracks",
+    _metadata,
+    Column("generation_id", UUID_TYPE, primary_key=True),
+    Column("org_id", UUID_TYPE),
+    Column("track_id", UUID_TYPE),
+    Column("object_key", Text),
+    Column("lost_at", DateTime(timezone=True)),
+)

@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.storage.store.tables import tombstones, tracks
+from services.storage.store.tables import lost_tracks, tombstones, tracks
 
 # Of what a tombstone has and what comes anew, each key once: it must not grow with every time that it is told.
 _UNITED_KEYS = text("array(select distinct unnest(deleted_generations.object_keys || excluded.object_keys) order by 1)")
@@ -45,6 +45,9 @@ async def bury_generation(
             .returning(tracks.c.object_key, tracks.c.alignment_key, tracks.c.size_bytes)
         )
     ).one_or_none()
+    await session.execute(
+        delete(lost_tracks).where(lost_tracks.c.generation_id == generation_id, lost_tracks.c.org_id == org_id)
+    )
     keys = [*object_keys, *([gone.object_key] if gone else [])]
     if gone and gone.alignment_key:
         keys.append(gone.alignment_key)

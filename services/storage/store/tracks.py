@@ -36,13 +36,16 @@ _INSERT_TRACK = Prepared(
     text("""
 with told as (
     insert into inbox (consumer, event_id) values (:consumer, :event_id) on conflict do nothing returning event_id
+), lost as (
+    delete from lost_tracks where generation_id = :generation_id and exists (select from told) returning track_id
 ), track as (
     insert into audio_tracks (
         id, generation_id, org_id, object_key, text, duration_seconds, format, content_type, size_bytes, sha256,
         sample_rate, metadata, language, alignment_key, created_at, updated_at
     )
     select
-        :id, :generation_id, :org_id, :object_key, :text, :duration_seconds, :format, :content_type, :size_bytes,
+        coalesce((select track_id from lost), :id), :generation_id, :org_id, :object_key, :text, :duration_seconds,
+        :format, :content_type, :size_bytes,
         :sha256, :sample_rate, :metadata, :language, :alignment_key, :now, :now
     from told where not exists (select from deleted_generations where generation_id = :generation_id)
     on conflict (generation_id) do nothing

@@ -6,7 +6,13 @@ from services.storage.usecases.deps import Deps
 from services.storage.usecases.erasing import ERASE_ORGANIZATION, ERASED, erase_organization
 from services.storage.usecases.finding import find_audio, read_alignment
 from services.storage.usecases.keeping import KEEP_AUDIO, keep_audio, reject_audio
-from services.storage.usecases.removing import REMOVE_AUDIO, REMOVE_VOICE_OBJECTS, remove_audio, remove_voice_objects
+from services.storage.usecases.removing import (
+    REMOVE_AUDIO,
+    REMOVE_VOICE_OBJECTS,
+    remove_abandoned,
+    remove_audio,
+    remove_voice_objects,
+)
 
 __all__ = [
     "ERASED",
@@ -20,6 +26,7 @@ __all__ = [
     "keep_audio",
     "read_alignment",
     "reject_audio",
+    "remove_abandoned",
     "remove_audio",
     "remove_voice_objects",
 ]

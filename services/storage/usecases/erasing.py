@@ -13,7 +13,7 @@ from services.storage.domain.keys import organization_prefixes
 from services.storage.usecases.deps import Deps
 
 ERASE_ORGANIZATION = "storage-erase_organization"
-ERASED = ("audio_alignments", "audio_tracks", "deleted_generations")
+ERASED = ("audio_alignments", "audio_tracks", "lost_tracks", "deleted_generations")
 """Every table with rows of organisations, those that refer to others first."""
 LISTED_AT_ONCE, ERASED_AT_ONCE = 1000, 16
 

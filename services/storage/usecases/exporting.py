@@ -15,5 +15,8 @@ EXPORTED = (
     Exported("audio_alignments", rows_at_once=10),
 )
 """Which tables, and what of them; audio is named by where it can be read."""
-NOT_EXPORTED = {"deleted_generations": "ids of what is gone, so that nothing brings it back"}
+NOT_EXPORTED = {
+    "deleted_generations": "ids of what is gone, so that nothing brings it back",
+    "lost_tracks": "ids of audio that is being made again",
+}
 """Tables with rows of organisations that are left out, and why."""

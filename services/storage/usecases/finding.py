@@ -11,9 +11,10 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.objectstore import ObjectStore
 from libs.web import Caller
 from services.storage.domain import audio as domain
-from services.storage.store import listing, tracks
+from services.storage.store import listing, patrol, tracks
 from services.storage.store.tombstones import is_deleted
 from services.storage.usecases.deps import Deps
 
@@ -33,7 +34,7 @@ async def find_audio(
     """Return what `find` finds of a generation of the caller's organisation.
 
     What is `made`, as the generation service knows that it is, may still be on its way here: it is waited for, unless
-    it was deleted meanwhile. Raises AudioNotFound, AudioOnItsWay.
+    it was deleted meanwhile. Raises AudioNotFound, AudioOnItsWay, AudioLost.
     """
     deadline = asyncio.get_running_loop().time() + deps.arrival_seconds
     for number in itertools.count():
@@ -41,6 +42,8 @@ async def find_audio(
             found = await find(session, caller.org_id, generation_id)
             if found is not None:
                 return found
+            if await patrol.is_lost(session, caller.org_id, generation_id=generation_id):
+                raise domain.AudioLost
             if not made or await is_deleted(session, generation_id):
                 raise domain.AudioNotFound
         left = deadline - asyncio.get_running_loop().time()
@@ -51,36 +54,46 @@ async def find_audio(
 
 
 async def find_track(deps: Deps, caller: Caller, track_id: UUID) -> listing.ListedTrack:
-    """Return a track of the caller's organisation. Raises TrackNotFound."""
+    """Return a track of the caller's organisation. Raises TrackNotFound, AudioLost."""
     async with deps.database.transaction(caller.org_id) as session:
-        found = await listing.get_track(session, caller.org_id, track_id)
-    if found is None:
-        raise domain.TrackNotFound
-    return found
+        return await _found(session, caller, track_id, await listing.get_track(session, caller.org_id, track_id))
 
 
 async def find_track_audio(deps: Deps, caller: Caller, track_id: UUID) -> domain.Track:
-    """Return where the audio of a track of the caller's organisation lies, and what it is. Raises TrackNotFound."""
+    """Return where the audio of a track lies, and what it is. Raises TrackNotFound, AudioLost."""
     async with deps.database.transaction(caller.org_id) as session:
-        found = await listing.get_audio(session, caller.org_id, track_id)
-    if found is None:
-        raise domain.TrackNotFound
-    return found
+        return await _found(session, caller, track_id, await listing.get_audio(session, caller.org_id, track_id))
 
 
 async def find_track_alignment(deps: Deps, caller: Caller, track_id: UUID) -> domain.Alignment:
-    """Return when each character of a track is heard. Raises TrackNotFound, ObjectMissing, ObjectStoreUnavailable."""
+    """Return when each character of a track is heard.
+
+    Raises TrackNotFound, AudioLost, ObjectMissing, ObjectStoreUnavailable.
+    """
     async with deps.database.transaction(caller.org_id) as session:
-        track = await listing.get_audio(session, caller.org_id, track_id)
-        found = await tracks.get_alignment(session, caller.org_id, track.generation_id) if track else None
-    if found is None:
-        raise domain.TrackNotFound
+        track = await _found(session, caller, track_id, await listing.get_audio(session, caller.org_id, track_id))
+        found = await tracks.get_alignment(session, caller.org_id, track.generation_id)
+        if found is None:
+            raise domain.TrackNotFound
     return await read_alignment(deps, found) if isinstance(found, str) else found
 
 
+async def _found(session: AsyncSession, caller: Caller, track_id: UUID, found: Found | None) -> Found:
+    if found is not None:
+        return found
+    if await patrol.is_lost(session, caller.org_id, track_id=track_id):
+        raise domain.AudioLost
+    raise domain.TrackNotFound
+
+
 async def read_alignment(deps: Deps, key: str) -> domain.Alignment:
+    """As `read_object_alignment`."""
+    return await read_object_alignment(deps.objects, key)
+
+
+async def read_object_alignment(objects: ObjectStore, key: str) -> domain.Alignment:
     """Return the alignment that an object holds. Raises ObjectMissing, ObjectStoreUnavailable, AudioRefused."""
-    content = await deps.objects.get(key)
+    content = await objects.get(key)
     try:
         return await asyncio.to_thread(_alignment, content)
     except (ValueError, KeyError, TypeError) as error:

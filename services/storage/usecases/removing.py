@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from libs import outbox
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeleted
+from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeleted, ObjectsAbandoned
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, MediaDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, inbox
-from services.storage.store import tombstones, tracks
+from services.storage.store import patrol, tombstones, tracks
 from services.storage.usecases.deps import Deps
 from services.storage.usecases.naming import id_of, own_only
+
+logger = logging.getLogger(__name__)
 
 REMOVE_AUDIO = "storage-remove_audio"
 REMOVE_VOICE_OBJECTS = "storage-remove_voice_objects"
@@ -63,3 +67,17 @@ async def remove_voice_objects(deps: Deps, delivery: Delivery[VoiceDeleted]) -> 
                 session,
                 MediaDeleted(owner_id=event.voice_id, org_id=event.org_id, owner_type="voice", deleted_at=deps.clock()),
             )
+
+
+async def remove_abandoned(deps: Deps, delivery: Delivery[ObjectsAbandoned]) -> None:
+    """Delete objects to which the generation service refers no more; those of a track stay, whatever it says."""
+    event = delivery.event
+    org_id = id_of(event.org_id)
+    own_only("generations", org_id, event.object_keys)
+    async with deps.database.transaction(org_id) as session:
+        referenced = await patrol.list_referenced(session, org_id, event.object_keys)
+    if referenced:
+        logger.warning("objects that tracks have are said to be abandoned", extra={"objects": len(referenced)})
+    for key in sorted(set(event.object_keys) - referenced):
+        await deps.objects.delete(key)
+        deps.small.forget(key)

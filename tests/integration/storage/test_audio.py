@@ -33,7 +33,9 @@ from tests.support.servers import Servers
 
 
 def test_the_inbox_is_kept_under_the_names_of_the_durables() -> None:
-    assert {work_durable(CONSUMERS.group, one) for one in CONSUMERS.works} == {
+    # Removing what is removed already tells nobody anything, so nothing of it is remembered.
+    remembered = [one for one in CONSUMERS.works if one.name != "remove_abandoned"]
+    assert {work_durable(CONSUMERS.group, one) for one in remembered} == {
         usecases.KEEP_AUDIO,
         usecases.REMOVE_AUDIO,
         usecases.REMOVE_VOICE_OBJECTS,

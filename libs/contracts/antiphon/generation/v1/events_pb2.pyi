@@ -198,6 +198,28 @@ class GenerationDeleted(_message.Message):
     audio_id: str
     def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_keys: _Optional[_Iterable[str]] = ..., deleted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., audio_id: _Optional[str] = ...) -> None: ...
 
+class ObjectsAbandoned(_message.Message):
+    __slots__ = ("org_id", "object_keys", "found_at")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEYS_FIELD_NUMBER: _ClassVar[int]
+    FOUND_AT_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    object_keys: _containers.RepeatedScalarFieldContainer[str]
+    found_at: _timestamp_pb2.Timestamp
+    def __init__(self, org_id: _Optional[str] = ..., object_keys: _Optional[_Iterable[str]] = ..., found_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class AudioExpired(_message.Message):
+    __slots__ = ("audio_id", "org_id", "object_keys", "expired_at")
+    AUDIO_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEYS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_AT_FIELD_NUMBER: _ClassVar[int]
+    audio_id: str
+    org_id: str
+    object_keys: _containers.RepeatedScalarFieldContainer[str]
+    expired_at: _timestamp_pb2.Timestamp
+    def __init__(self, audio_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_keys: _Optional[_Iterable[str]] = ..., expired_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class OrganizationErased(_message.Message):
     __slots__ = ("org_id", "erasure_id", "round", "counts", "erased_at")
     class CountsEntry(_message.Message):

@@ -68,6 +68,18 @@ class MediaDeleted(_message.Message):
     deleted_at: _timestamp_pb2.Timestamp
     def __init__(self, owner_id: _Optional[str] = ..., org_id: _Optional[str] = ..., owner_type: _Optional[str] = ..., deleted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class AudioLost(_message.Message):
+    __slots__ = ("generation_id", "org_id", "object_key", "lost_at")
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
+    LOST_AT_FIELD_NUMBER: _ClassVar[int]
+    generation_id: str
+    org_id: str
+    object_key: str
+    lost_at: _timestamp_pb2.Timestamp
+    def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_key: _Optional[str] = ..., lost_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class OrganizationErased(_message.Message):
     __slots__ = ("org_id", "erasure_id", "round", "counts", "erased_at")
     class CountsEntry(_message.Message):

@@ -1,0 +1,154 @@
+"""Verifying what is kept, having it made again, and what is abandoned."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+import pytest
+from sqlalchemy.engine import make_url
+
+from libs.contracts.antiphon.generation.v1.events_pb2 import ObjectsAbandoned
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioLost
+from libs.database import Database
+from libs.ids import new_id
+from libs.messaging import Permanent
+from libs.outbox import OutboxHook
+from services.storage import usecases
+from services.storage.usecases import Deps
+from services.storage.usecases.verifying import Flaw, Pace, Verified, order_repair, verify
+from tests.integration.storage.conftest import Client, Ledger, Studio, delivery, kept
+from tests.support.servers import Servers
+
+CONTENT = b"audio" * 100
+FAST = 1e12
+
+
+async def _no_wake() -> None:
+    """No relay runs in these tests."""
+
+
+@pytest.fixture
+async def administrator(servers: Servers, deps: Deps) -> AsyncIterator[Database]:
+    """The service's database without row-level security."""
+    url = str(make_url(servers.postgres_url).set(username="antiphon", database="antiphon_storage"))
+    opened = Database(url, servers.secret("postgres_admin"), application="test", hooks=[OutboxHook(_no_wake)])
+    yield opened
+    await opened.close()
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Verifies, and looks at what belongs to one organisation: other tests leave theirs."""
+
+    administrator: Database
+    deps: Deps
+    org_id: UUID
+
+    async def flaws(self) -> list[Flaw]:
+        steps: list[Verified] = [one async for one in verify(self.administrator, self.deps.objects, Pace(FAST))]
+        return [flaw for flaw in steps[-1].flaws if flaw.track.org_id == self.org_id]
+
+
+@pytest.fixture
+def inspector(administrator: Database, deps: Deps, studio: Studio) -> Inspector:
+    return Inspector(administrator, deps, studio.org_id)
+
+
+async def test_what_is_missing_or_damaged_is_found_and_nothing_else(
+    deps: Deps, studio: Studio, inspector: Inspector
+) -> None:
+    missing, damaged, cut, whole = [await kept(deps, studio, CONTENT + bytes([number])) for number in range(4)]
+    await deps.objects.delete(missing.object_key)
+    await deps.objects.put(damaged.object_key, CONTENT + b"x", "audio/mpeg")
+    await deps.objects.put(cut.object_key, CONTENT, "audio/mpeg")
+    conditions = {flaw.object_key: flaw.condition for flaw in await inspector.flaws()}
+    assert conditions == {missing.object_key: "missing", damaged.object_key: "damaged", cut.object_key: "damaged"}
+    assert whole.object_key not in conditions
+
+
+async def test_the_times_of_a_long_text_are_looked_at_too(deps: Deps, studio: Studio, inspector: Inspector) -> None:
+    gone, broken = [await studio.upload_long(CONTENT) for _ in range(2)]
+    for event in (gone, broken):
+        await usecases.keep_audio(deps, delivery(event))
+    await deps.objects.delete(gone.alignment_key)
+    await deps.objects.put(broken.alignment_key, b"{", "application/json")
+    conditions = {flaw.object_key: flaw.condition for flaw in await inspector.flaws()}
+    assert conditions == {gone.alignment_key: "missing", broken.alignment_key: "damaged"}
+
+
+async def test_lost_audio_is_ordered_once_and_comes_back_under_the_same_id(
+    deps: Deps, studio: Studio, client: Client, ledger: Ledger, inspector: Inspector
+) -> None:
+    event = await kept(deps, studio, CONTENT)
+    (track,) = orjson.loads((await client.get("/v1/tracks")).body)["items"]
+    await deps.objects.delete(event.object_key)
+    (flaw,) = await inspector.flaws()
+    now = datetime.now(UTC)
+    assert await order_repair(inspector.administrator, flaw.track, now=now)
+    assert not await order_repair(inspector.administrator, flaw.track, now=now)
+    (lost,) = await ledger.events(AudioLost)
+    assert (lost.generation_id, lost.object_key) == (event.generation_id, event.object_key)
+    generation = f"/internal/generations/{event.generation_id}"
+    for path in (f"/v1/tracks/{track['id']}/audio", f"{generation}/audio?made=true", f"{generation}/alignment"):
+        answer = await client.get(path)
+        assert (answer.status, orjson.loads(answer.body)["code"]) == (503, "audio_lost")
+    # Made again it is another object, and of other samples.
+    again = await studio.upload(CONTENT * 2, generation_id=event.generation_id)
+    again.duration_seconds = 7.5
+    await usecases.keep_audio(deps, delivery(again))
+    restored = orjson.loads((await client.get(f"/v1/tracks/{track['id']}")).body)
+    assert (restored["id"], restored["duration_seconds"]) == (track["id"], 7.5)
+    assert (await client.get(f"/v1/tracks/{track['id']}/audio")).body == CONTENT * 2
+    assert (await client.get(f"{generation}/audio")).body == CONTENT * 2
+    assert await inspector.flaws() == []
+    assert await ledger.count("lost_tracks") == 0
+
+
+async def test_what_was_deleted_while_it_was_lost_stays_deleted(
+    deps: Deps, studio: Studio, client: Client, ledger: Ledger, inspector: Inspector
+) -> None:
+    event = await kept(deps, studio, CONTENT)
+    await deps.objects.delete(event.object_key)
+    (flaw,) = await inspector.flaws()
+    await order_repair(inspector.administrator, flaw.track, now=datetime.now(UTC))
+    await usecases.remove_audio(deps, delivery(studio.deletion(event)))
+    assert (await client.get(f"/internal/generations/{event.generation_id}/audio?made=true")).status == 404
+    assert await ledger.count("lost_tracks") == 0
+
+
+async def test_a_track_that_was_made_anew_meanwhile_is_not_lost(
+    deps: Deps, studio: Studio, ledger: Ledger, inspector: Inspector
+) -> None:
+    event = await kept(deps, studio, CONTENT)
+    await deps.objects.delete(event.object_key)
+    (flaw,) = await inspector.flaws()
+    now = datetime.now(UTC)
+    await order_repair(inspector.administrator, flaw.track, now=now)
+    again = await studio.upload(CONTENT + b"2", generation_id=event.generation_id)
+    await usecases.keep_audio(deps, delivery(again))
+    assert not await order_repair(inspector.administrator, flaw.track, now=now)
+    assert len(await ledger.events(AudioLost)) == 1
+
+
+async def test_what_is_abandoned_goes_unless_a_track_has_it(deps: Deps, studio: Studio) -> None:
+    event = await kept(deps, studio, CONTENT)
+    long = await studio.upload_long(b"long")
+    await usecases.keep_audio(deps, delivery(long))
+    stray = await studio.upload(b"left behind")
+    keys = [event.object_key, long.object_key, long.alignment_key, stray.object_key]
+    abandoned = ObjectsAbandoned(org_id=str(studio.org_id), object_keys=keys)
+    for _ in range(2):
+        await usecases.remove_abandoned(deps, delivery(abandoned))
+    assert [key for key in keys if not await deps.objects.exists(key)] == [stray.object_key]
+
+
+async def test_nobody_elses_objects_are_abandoned(deps: Deps, studio: Studio) -> None:
+    event = await studio.upload(b"of somebody")
+    abandoned = ObjectsAbandoned(org_id=str(new_id()), object_keys=[event.object_key])
+    with pytest.raises(Permanent):
+        await usecases.remove_abandoned(deps, delivery(abandoned))
+    assert await deps.objects.exists(event.object_key)
