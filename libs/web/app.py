@@ -26,14 +26,18 @@ def create_app(
     readiness: Readiness,
     deps: object = None,
     respond: Respond = respond,
+    is_untraced: Callable[[Scope], bool] = lambda _scope: False,
 ) -> FastAPI:
-    """Return the application; handlers find `deps` as `request.app.state.deps`, and `respond` tells its errors."""
+    """Return the application; handlers find `deps` as `request.app.state.deps`, and `respond` tells its errors.
+
+    Requests that are `is_untraced` leave no span here, which would hold their path.
+    """
     app = FastAPI(
         title=f"Antiphon {service}",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        telemetry={"operation_spans": False, "exclude": _is_health},
+        telemetry={"operation_spans": False, "exclude": lambda scope: _is_health(scope) or is_untraced(scope)},
     )
     app.state.deps = deps
     app.state.identity = identity

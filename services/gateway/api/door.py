@@ -192,7 +192,8 @@ class _ServerSpan:
             attributes={
                 "http.request.method": route.method,
                 "http.route": route.template,
-                "url.path": path,
+                # Where no key is needed, an id in the path is what opens the door.
+                "url.path": path if route.scope is not None else route.template,
                 "url.scheme": scheme,
                 "antiphon.request_id": exchange.request_id,
             },

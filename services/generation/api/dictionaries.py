@@ -17,6 +17,7 @@ from libs.web import CallerOf, OnceOf, PathId, Storable, answered, header, id_fo
 from services.generation.api import problems
 from services.generation.api.parts import DepsOf, Version
 from services.generation.api.parts import dictionary_id as as_id
+from services.generation.domain.errors import DictionaryChanged
 from services.generation.domain.requests import DictionaryVersion
 from services.generation.store import dictionaries
 
@@ -61,6 +62,9 @@ class NewVersion(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     rules: list[RuleView] = Field(min_length=1, max_length=RULES_MAX)
+    after_version: Version | None = Field(
+        default=None, description="Which version the rules were made of: 409 if there is a newer one by now."
+    )
 
 
 class DictionaryView(BaseModel):
@@ -143,7 +147,11 @@ async def get_dictionary(
     return DictionaryWithRules(**_view(dictionary).model_dump(), rules=[RuleView(**rule) for rule in rules])
 
 
-@router.post("/v1/dictionaries/{dictionary_id}/versions", status_code=HTTP_201_CREATED, responses=_UNKNOWN)
+@router.post(
+    "/v1/dictionaries/{dictionary_id}/versions",
+    status_code=HTTP_201_CREATED,
+    responses=told(problems.NO_DICTIONARY, problems.dictionary_changed(DictionaryChanged(3))),
+)
 async def add_dictionary_version(
     dictionary_id: PathId, new: NewVersion, caller: CallerOf, deps: DepsOf, once: OnceOf
 ) -> DictionaryView:
@@ -151,7 +159,8 @@ async def add_dictionary_version(
     wanted = as_id(dictionary_id)
     async with deps.database.transaction(caller.org_id) as session:
         if once is None or await inbox.is_new(session, ADD_DICTIONARY_VERSION, once.resource_id):
-            await dictionaries.add_version(session, wanted, caller.org_id, [rule.model_dump() for rule in new.rules])
+            rules = [rule.model_dump() for rule in new.rules]
+            await dictionaries.add_version(session, wanted, caller.org_id, rules, after=new.after_version)
         dictionary = await dictionaries.get_dictionary(session, caller.org_id, wanted)
     return _view(dictionary)
 

@@ -81,9 +81,22 @@ NAME_TAKEN = Problem(
     "name: your organisation has a dictionary of that name; choose another, or add a version to that one",
 )
 
+
+def dictionary_changed(error: errors.DictionaryChanged) -> Problem:
+    """Return the 409."""
+    return Problem(
+        409,
+        "dictionary_changed",
+        "The dictionary was changed meanwhile",
+        f"after_version: its newest version is {error.version}; read its rules, change those, and send them again",
+        {"version": error.version},
+    )
+
+
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     errors.GenerationNotFound: lambda _error: NOT_FOUND,
     errors.DictionaryNotFound: lambda _error: NO_DICTIONARY,
+    errors.DictionaryChanged: dictionary_changed,
     errors.DictionaryNameTaken: lambda _error: NAME_TAKEN,
     errors.UnknownVoice: lambda _error: UNKNOWN_VOICE,
     errors.UnknownModel: lambda error: invalid_field("model_id", f"{error}; GET /v1/models lists what there is"),

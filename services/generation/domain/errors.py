@@ -19,6 +19,14 @@ class DictionaryNameTaken(Exception):
     """The organisation has a pronunciation dictionary of that name."""
 
 
+class DictionaryChanged(Exception):
+    """The pronunciation dictionary has a newer version than the one that was to be followed."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(str(version))
+        self.version = version
+
+
 class UnknownVoice(Exception):
     """There is no such voice for the caller's organisation."""
 

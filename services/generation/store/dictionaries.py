@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Cursor
-from services.generation.domain.errors import DictionaryNameTaken, DictionaryNotFound
+from services.generation.domain.errors import DictionaryChanged, DictionaryNameTaken, DictionaryNotFound
 from services.generation.domain.requests import DictionaryVersion
 
 _metadata = MetaData()
@@ -73,8 +73,13 @@ async def insert_dictionary(
     await _insert_version(session, dictionary_id, org_id, 1, rules)
 
 
-async def add_version(session: AsyncSession, dictionary_id: UUID, org_id: UUID, rules: Rules) -> int:
-    """Write a dictionary's next version and return its number. Raises DictionaryNotFound."""
+async def add_version(
+    session: AsyncSession, dictionary_id: UUID, org_id: UUID, rules: Rules, *, after: int | None = None
+) -> int:
+    """Write a dictionary's next version and return its number; with `after`, only if that is the newest so far.
+
+    Raises DictionaryNotFound, DictionaryChanged; the transaction is lost then.
+    """
     statement = (
         update(dictionaries)
         .where(dictionaries.c.id == dictionary_id, dictionaries.c.org_id == org_id)
@@ -84,6 +89,8 @@ async def add_version(session: AsyncSession, dictionary_id: UUID, org_id: UUID, 
     version = (await session.execute(statement)).scalar_one_or_none()
     if version is None:
         raise DictionaryNotFound
+    if after is not None and version != after + 1:
+        raise DictionaryChanged(version - 1)
     await _insert_version(session, dictionary_id, org_id, version, rules)
     return int(version)
 

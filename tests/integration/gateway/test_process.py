@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -156,6 +157,21 @@ async def test_a_request_is_one_trace_and_one_line(
     assert (refusal["status"], refusal["outcome"]) == (401, "unauthenticated")
     assert passed["trace_id"] == refusal["trace_id"] == trace_id
     assert isinstance(passed["duration_ms"], float)
+
+
+async def test_an_id_that_needs_no_key_is_in_no_trace(gateway_process: Process, receiver: SpanReceiver) -> None:
+    trace_id, erasure_id = os.urandom(16).hex(), str(uuid4())
+    async with (
+        aiohttp.ClientSession(
+            gateway_process.url, headers={"traceparent": f"00-{trace_id}-{CLIENT_SPAN}-01"}
+        ) as client,
+        client.get(f"/v1/erasures/{erasure_id}") as response,
+    ):
+        assert response.status == 404
+    assert await gateway_process.stop() == 0
+    (door, *_) = [span for span in receiver.trace(trace_id) if "erasure_id" in span.name]
+    assert door.attributes["url.path"] == "/v1/erasures/{erasure_id}"
+    assert erasure_id not in str(receiver.trace(trace_id)) + json.dumps(gateway_process.lines)
 
 
 async def test_nothing_that_is_secret_is_logged(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -20,12 +20,14 @@ from services.gateway.api.elevenlabs.speech import IGNORED
 from services.gateway.api.parts import AskingOf
 from services.gateway.domain.elevenlabs import dictionaries
 from services.gateway.domain.elevenlabs.lexicon_files import read_lexicon, written_lexicon
-from services.gateway.domain.failures import InvalidField
+from services.gateway.domain.failures import InvalidField, Refused
 
 router = APIRouter(prefix="/v1/pronunciation-dictionaries")
 
 PATH, TEMPLATE = "/v1/dictionaries", "/v1/dictionaries/{dictionary_id}"
 RULES_MAX = 1000
+REVISIONS_MOST = 20
+"""How often a change is tried that others are quicker than; of so many at once each is done."""
 _RULE = {"type": "alias", "string_to_replace": "UN", "alias": "United Nations"}
 _FILE_FORM = form_schema(
     required=["name", "file"],
@@ -74,12 +76,28 @@ async def _get(asking: Asking, dictionary_id: str, version: int | None = None) -
     return found
 
 
-async def _change(asking: Asking, dictionary_id: str, rules: Sequence[Json]) -> dict[str, Any]:  # Any: JSON
+async def _change(
+    asking: Asking, dictionary_id: str, rules: Sequence[Json], after: int | None = None
+) -> dict[str, Any]:  # Any: JSON
     target = f"{PATH}/{dictionary_id}/versions"
-    changed = await asking.json(
-        "POST", "generation", target, template=f"{TEMPLATE}/versions", document={"rules": rules}
-    )
+    document = {"rules": rules} | ({} if after is None else {"after_version": after})
+    changed = await asking.json("POST", "generation", target, template=f"{TEMPLATE}/versions", document=document)
     return dictionaries.changed(changed, len(rules))
+
+
+async def _revise(
+    asking: Asking, dictionary_id: str, revised: Callable[[Sequence[Json]], Sequence[Json]]
+) -> dict[str, Any]:  # Any: JSON
+    """Make a version of what the newest has; once more when somebody else made one meanwhile, whose rules stay."""
+    tried = 0
+    while True:
+        present = await _get(asking, dictionary_id)
+        try:
+            return await _change(asking, dictionary_id, revised(present["rules"]), present["version"])
+        except Refused as refusal:
+            tried += 1
+            if refusal.code != "dictionary_changed" or tried == REVISIONS_MOST:
+                raise
 
 
 @router.post("/add-from-rules")
@@ -141,8 +159,8 @@ async def elevenlabs_get_dictionary(dictionary_id: str, asking: AskingOf) -> dic
 @router.post("/{dictionary_id}/add-rules")
 async def elevenlabs_add_rules(dictionary_id: str, wanted: Rules, asking: AskingOf) -> dict[str, Any]:  # Any: JSON
     """Make a version with more rules; one for the same phrase takes the place of that."""
-    present = (await _get(asking, dictionary_id))["rules"]
-    return await _change(asking, dictionary_id, dictionaries.with_rules(present, wanted.ours()))
+    added = wanted.ours()
+    return await _revise(asking, dictionary_id, lambda present: dictionaries.with_rules(present, added))
 
 
 @router.post("/{dictionary_id}/set-rules")
@@ -154,8 +172,8 @@ async def elevenlabs_set_rules(dictionary_id: str, wanted: Rules, asking: Asking
 @router.post("/{dictionary_id}/remove-rules")
 async def elevenlabs_remove_rules(dictionary_id: str, wanted: Phrases, asking: AskingOf) -> dict[str, Any]:  # Any: JSON
     """Make a version without the rules of some phrases; one rule at least stays."""
-    present = (await _get(asking, dictionary_id))["rules"]
-    return await _change(asking, dictionary_id, dictionaries.without_rules(present, wanted.rule_strings))
+    gone = wanted.rule_strings
+    return await _revise(asking, dictionary_id, lambda present: dictionaries.without_rules(present, gone))
 
 
 @router.get(
