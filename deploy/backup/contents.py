@@ -53,6 +53,12 @@ class Contents:
         """Close the index."""
         self._database.close()
 
+    def copy_index(self, file: Path) -> None:
+        """Write the index to another file, too, as it is now."""
+        file.touch(mode=0o600)
+        with closing(sqlite3.connect(file)) as copy:
+            self._database.backup(copy)
+
     def present(self) -> dict[str, str]:
         """The keys that were there when we last looked, with their tags."""
         return dict(self._database.execute("select key, etag from objects where gone_at is null"))
@@ -128,7 +134,10 @@ class Contents:
         return count, size
 
     def damaged(self) -> Iterator[str | None]:
-        """Read every content again; for each either None or what is wrong with it."""
+        """Check the index and read every content again; for each either None or what is wrong with it."""
+        (found,) = self._database.execute("pragma quick_check(1)").fetchone()
+        if found != "ok":
+            yield f"{self._folder / 'index.db'} is damaged: {found}"
         with closing(self._database.execute("select distinct sha256, size from objects")) as rows:
             for sha256, size in rows.fetchall():
                 yield self._damage(sha256, size)

@@ -80,6 +80,9 @@ async def make(source: Source, vault: Vault, plan: Plan, show: Show) -> Record:
             ended = await _now(source)
             _copy_state(source.home, folder / "state")
             copied = await copy_objects(source, vault, show)
+            if plan.kind == "full":
+                with closing(Contents(vault.objects)) as contents:
+                    contents.copy_index(folder / "index.db")
             async with source.broker() as bus:
                 buried = await letters.save(bus, folder / "letters.jsonl")
             await verify_database(folder / "database", show)

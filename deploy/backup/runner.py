@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -142,18 +143,21 @@ async def _serve(runner: Runner, host: str, port: int) -> None:
 
 
 def main() -> None:
-    """Run beside the stack that the environment names."""
-    settings = read_settings()
-    vault = Vault(settings.directory)
-    vault.prepare()
-    source = Source(Home(Path(os.environ[HOME_MARK])))
+    """Run beside the stack that the environment names; what keeps it from that is said in one line."""
+    try:
+        settings = read_settings()
+        home = Home(Path(os.environ[HOME_MARK]))
+        vault = Vault(settings.directory)
+        vault.prepare()
+        with vault.serving(home.path):
+            runner = Runner(Source(home), vault, settings, _say)
+            asyncio.run(_serve(runner, os.environ["ANTIPHON_HOST"], int(os.environ["ANTIPHON_PORT"])))
+    except StackError as error:
+        sys.exit(str(error))
 
-    def say(text: str) -> None:
-        print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", flush=True)
 
-    asyncio.run(
-        _serve(Runner(source, vault, settings, say), os.environ["ANTIPHON_HOST"], int(os.environ["ANTIPHON_PORT"]))
-    )
+def _say(text: str) -> None:
+    print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", flush=True)
 
 
 if __name__ == "__main__":

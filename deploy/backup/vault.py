@@ -5,6 +5,7 @@ backups/<id>/record.json    what it is; the directory has its name only once it 
 backups/<id>/database/      as pg_basebackup wrote it: whole, or what changed since the parent
 backups/<id>/state/         secrets and what else a state directory needs
 backups/<id>/letters.jsonl  the dead letters
+backups/<id>/index.db       of a full one: the index of objects, should the one below be lost
 wal/<line>/                 an unbroken run of the write-ahead log
 objects/                    the contents of objects by their SHA-256, and the index of keys
 """
@@ -170,6 +171,26 @@ class Vault:
         with (self.path / "lock.wal").open("ab") as file:
             while not _is_ours(file):  # noqa: ASYNC110, another process may have it
                 await asyncio.sleep(_LOCK_SECONDS)
+            yield
+
+    @contextmanager
+    def serving(self, home: Path) -> Iterator[None]:
+        """Hold the directory for one stack: what another one has not would be taken for gone.
+
+        Raises StackError when another stack backs up into it at the moment.
+        """
+        with (self.path / "lock.stack").open("a+b") as file:
+            if not _is_ours(file):
+                file.seek(0)
+                if (holder := file.read().decode()) != str(home):
+                    raise StackError(
+                        f"The stack in {holder} backs up into {self.path}. Stop that, or name another directory: --dir"
+                    )
+                yield
+                return
+            file.truncate(0)
+            file.write(str(home).encode())
+            file.flush()
             yield
 
     @contextmanager

@@ -39,7 +39,9 @@ def backup(
         return
     settings, vault = _open(directory, create=True)
     with Progress() as progress:
-        record = asyncio.run(_make(find_home(), vault, settings, progress, full=full))
+        home = find_home()
+        with vault.serving(home.path):
+            record = asyncio.run(_make(home, vault, settings, progress, full=full))
     print(_describe(record))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.backup.restoring import choose
 from deploy.backup.source import tree_bytes
 from deploy.backup.vault import Vault
 from tests.chaos.audit import audit
@@ -71,7 +72,10 @@ async def test_the_second_before_a_bulk_delete_comes_back(stack: Stack, vault: V
     stack.run("restore", "--to", moment.isoformat(), "--into", str(home), timeout=300)
     seconds = time.monotonic() - began
     size = tree_bytes(home)
-    with resumed_stack(home, {"ANTIPHON_ENGINE_PROCESSES": "2"}) as restored:
+    stack.run("down")
+    (line,) = {record.line for record in vault.records()}
+    settings = {"ANTIPHON_ENGINE_PROCESSES": "2", "ANTIPHON_BACKUP_DIR": str(vault.path)}
+    with resumed_stack(home, settings) as restored:
         async with database(restored, "generation") as connection:
             made = {row["id"]: row["created_at"] for row in await connection.fetch(_GENERATIONS)}
         assert answered <= made.keys()
@@ -82,6 +86,13 @@ async def test_the_second_before_a_bulk_delete_comes_back(stack: Stack, vault: V
             await completed_once_each(restored, api, sorted(made), within=60)
         found = await audit(restored, set(made), set(), within=60)
         assert found.problems == []
+
+        async def has_new_line() -> bool:
+            return vault.records()[-1].line != line
+
+        await eventually(has_new_line, within=60, what="a backup of the restored stack")
+        assert vault.records()[-1].kind == "full"
+        assert choose(vault, moment).record.line == line
     print(f"{len(made)} generations of {moment.isoformat()}: {size / 1e6:,.0f} MB restored in {seconds:.1f} s")
 
 

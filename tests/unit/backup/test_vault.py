@@ -69,6 +69,17 @@ def test_two_backups_at_once_are_refused(vault: Vault) -> None:
         raise AssertionError("both write")
 
 
+def test_two_stacks_do_not_back_up_into_one_directory(vault: Vault) -> None:
+    first, second = Path("/first"), Path("/second")
+    with vault.serving(first):
+        with vault.serving(first):
+            pass
+        with pytest.raises(StackError, match="The stack in /first backs up into"), vault.serving(second):
+            raise AssertionError("both serve")
+    with vault.serving(second):
+        pass
+
+
 async def test_a_moment_is_taken_from_the_newest_backup_before_it_and_told_when_it_is_out_of_reach(
     vault: Vault,
 ) -> None:
