@@ -16,11 +16,11 @@ from deploy.backup import letters, wal
 from deploy.backup.contents import Contents
 from deploy.backup.copying import put_back
 from deploy.backup.making import verify_database
-from deploy.backup.manifest import Damaged
+from deploy.backup.manifest import Damaged, read_manifest
 from deploy.backup.source import Source
 from deploy.backup.vault import Record, Vault
 from deploy.embedded.errors import StackError
-from deploy.embedded.home import Home, write_atomically
+from deploy.embedded.home import MINIMUM_FREE_BYTES, Home, write_atomically
 from deploy.embedded.postgres import choose_account
 from deploy.embedded.supervisor import Supervisor
 
@@ -104,6 +104,7 @@ def restore(vault: Vault, moment: datetime | None, home: Home, show: Show, *, qu
         raise StackError(f"Another restore into {home.path} is going on (pid {fresh.holder()}).")
     shutil.rmtree(fresh.path, ignore_errors=True)
     try:
+        _check_room(vault, choice, home.path)
         asyncio.run(_lay_out(vault, choice, fresh, show))
     except Damaged as error:
         raise StackError(f"This moment cannot be restored: {error}.\nTry an earlier one: antiphon backups") from None
@@ -113,6 +114,21 @@ def restore(vault: Vault, moment: datetime | None, home: Home, show: Show, *, qu
         home.path.rmdir()
     fresh.path.rename(home.path)
     return Restored(choice, *found, round(time.monotonic() - began, 2))
+
+
+def _check_room(vault: Vault, choice: Choice, path: Path) -> None:
+    """Raise StackError when the disk has too little room; Damaged when that cannot be known."""
+    manifests = [read_manifest(vault.database(record.id)) for record in vault.chain(choice.record)]
+    needed = sum(size for manifest in manifests for size, _ in manifest.files.values())
+    with closing(Contents(vault.objects)) as contents:
+        needed += sum(kept.size for kept in contents.at(choice.moment))
+    existing = next(parent for parent in path.parents if parent.exists())
+    free = shutil.disk_usage(existing).free - MINIMUM_FREE_BYTES
+    if free < needed:
+        raise StackError(
+            f"{needed / 1e6:,.0f} MB are to be restored, and the disk of {existing} has {free / 1e6:,.0f} MB to spare.\n"
+            "Free some space, or restore elsewhere: --into <directory> (a drill works in TMPDIR)"
+        )
 
 
 async def _lay_out(vault: Vault, choice: Choice, home: Home, show: Show) -> None:

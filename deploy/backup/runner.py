@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deploy.backup import making, retention, wal
 from deploy.backup.contents import Contents
+from deploy.backup.manifest import Damaged
 from deploy.backup.settings import BackupSettings, read_settings
 from deploy.backup.source import Source, ToolFailed
 from deploy.backup.tail import follow
@@ -71,7 +72,7 @@ class Runner:
             try:
                 await work()
                 self.health.troubles.pop(name, None)
-            except (StackError, OSError) as error:
+            except (StackError, Damaged, OSError) as error:
                 self._say(f"{name}: {error}")
                 self.health.troubles[name] = str(error)
             await asyncio.sleep(_PAUSE_SECONDS)
@@ -91,7 +92,8 @@ class Runner:
         while True:
             line = await wal.attach(self._source, self._vault)
             await wal.catch_up(self._source, self._vault, line, fetch=False)
-            self.health.troubles.pop("marks", None)
+            for name in ("marks", "log"):
+                self.health.troubles.pop(name, None)
             await asyncio.sleep(MARK_SECONDS)
 
     async def _follow_objects(self) -> None:
@@ -110,7 +112,7 @@ class Runner:
             if plan is not None:
                 record = await making.make_due(self._source, self._vault, plan, lambda _: None)
                 self._say(f"made {record.id}: {record.new_bytes:,} bytes in {record.seconds:g} s")
-                removed = retention.apply(self._vault, self._settings.keep, datetime.now(UTC))
+                removed = await asyncio.to_thread(retention.apply, self._vault, self._settings.keep, datetime.now(UTC))
                 if removed.backups:
                     self._say(f"removed {', '.join(removed.backups)} and {removed.object_bytes:,} bytes of objects")
             self.health.troubles.pop("backup", None)

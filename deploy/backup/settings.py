@@ -36,6 +36,9 @@ def read_settings(environment: Mapping[str, str] = os.environ, directory: Path |
         raise StackError(
             f"Nobody said where backups lie. Name a directory, best on another disk: {DIRECTORY}=<directory>"
         )
+    if directory is None and not Path(named or "").expanduser().is_absolute():
+        # It is read by a process that works elsewhere.
+        raise StackError(f"{DIRECTORY} must be an absolute path, not '{named}'.")
     return BackupSettings(
         directory=(directory or Path(named or "")).expanduser().absolute(),
         full_every=timedelta(hours=_number(environment, "ANTIPHON_BACKUP_FULL_HOURS", 24, 1, 8760)),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import nats.errors
 
 from deploy.embedded import postgres_install
 from deploy.embedded.credentials import POSTGRES_ADMIN, read_secret
@@ -57,6 +58,8 @@ class Source:
             ) from None
         try:
             yield connection
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError) as error:
+            raise StackError(f"The database server ended the connection: {error}. See: antiphon status") from None
         finally:
             await connection.close()
 
@@ -87,6 +90,8 @@ class Source:
             raise StackError(f"The broker cannot be reached: {str(error) or 'no answer'}") from None
         try:
             yield bus
+        except nats.errors.Error as error:
+            raise StackError(f"The broker ended the connection: {error}. See: antiphon status") from None
         finally:
             await bus.close()
 

@@ -75,5 +75,7 @@ def test_settings_are_read_with_their_ranges() -> None:
     assert read_settings({}, Path("/here")).directory == Path("/here")
     with pytest.raises(StackError, match="ANTIPHON_BACKUP_DIR=<directory>"):
         read_settings({})
+    with pytest.raises(StackError, match="must be an absolute path, not 'backups'"):
+        read_settings({"ANTIPHON_BACKUP_DIR": "backups"})
     with pytest.raises(StackError, match="ANTIPHON_BACKUP_KEEP_DAYS must be a whole number from 1 to 3650, not '0'"):
         read_settings({"ANTIPHON_BACKUP_DIR": "/there", "ANTIPHON_BACKUP_KEEP_DAYS": "0"})
