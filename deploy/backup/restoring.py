@@ -126,7 +126,7 @@ def _check_room(vault: Vault, choice: Choice, path: Path) -> None:
     free = shutil.disk_usage(existing).free - MINIMUM_FREE_BYTES
     if free < needed:
         raise StackError(
-            f"{needed / 1e6:,.0f} MB are to be restored, and the disk of {existing} has {free / 1e6:,.0f} MB to spare.\n"
+            f"{needed / 1e6:,.0f} MB are to be restored, the disk of {existing} has {free / 1e6:,.0f} MB to spare.\n"
             "Free some space, or restore elsewhere: --into <directory> (a drill works in TMPDIR)"
         )
 
