@@ -35,6 +35,7 @@ where stream_seq <= before
 TWICE = "select event_id from outbox_sent group by event_id having count(*) > 1"
 UNPLACED = "select count(*) from outbox_sent where stream_seq is null or stream_created is null"
 _YOUNG = "select count(*) from outbox_sent where created_at > now() - $1::interval"
+_DIFFERENCES = "select what, unit from usage_differences('2000-01-01')"
 _IN_STREAMS = timedelta(seconds=EVENT_MAX_AGE) - timedelta(hours=1)
 _TABLES = "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
 _OBJECTS = {
@@ -143,6 +144,9 @@ async def _events(source: Source, bus: Bus, found: Findings) -> None:
 
     if not await _within(REST_SECONDS, at_rest):
         found.problems.append("events are not applied: durables have deliveries left")
+    async with source.database("antiphon_analytics") as connection:
+        for row in await connection.fetch(_DIFFERENCES):
+            found.problems.append(f"analytics: the {row['what']} of {row['unit']} differ from the ledger")
     found.dead_letters = (await bus.jetstream.stream_info("DEAD_LETTERS")).state.messages
 
 

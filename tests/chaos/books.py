@@ -57,9 +57,12 @@ where rendition_id = any($1::uuid[]) group by rendition_id, renditions.character
 having sum(generations.characters_spoken) > renditions.characters_spoken
 """
 _DIFFERING_SUMS = """
-with ledger as (
+with entries as (
+    select org_id, created_at, unit, quantity from usage_metrics
+    union all select org_id, created_at, 'requests', 1 from usage_metrics where unit = 'characters'
+), ledger as (
     select org_id, date_trunc('month', created_at at time zone 'UTC')::date as period, unit, sum(quantity) as quantity
-    from usage_metrics group by 1, 2, 3)
+    from entries group by 1, 2, 3)
 select * from ledger full join usage_totals using (org_id, period, unit)
 where ledger.quantity is distinct from usage_totals.quantity
 """
