@@ -29,6 +29,7 @@ def main() -> None:
             default_plan=Plan(settings.default_plan),
             clock=runtime.clock,
             plans=Plans.changed(settings.limit_changes),
+            ledger_months=settings.ledger_months,
         )
         app = create_app(
             "analytics",

@@ -35,6 +35,8 @@ class Settings(ResourceSettings):
     """How often what has expired is looked for."""
     reconcile_seconds: float = Field(default=900.0, gt=0, le=86_400)
     """How often sums are compared with the ledger."""
+    ledger_months: int = Field(default=25, ge=1, le=1200)
+    """Whole months of the ledger that are kept beside the current one; what they add up to stays."""
 
     @property
     def limit_changes(self) -> dict[str, dict[str, int | None]]:

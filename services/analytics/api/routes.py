@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.analytics.api import subscription, usage
+from services.analytics.api import export, subscription, usage
 
 router = APIRouter()
-for part in (subscription, usage):
+for part in (export, subscription, usage):
     router.include_router(part.router)

@@ -9,7 +9,7 @@ from services.analytics.domain.metering import (
     Reservation,
     Unit,
 )
-from services.analytics.domain.periods import end_of, period_of
+from services.analytics.domain.periods import end_of, oldest_month, period_of
 from services.analytics.domain.plans import LIMITS, Limits, Plan, Plans, Quota
 from services.analytics.domain.quotas import (
     VOICE,
@@ -69,6 +69,7 @@ __all__ = [
     "decide",
     "decide_all",
     "end_of",
+    "oldest_month",
     "period_of",
     "plan_in_force",
     "speech",

@@ -51,7 +51,10 @@ class Wanted:
     @property
     def is_all(self) -> bool:
         """Say whether nothing is left out."""
-        return self == Wanted()
+        return self == EVERYTHING
+
+
+EVERYTHING = Wanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class ReportQuery:
     last: date | None = None
     zone: str = UTC_ZONE
     groups: tuple[Dimension, ...] = (Dimension.DAY,)
-    wanted: Wanted = Wanted()
+    wanted: Wanted = EVERYTHING
     after: tuple[str, ...] | None = None
     limit: int = GROUPS_PAGE_DEFAULT
 

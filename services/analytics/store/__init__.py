@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.analytics.store.differences import Difference, list_differences
-from services.analytics.store.ledger import make_partitions, record_usage
+from services.analytics.store.ledger import drop_partitions, make_partitions, record_usage
+from services.analytics.store.lines import list_lines
 from services.analytics.store.quotas import GONE, Holding, Reached, save_holdings, save_thresholds
 from services.analytics.store.reports import get_local_day, get_report, list_zones
 from services.analytics.store.reservations import (
@@ -16,7 +17,7 @@ from services.analytics.store.reservations import (
     release_reservations,
     settle_reservations,
 )
-from services.analytics.store.rollups import add_quarters
+from services.analytics.store.rollups import QuarterDifference, add_quarters, list_quarter_differences
 from services.analytics.store.subscriptions import (
     get_subscription,
     list_due_subscriptions,
@@ -32,8 +33,10 @@ __all__ = [
     "GONE",
     "Difference",
     "Holding",
+    "QuarterDifference",
     "Reached",
     "add_quarters",
+    "drop_partitions",
     "get_local_day",
     "get_report",
     "get_reservation",
@@ -45,6 +48,8 @@ __all__ = [
     "list_due_subscriptions",
     "list_expired",
     "list_limits",
+    "list_lines",
+    "list_quarter_differences",
     "list_subscriptions",
     "list_zones",
     "lock_organization",

@@ -113,3 +113,8 @@ async def record_usage(
 async def make_partitions(session: AsyncSession, today: date, months_ahead: int) -> None:
     """Make the ledger's partitions for the month of `today` and the following ones."""
     await session.execute(select(func.usage_maintain(today, months_ahead)))
+
+
+async def drop_partitions(session: AsyncSession, oldest: date) -> list[str]:
+    """Drop what of the ledger is older than the month that begins on `oldest`; return the partitions that went."""
+    return list((await session.execute(select(func.usage_drop(oldest)))).scalars())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Numeric, Text, bindparam, text
@@ -40,6 +42,17 @@ _ADD = Prepared(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class QuarterDifference:
+    """A quarter of an hour in which an organisation's sum of something is not what the ledger counts."""
+
+    org_id: UUID
+    begins_at: datetime
+    unit: str
+    kept: Decimal
+    counted: Decimal
+
+
 async def add_quarters(session: AsyncSession, used: Mapping[Quarter, Use]) -> None:
     """Add to what was used in quarters of hours."""
     # In one order, so that nobody deadlocks.
@@ -57,3 +70,13 @@ async def add_quarters(session: AsyncSession, used: Mapping[Quarter, Use]) -> No
         generations=[use.generations for _, use in rows],
         cached=[use.characters_cached for _, use in rows],
     )
+
+
+async def list_quarter_differences(session: AsyncSession, since: date) -> list[QuarterDifference]:
+    """Compare the quarters of all organisations with the ledger, from `since` (UTC) or where the ledger begins.
+
+    None is what there should be. Reads all of that part of the ledger.
+    """
+    statement = text("select * from usage_quarter_differences(:since) order by org_id, begins_at, unit")
+    rows = await session.execute(statement, {"since": since})
+    return [QuarterDifference(**row._asdict()) for row in rows]

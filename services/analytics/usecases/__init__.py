@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from services.analytics.usecases.deps import Deps
 from services.analytics.usecases.erasing import erase_organization
-from services.analytics.usecases.partitions import keep_partitions
+from services.analytics.usecases.lines import export_ledger
+from services.analytics.usecases.partitions import keep_partitions, tend_partitions
 from services.analytics.usecases.reporting import get_usage
 from services.analytics.usecases.reserving import release_expired, reserve
 from services.analytics.usecases.subscribing import apply_due_changes, change_subscription, get_subscription
@@ -15,6 +16,7 @@ __all__ = [
     "apply_due_changes",
     "change_subscription",
     "erase_organization",
+    "export_ledger",
     "find_differences",
     "get_subscription",
     "get_usage",
@@ -25,4 +27,5 @@ __all__ = [
     "reserve",
     "sweep",
     "sweep_once",
+    "tend_partitions",
 ]

@@ -52,3 +52,4 @@ class Deps:
     plans: domain.Plans = field(default_factory=domain.Plans)
     unlimited: Unlimited = field(default_factory=Unlimited)
     zones: Zones = field(default_factory=Zones)
+    ledger_months: int = 25

@@ -174,6 +174,7 @@ OWN_ROUTES = (
     Route("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", None, Scope.WEBHOOKS_WRITE),
     Route("GET", "/v1/usage", "analytics", Scope.USAGE_READ),
     Route("GET", "/v1/subscription", "analytics", Scope.USAGE_READ),
+    Route("GET", "/v1/usage/export", "analytics", Scope.USAGE_READ),
     Route("POST", "/v1/search", "embedding", Scope.SEARCH_READ),
     Route("POST", "/v1/search/context", "embedding", Scope.SEARCH_READ),
     Route("GET", "/v1/documents", "embedding", Scope.SEARCH_READ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+import aiohttp
 import pytest
 from google.protobuf.message import Message
 from opentelemetry.context import Context
@@ -18,12 +20,17 @@ from libs.ids import new_id
 from libs.messaging import Projection
 from libs.messaging.causes import note_cause
 from libs.outbox import OutboxHook
+from libs.web import Caller, IdentityVerifier, create_app
+from libs.web.identity import HEADER, sign
+from services.analytics.api import PROBLEMS, router
 from services.analytics.domain import Plan
 from services.analytics.domain.whose import Whose
 from services.analytics.usecases import Deps
+from tests.support.http import serving
 from tests.support.servers import Servers
 
 NOW = datetime.now(UTC)
+KEY = b"k" * 32
 
 
 async def _no_wake() -> None:
@@ -86,3 +93,54 @@ async def books(servers: Servers, migrated: Callable[[str], None]) -> AsyncItera
 @pytest.fixture(scope="session", autouse=True)
 def _schema(migrated: Callable[[str], None]) -> None:
     migrated("analytics")
+
+
+class Reports:
+    """Asks for the use of one organisation."""
+
+    def __init__(self, address: str, org_id: UUID, session: aiohttp.ClientSession) -> None:
+        self._address = address
+        self._headers = {HEADER: sign(Caller(org_id, new_id()), "analytics", KEY)}
+        self._session = session
+
+    async def ask(self, path: str = "", /, **params: Any) -> tuple[int, Any]:  # Any: JSON
+        params = {name.rstrip("_"): str(value) for name, value in params.items()}
+        async with self._session.get(
+            f"{self._address}/v1/usage{path}", params=params, headers=self._headers
+        ) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def export(self, **params: Any) -> tuple[bytes, Mapping[str, str]]:
+        """The ledger as a file, and what the answer said of it."""
+        params = {name.rstrip("_"): str(value) for name, value in params.items()}
+        url = f"{self._address}/v1/usage/export"
+        async with self._session.get(url, params=params, headers=self._headers) as response:
+            assert response.status == 200
+            return await response.read(), response.headers
+
+    async def usage(self, **params: Any) -> Any:  # Any: JSON
+        status, answer = await self.ask(**params)
+        assert status == 200, answer
+        return answer
+
+    async def items(self, **params: Any) -> list[dict[str, Any]]:
+        """All items, page by page."""
+        items: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = await self.usage(**params, **cursor)
+            items += answer["items"]
+            if answer["next_cursor"] is None:
+                return items
+            cursor = {"cursor": answer["next_cursor"]}
+
+
+@pytest.fixture
+async def reports(books: Books) -> AsyncIterator[Reports]:
+    async def ready() -> dict[str, bool]:
+        return {}
+
+    identity = IdentityVerifier("analytics", KEY)
+    app = create_app("analytics", router, identity=identity, problems=PROBLEMS, readiness=ready, deps=books.deps)
+    async with serving(app) as address, aiohttp.ClientSession() as session:
+        yield Reports(address, books.org_id, session)

@@ -3,73 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import aiohttp
 import pytest
 from sqlalchemy import text
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.ids import new_id
-from libs.web import Caller, IdentityVerifier, create_app
-from libs.web.identity import HEADER, sign
-from services.analytics.api import PROBLEMS, router
 from services.analytics.consumers import record_usage
 from services.analytics.domain.whose import Whose
-from tests.integration.analytics.conftest import Books
-from tests.support.http import serving
+from tests.integration.analytics.conftest import Books, Reports
 
-KEY = b"k" * 32
 VOICES = sorted(new_id() for _ in range(3))
 KEYS = sorted(new_id() for _ in range(2))
 USERS = dict(zip(KEYS, (None, new_id()), strict=True))
 FORMATS = ("mp3_44100_128", "wav")
-
-
-class Reports:
-    """Asks for the use of one organisation."""
-
-    def __init__(self, address: str, org_id: UUID, session: aiohttp.ClientSession) -> None:
-        self._address = address
-        self._headers = {HEADER: sign(Caller(org_id, new_id()), "analytics", KEY)}
-        self._session = session
-
-    async def ask(self, **params: Any) -> tuple[int, Any]:  # Any: JSON
-        params = {name.rstrip("_"): str(value) for name, value in params.items()}
-        async with self._session.get(f"{self._address}/v1/usage", params=params, headers=self._headers) as response:
-            return response.status, await response.json(content_type=None)
-
-    async def usage(self, **params: Any) -> Any:  # Any: JSON
-        status, answer = await self.ask(**params)
-        assert status == 200, answer
-        return answer
-
-    async def items(self, **params: Any) -> list[dict[str, Any]]:
-        """All items, page by page."""
-        items: list[dict[str, Any]] = []
-        cursor: dict[str, str] = {}
-        while True:
-            answer = await self.usage(**params, **cursor)
-            items += answer["items"]
-            if answer["next_cursor"] is None:
-                return items
-            cursor = {"cursor": answer["next_cursor"]}
-
-
-@pytest.fixture
-async def reports(books: Books) -> AsyncIterator[Reports]:
-    async def ready() -> dict[str, bool]:
-        return {}
-
-    identity = IdentityVerifier("analytics", KEY)
-    app = create_app("analytics", router, identity=identity, problems=PROBLEMS, readiness=ready, deps=books.deps)
-    async with serving(app) as address, aiohttp.ClientSession() as session:
-        yield Reports(address, books.org_id, session)
 
 
 def spoken_at(books: Books, moments: list[datetime]) -> list[GenerationCompleted]:

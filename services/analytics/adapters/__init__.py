@@ -1,0 +1,1 @@
+"""What the analytics service writes for others to read."""
