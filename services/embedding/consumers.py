@@ -12,7 +12,7 @@ from libs.contracts.antiphon.embedding.v1.events_pb2 import DataExported, Docume
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceUpdated
-from libs.messaging import Delivery, declared, projection, work
+from libs.messaging import Calls, Delivery, declared, projection, work
 from libs.outbox.exporting import exports
 from services.embedding import domain, usecases
 from services.embedding.usecases import Deps, erasing, exporting
@@ -91,7 +91,7 @@ def _generation_source(event: GenerationCompleted) -> domain.Source:
         revision=1,  # a completed generation never changes
         title=domain.title_of(event.text),
         text=event.text,
-        metadata={"voice_name": event.voice_name, "voice_id": event.voice_id},
+        metadata={"voice_name": event.voice_name, "voice_id": event.voice_id, "audio_id": event.audio_id},
     )
 
 
@@ -106,5 +106,7 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
 
 
 export_data = exports("embedding", DataExported, exporting.EXPORTED)
+
+ASKS_FOR_TIMES = Calls("storage", "times")
 
 CONSUMERS = declared("embedding", sys.modules[__name__])

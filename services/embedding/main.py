@@ -8,7 +8,7 @@ from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.service.niceness import step_back
 from libs.web import IdentityVerifier, create_app
-from services.embedding.adapters import Embedder, Gathering, MiniLm
+from services.embedding.adapters import Embedder, Gathering, MiniLm, SpokenTimes
 from services.embedding.api import PROBLEMS, router
 from services.embedding.consumers import CONSUMERS
 from services.embedding.domain import DIMENSIONS
@@ -29,6 +29,7 @@ def main() -> None:
             clock=runtime.clock,
             exact_chunks=settings.search_exact_chunks,
             objects=objects,
+            spoken=SpokenTimes(runtime.bus),
         )
         app = create_app(
             "embedding",

@@ -8,7 +8,7 @@ from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureReq
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted, ObjectsAbandoned
 from libs.contracts.antiphon.storage.v1.events_pb2 import DataExported
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
-from libs.messaging import Delivery, declared, work
+from libs.messaging import Delivery, Serves, declared, work
 from libs.outbox.exporting import exports
 from services.storage import usecases
 from services.storage.usecases import Deps, exporting
@@ -51,5 +51,6 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
 
 
 export_data = exports("storage", DataExported, exporting.EXPORTED)
+TELLS_TIMES = Serves("storage", "times")
 
 CONSUMERS = declared("storage", sys.modules[__name__])

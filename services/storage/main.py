@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from libs.contracts.antiphon.storage.v1.rpc_pb2 import TimesRequest
+from libs.messaging.rpc import RpcServer
 from libs.objectstore import ByteCache, ObjectStore, PublicSigner
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
@@ -9,6 +13,7 @@ from services.storage.api import PROBLEMS, router
 from services.storage.consumers import CONSUMERS
 from services.storage.settings import Settings
 from services.storage.usecases import Deps
+from services.storage.usecases.timing import tell_times
 
 
 def main() -> None:
@@ -34,7 +39,8 @@ def main() -> None:
             readiness=runtime.readiness,
             deps=deps,
         )
-        return Composition(app=app, consumers=CONSUMERS, deps=deps, closing=[small.close, objects.close])
+        times = RpcServer(runtime.bus, "storage", "times", TimesRequest, partial(tell_times, deps))
+        return Composition(app=app, consumers=CONSUMERS, deps=deps, rpc=[times], closing=[small.close, objects.close])
 
     run("storage", settings, compose)
 

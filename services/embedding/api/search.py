@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from libs.ids import parse_id
-from libs.web import CallerOf, told
+from libs.web import Caller, CallerOf, told
 from services.embedding import domain, usecases
 from services.embedding.api import problems
 from services.embedding.api.parts import DepsOf, Metadata, Storable
@@ -86,17 +87,27 @@ class ContextSearch(Narrowing):
 
 
 class HighlightView(BaseModel):
-    """Where a word of the query stands in `text`, in characters."""
+    """Where a word of the query stands in `text`, in characters (code points), and in speech when it is heard."""
 
     start: int
     end: int
+    start_ms: int | None = Field(default=None, description="Of the first ten of a hit in speech.")
+    end_ms: int | None = None
+
+
+class SpokenView(BaseModel):
+    """When a passage is heard, in milliseconds from the start of the audio, and a URL that plays from there."""
+
+    start_ms: int
+    end_ms: int
+    url: str = Field(examples=["/v1/generations/01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61/audio#t=12.300,15.000"])
 
 
 class HitView(BaseModel):
     """A document that was found, with the passage that fits best.
 
     `similarity` is the cosine between the meanings of query and passage, null in a search by words alone. `start` and
-    `end` are the passage's place in the document's text, in characters.
+    `end` are the passage's place in the document's text, in characters. `spoken` is null where nothing is to be heard.
     """
 
     document_id: UUID
@@ -110,6 +121,7 @@ class HitView(BaseModel):
     end: int
     highlights: list[HighlightView]
     metadata: dict[str, str]
+    spoken: SpokenView | None
 
 
 class HitList(BaseModel):
@@ -117,6 +129,9 @@ class HitList(BaseModel):
 
     items: list[HitView]
     next_cursor: None = None
+    times_known: bool = Field(
+        description="Whether it could be asked when speech is heard; if not, `spoken` is null and may be had later."
+    )
 
 
 class ContextView(BaseModel):
@@ -125,13 +140,17 @@ class ContextView(BaseModel):
     text: str = Field(description="All passages, each under its number in brackets and its title.")
     tokens: int = Field(description="About how many a language model makes of it, rather too many than too few.")
     sources: list[HitView] = Field(description="The passages in the order of their numbers, best first.")
+    times_known: bool = Field(
+        description="Whether it could be asked when speech is heard; if not, `spoken` is null and may be had later."
+    )
 
 
 @router.post("/v1/search", responses=_AWAY)
 async def search(wanted: Search, caller: CallerOf, deps: DepsOf) -> HitList:
     """Find voices, generations and documents by meaning and words, each once, by its best passage."""
     hits = await usecases.search(deps, wanted.wanted(caller.org_id), wanted.limit)
-    return HitList(items=[_view(hit, wanted.query) for hit in hits])
+    items, times_known = await _views(deps, caller, hits, wanted.query)
+    return HitList(items=items, times_known=times_known)
 
 
 @router.post("/v1/search/context", responses=_AWAY)
@@ -139,11 +158,28 @@ async def find_context(wanted: ContextSearch, caller: CallerOf, deps: DepsOf) ->
     """Find what answers a question, ready for a prompt: the best passages within a number of tokens, with sources."""
     hits = await usecases.find_passages(deps, wanted.wanted(caller.org_id), wanted.max_tokens)
     text = "\n\n".join(f"[{number}] {hit.title}\n{hit.text}" for number, hit in enumerate(hits, start=1))
-    return ContextView(text=text, tokens=domain.tokens_of(text), sources=[_view(hit, wanted.query) for hit in hits])
+    sources, times_known = await _views(deps, caller, hits, wanted.query)
+    return ContextView(text=text, tokens=domain.tokens_of(text), sources=sources, times_known=times_known)
 
 
-def _view(hit: domain.Hit, query: str) -> HitView:
-    marked = [HighlightView(start=start, end=end) for start, end in domain.highlights(hit.text, query)]
+async def _views(
+    deps: usecases.Deps, caller: Caller, hits: Sequence[domain.Hit], query: str
+) -> tuple[list[HitView], bool]:
+    marked = [domain.highlights(hit.text, query) for hit in hits]
+    heard, times_known = await usecases.find_times(deps, caller.org_id, hits, marked)
+    return [_view(*one) for one in zip(hits, marked, heard, strict=True)], times_known
+
+
+def _view(hit: domain.Hit, marked: Sequence[tuple[int, int]], heard: usecases.Heard | None) -> HitView:
+    highlights = [HighlightView(start=start, end=end) for start, end in marked]
+    spoken = None
+    if heard is not None:
+        for highlight, (start_ms, end_ms) in zip(highlights, heard.words, strict=False):
+            highlight.start_ms, highlight.end_ms = start_ms, end_ms
+        start_ms, end_ms = heard.passage
+        fragment = f"t={start_ms / 1000:.3f},{end_ms / 1000:.3f}"
+        url = f"/v1/generations/{hit.source_id}/audio#{fragment}"
+        spoken = SpokenView(start_ms=start_ms, end_ms=end_ms, url=url)
     return HitView(
         document_id=hit.document_id,
         source_type=hit.source_type,
@@ -154,6 +190,7 @@ def _view(hit: domain.Hit, query: str) -> HitView:
         similarity=hit.similarity,
         start=hit.start,
         end=hit.end,
-        highlights=marked,
+        highlights=highlights,
         metadata=dict(hit.metadata),
+        spoken=spoken,
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from services.embedding.domain.ranking import Hit
 
 HIGHLIGHTS_MOST = 50
 _WORD = re.compile(r"\w+")
+# Thai and Lao, Burmese, Khmer, kana, Han: two characters or more, as one is within too many words.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
 _HEADING_TOKENS = 6
 """Of a passage's number and its line breaks."""
 _CHARACTERS_A_TOKEN = 3.5
@@ -18,10 +20,40 @@ _CHARACTERS_A_TOKEN = 3.5
 
 
 def highlights(text: str, query: str) -> list[tuple[int, int]]:
-    """Return where words of `query` stand in `text`, in any case: begin and end, in characters."""
-    wanted = {_folded(word) for word in _WORD.findall(query)}
-    found = (match.span() for match in _WORD.finditer(text) if _folded(match.group()) in wanted)
-    return [place for place, _ in zip(found, range(HIGHLIGHTS_MOST), strict=False)]
+    """Return where words of `query` stand in `text`, in any case: begin and end, in characters (code points).
+
+    However letters with marks are composed. Scripts that put no spaces between words are searched for the query's words
+    as they are.
+    """
+    words = [query[start:end] for start, end in _words(query)]
+    wanted = {_folded(word) for word in words}
+    places = [(start, end) for start, end in _words(text) if _folded(text[start:end]) in wanted]
+    for run in {run for word in words for run in _UNSPACED.findall(word)}:
+        places += [match.span() for match in re.finditer(re.escape(run), text)]
+    return _apart(places)[:HIGHLIGHTS_MOST]
+
+
+def _words(text: str) -> list[tuple[int, int]]:
+    """Where words stand: letters and digits with the marks upon them."""
+    words: list[tuple[int, int]] = []
+    for match in _WORD.finditer(text):
+        start, end = match.span()
+        while end < len(text) and unicodedata.category(text[end]).startswith("M"):
+            end += 1
+        # A mark within a word parts it for the pattern.
+        if words and words[-1][1] == start:
+            start = words.pop()[0]
+        words.append((start, end))
+    return words
+
+
+def _apart(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In their order, without those that lie in others."""
+    apart: list[tuple[int, int]] = []
+    for start, end in sorted(places, key=lambda place: (place[0], -place[1])):
+        if not apart or start >= apart[-1][1]:
+            apart.append((start, end))
+    return apart
 
 
 def tokens_of(text: str) -> int:

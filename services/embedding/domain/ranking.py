@@ -30,7 +30,7 @@ class Hit:
 
     `score` orders the hits of one search and compares with nothing else; `similarity` is the cosine between
     query and chunk, None where the search did not look at meaning. `start` and `end` are the chunk's place in its
-    source's text, in characters.
+    source's text, in characters. Of speech `audio_id` is the generation under which its audio is known.
     """
 
     document_id: UUID
@@ -43,6 +43,7 @@ class Hit:
     start: int
     end: int
     metadata: Mapping[str, str]
+    audio_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

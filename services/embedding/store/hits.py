@@ -9,7 +9,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import driver_of
-from services.embedding.domain import Hit, Ranked
+from services.embedding.domain import Hit, Ranked, SourceType
 from services.embedding.store.scope import Arguments, Scope
 from services.embedding.store.tables import vector_text
 
@@ -105,6 +105,9 @@ async def list_hits(
 
 def _hit(ranked: Ranked, row: asyncpg.Record) -> Hit:
     said = dict(row["metadata"])
+    is_speech = row["source_type"] == SourceType.GENERATION
+    # What was indexed before audio was shared has its own.
+    audio_id = (said.pop("audio_id", "") or row["source_id"]) if is_speech else ""
     return Hit(
         document_id=ranked.document_id,
         source_type=row["source_type"],
@@ -116,4 +119,5 @@ def _hit(ranked: Ranked, row: asyncpg.Record) -> Hit:
         start=said.pop("start", 0),
         end=said.pop("end", len(row["content"])),
         metadata=said,
+        audio_id=audio_id,
     )

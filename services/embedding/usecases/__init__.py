@@ -12,16 +12,19 @@ from services.embedding.usecases.knowledge import (
     remove_source,
     submit_document,
 )
+from services.embedding.usecases.saying import Heard, find_times
 from services.embedding.usecases.searching import Wanted, find_passages, search
 
 __all__ = [
     "Deps",
     "Entry",
     "Filing",
+    "Heard",
     "Wanted",
     "adopt_model",
     "fail_document",
     "find_passages",
+    "find_times",
     "index",
     "index_document",
     "remove",

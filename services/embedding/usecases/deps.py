@@ -8,7 +8,7 @@ from datetime import datetime
 
 from libs.database import Database
 from libs.objectstore import ObjectStore
-from services.embedding.adapters import Embedder, PdfReading, Questions
+from services.embedding.adapters import Embedder, PdfReading, Questions, SpokenTimes
 from services.embedding.store.nearest import Sizes
 from services.embedding.usecases.filing import Filing
 
@@ -17,7 +17,8 @@ from services.embedding.usecases.filing import Filing
 class Deps:
     """What the use cases work with.
 
-    Up to `exact_chunks` chunks are all compared in a search; None leaves it to what is faster.
+    Up to `exact_chunks` chunks are all compared in a search; None leaves it to what is faster. Without `spoken`
+    nothing is known of when passages are heard.
     """
 
     database: Database
@@ -29,3 +30,4 @@ class Deps:
     pdf: PdfReading = field(default_factory=PdfReading)
     questions: Questions = field(default_factory=Questions)
     sizes: Sizes = field(default_factory=Sizes)
+    spoken: SpokenTimes | None = None
