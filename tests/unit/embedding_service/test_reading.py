@@ -59,6 +59,37 @@ def test_words_are_marked_in_any_case() -> None:
     assert [text[start:end] for start, end in highlights(text, "cats strasse!")] == ["Cats", "CATS", "Straße", "cats"]
 
 
+@pytest.mark.parametrize(
+    ("text", "query", "marked"),
+    [
+        ("Le cafe\u0301 est ferme\u0301", "CAF\u00c9", ["cafe\u0301"]),
+        ("Le caf\u00e9", "cafe\u0301", ["caf\u00e9"]),
+        (
+            "\u0939\u093f\u0928\u094d\u0926\u0940 \u092d\u093e\u0937\u093e",
+            "\u0939\u093f\u0928\u094d\u0926\u0940",
+            ["\u0939\u093f\u0928\u094d\u0926\u0940"],
+        ),
+        ("\U0001f44b\U0001f3fd world \U0001f30d", "World", ["world"]),
+        ("商品は三十日以内に返品できます", "返品 三十日", ["三十日", "返品"]),
+        ("ราคาสินค้าแพง", "สินค้า", ["สินค้า"]),
+        ("İstanbul and ﬁne ２０２６", "fine 2026", ["ﬁne", "２０２６"]),
+        ("a_b a-b", "a", ["a"]),
+        ("nothing of it", "🎙️ —", []),
+        ("one " * 80, "one", ["one"] * 50),
+    ],
+)
+def test_words_are_marked_where_they_stand_in_any_script(text: str, query: str, marked: list[str]) -> None:
+    assert [text[start:end] for start, end in highlights(text, query)] == marked
+
+
+@given(text=st.text(max_size=200), query=st.text(max_size=50))
+def test_marks_are_in_order_within_the_text_and_apart(text: str, query: str) -> None:
+    last = 0
+    for start, end in highlights(text, query):
+        assert last <= start < end <= len(text)
+        last = end
+
+
 def passage(document: int, start: int, text: str, similarity: float = 0.5) -> Hit:
     return Hit(UUID(int=document), "knowledge", "1", "T", text, similarity, similarity, start, start + len(text), {})
 
