@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -49,6 +50,7 @@ from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
 from services.gateway.usecases.webhooks import Webhooks
 from tests.integration.gateway.asking import Api
+from tests.integration.gateway.repeating import Gateways, Maker
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
 from tests.support.servers import Servers
 
@@ -216,3 +218,37 @@ async def api(gateway: str) -> AsyncIterator[Api]:
     """Asks with whatever key it is given."""
     async with aiohttp.ClientSession(gateway) as session:
         yield Api(session)
+
+
+@pytest.fixture
+def maker() -> Maker:
+    return Maker()
+
+
+@pytest.fixture
+async def gateways(database: Database, bus: Bus, tenant: Tenant, maker: Maker) -> AsyncIterator[Gateways]:
+    async with AsyncExitStack() as stack:
+        urls = {"voice": await stack.enter_async_context(serving(maker))}
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers=tenant.headers))
+        both = Gateways([], [], session)
+        for _ in range(2):
+            requests = Requests(database, both.now, Sealing(IDENTITY_KEYS))
+            both.requests.append(requests)
+            both.urls.append(await stack.enter_async_context(running_gateway(database, bus, urls, requests=requests)))
+        yield both
+
+
+@pytest.fixture
+async def facade(database: Database, bus: Bus, tenant: Tenant, maker: Maker) -> AsyncIterator[Gateways]:
+    """A gateway whose voices are another vendor's routes, so that requests come without keys."""
+    theirs = [replace(route, dialect="openai") if route.template == "/v1/voices" else route for route in ROUTES]
+    async with AsyncExitStack() as stack:
+        urls = {"voice": await stack.enter_async_context(serving(maker))}
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers=tenant.headers))
+        gateways = Gateways([], [], session)
+        for _ in range(2):
+            requests = Requests(database, gateways.now, Sealing(IDENTITY_KEYS))
+            gateways.requests.append(requests)
+            gateway = running_gateway(database, bus, urls, routes=theirs, requests=requests)
+            gateways.urls.append(await stack.enter_async_context(gateway))
+        yield gateways
