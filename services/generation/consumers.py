@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
+from libs.contracts.antiphon.analytics.v1.events_pb2 import SubscriptionChanged
+from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated, OrganizationErasureRequested
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
     DataExported,
     GenerationCanceled,
@@ -23,7 +25,8 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
 from libs.messaging import Calls, Delivery, Heeds, Rebuildable, Signals, declared, overhears, projection, work
 from libs.outbox.exporting import exports
 from services.generation.domain import signals
-from services.generation.store import generations, voices
+from services.generation.store import generations, retention, voices
+from services.generation.store.retention import KnownPlan
 from services.generation.usecases import Deps, ending, erasing, exporting, requesting, restoring
 
 
@@ -67,6 +70,22 @@ async def forget_voices(session: AsyncSession, events: Sequence[VoiceDeleted]) -
     dead = {UUID(event.voice_id): UUID(event.org_id) for event in events}
     await voices.bury_voices(session, list(dead.items()))
     await generations.clear_voice(session, list(dead))
+
+
+@projection(OrganizationCreated)
+async def learn_plans(session: AsyncSession, events: Sequence[OrganizationCreated]) -> None:
+    """For how long audio is kept follows from the plan."""
+    known = [KnownPlan(UUID(one.org_id), one.plan, 0, one.created_at.ToDatetime(UTC)) for one in events]
+    await retention.save_plans(session, known)
+
+
+@projection(SubscriptionChanged)
+async def renew_plans(session: AsyncSession, events: Sequence[SubscriptionChanged]) -> None:
+    """Whoever has another plan has their audio kept for longer or shorter."""
+    known = [
+        KnownPlan(UUID(one.org_id), one.plan_in_force, one.revision, one.changed_at.ToDatetime(UTC)) for one in events
+    ]
+    await retention.save_plans(session, known)
 
 
 @projection(AudioStored)

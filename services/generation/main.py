@@ -11,10 +11,12 @@ from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.api import PROBLEMS, router
 from services.generation.consumers import CONSUMERS
 from services.generation.domain.load import Limits
+from services.generation.domain.retention import Retention
 from services.generation.settings import Settings
 from services.generation.usecases import Deps
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
+from services.generation.usecases.retaining import Retainer
 from services.generation.usecases.sweeping import Sweeper
 
 
@@ -43,6 +45,13 @@ def main() -> None:
             grace=timedelta(hours=settings.sweep_grace_hours),
             clock=runtime.clock,
         )
+        kept = {
+            "free": settings.retention_free_days,
+            "pro": settings.retention_pro_days,
+            "enterprise": settings.retention_enterprise_days,
+        }
+        every = timedelta(hours=settings.retention_hours)
+        retainer = Retainer(runtime.database, Retention(kept), every=every, clock=runtime.clock)
         runtime.database.add_hook(deps.finishes)
         app = create_app(
             "generation",
@@ -57,7 +66,7 @@ def main() -> None:
             consumers=CONSUMERS,
             deps=deps,
             startup=[deps.finishes.start, deps.progress.start],
-            background=[deps.admission.watch, sweeper.run],
+            background=[deps.admission.watch, sweeper.run, retainer.run],
             on_stop=[deps.finishes.close],
             closing=[deps.objects.close],
         )

@@ -18,6 +18,12 @@ class Settings(ResourceSettings):
     """How many seconds of speaking may wait before an organisation's interactive requests are answered 429."""
     queue_job_seconds: float = Field(default=86_400.0, gt=0)
     """The same for its jobs."""
+    retention_free_days: int = Field(default=30, ge=0)
+    """For how many days the audio of organisations with this plan is kept after it was last asked for; 0: for good."""
+    retention_pro_days: int = Field(default=365, ge=0)
+    retention_enterprise_days: int = Field(default=0, ge=0)
+    retention_hours: float = Field(default=1.0, gt=0)
+    """How often what has been kept for long enough is looked for."""
     sweep_hours: float = Field(default=24.0, gt=0)
     """How often objects are looked for that nothing refers to."""
     sweep_grace_hours: float = Field(default=24.0, ge=1)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import sys
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
-from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationDeleted, ObjectsAbandoned
+from libs.contracts.antiphon.generation.v1.events_pb2 import (
+    AudioExpired,
+    AudioRendered,
+    GenerationDeleted,
+    ObjectsAbandoned,
+)
 from libs.contracts.antiphon.storage.v1.events_pb2 import DataExported
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, Serves, declared, work
@@ -30,6 +35,12 @@ async def keep_audio(delivery: Delivery[AudioRendered], deps: Deps) -> None:
 async def remove_audio(delivery: Delivery[GenerationDeleted], deps: Deps) -> None:
     """The audio goes with its generation."""
     await usecases.remove_audio(deps, delivery)
+
+
+@work(AudioExpired, concurrency=2)
+async def expire_audio(delivery: Delivery[AudioExpired], deps: Deps) -> None:
+    """What was kept for as long as the plan says goes."""
+    await usecases.expire_audio(deps, delivery)
 
 
 @work(ObjectsAbandoned, concurrency=1)

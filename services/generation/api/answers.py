@@ -56,4 +56,4 @@ REFUSED = (
 """Why no generation is made."""
 UNSPOKEN = (problems.failed(errors.GenerationFailedError("voice_missing", "The voice is not there any more.")),)
 OF_ITS_STATE = (problems.NOT_FOUND, problems.wrong_state(errors.WrongState("completed")))
-NO_AUDIO = (problems.NOT_FOUND, problems.UNFINISHED, *UNSPOKEN)
+NO_AUDIO = (problems.NOT_FOUND, problems.UNFINISHED, problems.EXPIRED, *UNSPOKEN)

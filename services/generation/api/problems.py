@@ -62,6 +62,12 @@ def invalid_markup(error: errors.InvalidMarkup) -> Problem:
     )
 
 
+EXPIRED = Problem(
+    410,
+    "audio_expired",
+    "The audio was kept for as long as the plan says",
+    "Ask for the same text again to have it spoken anew.",
+)
 UNFINISHED = Problem(
     409,
     "generation_unfinished",
@@ -110,6 +116,7 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     errors.FormatImpossible: lambda error: invalid_field("format", str(error)),
     errors.InvalidMarkup: invalid_markup,
     errors.Overloaded: overloaded,
+    errors.AudioExpired: lambda _error: EXPIRED,
     errors.GenerationUnfinished: lambda _error: UNFINISHED,
     errors.GenerationFailedError: failed,
     errors.WrongState: wrong_state,

@@ -208,6 +208,7 @@ def view(generation: requests.Generation) -> GenerationView:
     """Return a generation as clients see it."""
     path = f"/v1/generations/{generation.id}"
     completed = generation.status == "completed"
+    is_heard = completed and generation.rendition_id is not None
     failed = generation.status == "failed"
     progress = None
     if generation.chunks_total is not None:
@@ -219,8 +220,8 @@ def view(generation: requests.Generation) -> GenerationView:
             "parameters_ignored": generation.ignored_parameters,
             "progress": progress,
             "duration_seconds": generation.duration_seconds if completed else None,
-            "audio_url": f"{path}/audio" if completed else None,
-            "alignment_url": f"{path}/alignment" if completed else None,
+            "audio_url": f"{path}/audio" if is_heard else None,
+            "alignment_url": f"{path}/alignment" if is_heard else None,
             "error": GenerationError(code=generation.error_code or "failed", message=generation.error or "")
             if failed
             else None,

@@ -35,6 +35,10 @@ class GenerationUnfinished(Exception):
     """The audio is still being made."""
 
 
+class AudioExpired(Exception):
+    """The audio was kept for as long as the organisation's plan says."""
+
+
 class GenerationFailedError(Exception):
     """There will be no audio."""
 

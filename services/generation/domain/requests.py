@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from services.generation.domain.errors import GenerationFailedError, GenerationUnfinished, WrongState
+from services.generation.domain.errors import AudioExpired, GenerationFailedError, GenerationUnfinished, WrongState
 
 TEXT_MAX_LENGTH = 5000
 """Characters (code points) of one interactive request; from the platform's data model."""
@@ -211,13 +211,18 @@ def wait_seconds(prefer: str | None) -> int:
 
 
 def audio_of(generation: Generation) -> UUID:
-    """Return under which id storage knows the audio; raises GenerationUnfinished or GenerationFailedError."""
+    """Return under which id storage knows the audio.
+
+    Raises GenerationUnfinished, GenerationFailedError, AudioExpired.
+    """
     if generation.status == "failed":
         raise GenerationFailedError(generation.error_code or "failed", generation.error or "")
     if generation.status == "canceled":
         raise GenerationFailedError("canceled", "The generation was canceled before its audio was made.")
-    if generation.status != "completed" or generation.rendition_id is None:
+    if generation.status != "completed":
         raise GenerationUnfinished
+    if generation.rendition_id is None:
+        raise AudioExpired
     return generation.rendition_id
 
 

@@ -16,7 +16,8 @@ from services.generation.usecases.deps import Deps
 async def archive(deps: Deps, caller: Caller, ids: Sequence[UUID]) -> AsyncIterator[bytes]:
     """Return the bytes of a ZIP of these generations' audio, in their order.
 
-    Raises GenerationNotFound if one is not there, WrongState if one is not completed; nothing is sent then.
+    Raises GenerationNotFound if one is not there, WrongState if one is not completed, AudioExpired if its audio has
+    expired; nothing is sent then.
     """
     which = generations.GenerationFilter(ids=ids)
     async with deps.database.transaction(caller.org_id) as session:
@@ -28,6 +29,8 @@ async def archive(deps: Deps, caller: Caller, ids: Sequence[UUID]) -> AsyncItera
         generation = known.get(generation_id)
         if generation is None:
             raise errors.GenerationNotFound
+        if generation.status == "completed" and generation.rendition_id is None:
+            raise errors.AudioExpired
         if generation.status != "completed" or generation.rendition_id not in made:
             raise errors.WrongState(f"{generation_id} is {generation.status}; only completed ones can be downloaded")
         entries.append((generation, *made[generation.rendition_id]))

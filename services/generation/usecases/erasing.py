@@ -22,6 +22,7 @@ ERASED = (
     "dictionary_versions",
     "dictionaries",
     "voices",
+    "organization_plans",
 )
 """Every table with rows of organisations, those that refer to others first."""
 

@@ -19,6 +19,7 @@ EXPORTED = (
 """Which tables, and what of them; audio is named by where it can be read."""
 NOT_EXPORTED = {
     "generation_chunks": "how a text was cut to be spoken; the text is in generations",
+    "organization_plans": "a copy; the analytics service tells it",
     "renditions": "what equal generations share; text and settings are in generations, times in audio_alignments",
     "speech_cache": "names pieces of audio that are in the generations' own",
     "speech_queue": "what is to be spoken next; gone when it is",

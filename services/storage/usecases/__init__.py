@@ -7,8 +7,10 @@ from services.storage.usecases.erasing import ERASE_ORGANIZATION, ERASED, erase_
 from services.storage.usecases.finding import find_audio, read_alignment
 from services.storage.usecases.keeping import KEEP_AUDIO, keep_audio, reject_audio
 from services.storage.usecases.removing import (
+    EXPIRE_AUDIO,
     REMOVE_AUDIO,
     REMOVE_VOICE_OBJECTS,
+    expire_audio,
     remove_abandoned,
     remove_audio,
     remove_voice_objects,
@@ -17,11 +19,13 @@ from services.storage.usecases.removing import (
 __all__ = [
     "ERASED",
     "ERASE_ORGANIZATION",
+    "EXPIRE_AUDIO",
     "KEEP_AUDIO",
     "REMOVE_AUDIO",
     "REMOVE_VOICE_OBJECTS",
     "Deps",
     "erase_organization",
+    "expire_audio",
     "find_audio",
     "keep_audio",
     "read_alignment",

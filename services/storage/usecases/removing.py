@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from uuid import UUID
 
 from libs import outbox
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeleted, ObjectsAbandoned
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioExpired, GenerationDeleted, ObjectsAbandoned
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, MediaDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, inbox
@@ -16,6 +18,7 @@ from services.storage.usecases.naming import id_of, own_only
 logger = logging.getLogger(__name__)
 
 REMOVE_AUDIO = "storage-remove_audio"
+EXPIRE_AUDIO = "storage-expire_audio"
 REMOVE_VOICE_OBJECTS = "storage-remove_voice_objects"
 
 
@@ -32,22 +35,33 @@ async def remove_audio(deps: Deps, delivery: Delivery[GenerationDeleted]) -> Non
     audio_id = event.audio_id if event.HasField("audio_id") else event.generation_id
     if not audio_id:
         return
-    generation_id = id_of(audio_id)
+    await _remove(deps, org_id, id_of(audio_id), event.object_keys, REMOVE_AUDIO, delivery.event_id)
+
+
+async def expire_audio(deps: Deps, delivery: Delivery[AudioExpired]) -> None:
+    """Remove audio that was kept for as long as the plan says, as if its generation had been deleted."""
+    event = delivery.event
+    org_id = id_of(event.org_id)
+    own_only("generations", org_id, event.object_keys)
+    await _remove(deps, org_id, id_of(event.audio_id), event.object_keys, EXPIRE_AUDIO, delivery.event_id)
+
+
+async def _remove(
+    deps: Deps, org_id: UUID, generation_id: UUID, object_keys: Sequence[str], consumer: str, event_id: str
+) -> None:
     async with deps.database.transaction(org_id, holding=tracks.locking(generation_id)) as session:
-        tombstone = await tombstones.bury_generation(
-            session, org_id, generation_id, event.object_keys, now=deps.clock()
-        )
+        tombstone = await tombstones.bury_generation(session, org_id, generation_id, object_keys, now=deps.clock())
     for key in tombstone.object_keys:
         await deps.objects.delete(key)
         deps.small.forget(key)
     async with deps.database.transaction(org_id) as session:
-        if await inbox.is_new(session, REMOVE_AUDIO, delivery.event_id):
+        if await inbox.is_new(session, consumer, event_id):
             outbox.add(
                 session,
                 AudioDeleted(
                     # As AudioStored told of it, whoever had it last.
                     generation_id=str(generation_id),
-                    org_id=event.org_id,
+                    org_id=str(org_id),
                     size_bytes=tombstone.size_bytes,
                     deleted_at=deps.clock(),
                 ),

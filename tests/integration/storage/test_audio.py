@@ -38,6 +38,7 @@ def test_the_inbox_is_kept_under_the_names_of_the_durables() -> None:
     assert {work_durable(CONSUMERS.group, one) for one in remembered} == {
         usecases.KEEP_AUDIO,
         usecases.REMOVE_AUDIO,
+        usecases.EXPIRE_AUDIO,
         usecases.REMOVE_VOICE_OBJECTS,
         usecases.ERASE_ORGANIZATION,
     }

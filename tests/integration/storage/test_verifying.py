@@ -11,8 +11,8 @@ import orjson
 import pytest
 from sqlalchemy.engine import make_url
 
-from libs.contracts.antiphon.generation.v1.events_pb2 import ObjectsAbandoned
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioLost
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioExpired, ObjectsAbandoned
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioLost
 from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Permanent
@@ -152,3 +152,21 @@ async def test_nobody_elses_objects_are_abandoned(deps: Deps, studio: Studio) ->
     with pytest.raises(Permanent):
         await usecases.remove_abandoned(deps, delivery(abandoned))
     assert await deps.objects.exists(event.object_key)
+
+
+async def test_expired_audio_goes_for_good_and_is_told_once(
+    deps: Deps, studio: Studio, client: Client, ledger: Ledger
+) -> None:
+    event = await kept(deps, studio, CONTENT)
+    expired = delivery(AudioExpired(audio_id=event.generation_id, org_id=event.org_id, object_keys=[event.object_key]))
+    for _ in range(3):
+        await usecases.expire_audio(deps, expired)
+    assert not await deps.objects.exists(event.object_key)
+    assert (await client.get(f"/internal/generations/{event.generation_id}/audio?made=true")).status == 404
+    (told,) = await ledger.events(AudioDeleted)
+    assert (told.generation_id, told.size_bytes) == (event.generation_id, len(CONTENT))
+    # What comes late brings nothing back.
+    again = await studio.upload(CONTENT, generation_id=event.generation_id)
+    await usecases.keep_audio(deps, delivery(again))
+    assert await ledger.count("audio_tracks") == 0
+    assert not await deps.objects.exists(again.object_key)

@@ -117,7 +117,8 @@ def test_audio_is_there_only_when_completed(status: requests.Status, error: type
 def test_the_audio_of_what_is_completed_is_its_renditions() -> None:
     completed = generation()
     assert requests.audio_of(completed) == completed.rendition_id
-    with pytest.raises(errors.GenerationUnfinished):
+    # Its audio is let go only when it was kept for long enough.
+    with pytest.raises(errors.AudioExpired):
         requests.audio_of(replace(completed, rendition_id=None))
 
 
