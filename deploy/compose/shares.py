@@ -20,7 +20,7 @@ def _names(program: Program) -> tuple[str, ...]:
     match program.name:
         case "gateway":
             identities = (f"identity/{service}" for service in SERVICES if service != "gateway")
-            return (database, *common, *identities, "api_key")
+            return (database, *common, *identities, "api_key", "webhook_keys")
         case "worker":  # nobody but its orchestrator speaks HTTP to it
             return (database, *common)
         case name:

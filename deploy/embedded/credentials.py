@@ -27,6 +27,7 @@ def ensure_secrets(folder: Path) -> None:
         "s3_access_key": _access_key,
         "s3_secret_key": _token,
         "api_key": new_api_key,
+        "webhook_keys": _token,
     }
     makers |= {f"database_{service}_{role}": _token for service in SERVICES for role in ("owner", "app")}
     makers |= {f"nats_{user}": _token for user in NATS_USERS}

@@ -110,4 +110,5 @@ def _gateway(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
     return urls | {
         "ANTIPHON_IDENTITY_KEYS_DIR": str(home.secrets / "identity"),
         "ANTIPHON_BOOTSTRAP_KEY_FILE": str(home.secrets / "api_key"),
+        "ANTIPHON_WEBHOOK_KEYS_FILE": str(home.secrets / "webhook_keys"),
     }

@@ -10,6 +10,7 @@ from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.key_changes import KeyChanges, KeySignals
+from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
@@ -39,6 +40,7 @@ from services.gateway.usecases.exporting import expire_exports
 from services.gateway.usecases.idempotency import DoneWithItsEffect, Requests
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
+from services.gateway.usecases.sealing_secrets import seal_secrets
 from services.gateway.usecases.voices import VoiceNames
 from services.gateway.usecases.webhooks import Webhooks
 
@@ -58,7 +60,8 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
     subscriptions = Subscriptions(feed, Seal(settings.place_secret, len(STREAMS)))
     targets = Allowed.of(settings.webhook_allowed.split(","))
     sender = WebhookSender(targets)
-    deliverer = Deliverer(database, clock, sender)
+    keyring = Keyring(settings.webhook_keys)
+    deliverer = Deliverer(database, clock, sender, keyring)
     known = KnownKeys(partial(organizations.authenticate, database, clock), time.monotonic)
     changes = KeyChanges(database, known, time.monotonic)
     changes.on_change(subscriptions.end_changed)
@@ -73,7 +76,7 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
         limiter=limiter,
         voice_names=VoiceNames(time.monotonic),
         subscriptions=subscriptions,
-        webhooks=Webhooks(database, clock, targets),
+        webhooks=Webhooks(database, clock, targets, keyring),
         objects=objects,
     )
     return Composition(
@@ -91,6 +94,7 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
             subscriptions.run,
             deliverer.run,
             partial(expire_exports, deps),
+            partial(seal_secrets, database, keyring),
         ],
         on_stop=[subscriptions.stop, deliverer.stop],
         closing=[deliverer.close, sender.close, services.close, limiter.close, objects.close],

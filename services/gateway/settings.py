@@ -33,6 +33,8 @@ class Settings(ServiceSettings):
     identity_keys_dir: Path
     """Holds a file for each service, named like it."""
 
+    webhook_keys_file: Path
+    """Keys that seal the secrets of webhooks: 64 hexadecimal digits a line, the newest first."""
     webhook_allowed: str = ""
     """Hosts, addresses and networks (CIDR) that webhooks may lead to besides the Internet, separated by commas."""
 
@@ -84,6 +86,11 @@ class Settings(ServiceSettings):
     def identity_keys(self) -> dict[str, bytes]:
         """The key of each service."""
         return {service: bytes.fromhex(read_secret(self.identity_keys_dir / service)) for service in self.service_urls}
+
+    @cached_property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """The keys that seal the secrets of webhooks, the newest first."""
+        return tuple(bytes.fromhex(line) for line in read_secret(self.webhook_keys_file).split())
 
     @cached_property
     def place_secret(self) -> bytes:

@@ -99,7 +99,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """With what is signed: the newest secret, and the one before it until `previous_until`."""
+    """With what is signed, as it is kept: the newest secret, and the one before it until `previous_until`."""
 
     current: bytes
     previous: bytes | None

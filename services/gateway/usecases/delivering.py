@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Database, is_database_away
 from libs.messaging import Bus, heed
+from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.webhook_sender import WebhookSender
 from services.gateway.domain.signals import WEBHOOKS
 from services.gateway.domain.webhooks import (
@@ -56,11 +57,14 @@ _attempts = metrics.get_meter("antiphon.gateway").create_counter(
 class Deliverer:
     """Takes what is due and delivers it."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], sender: WebhookSender) -> None:
-        """Delivers nothing before `run`."""
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], sender: WebhookSender, keyring: Keyring
+    ) -> None:
+        """Delivers nothing before `run`; `keyring` reads the secrets with which it signs."""
         self._database = database
         self._clock = clock
         self._sender = sender
+        self._keyring = keyring
         self._stirred = asyncio.Event()
         self._stopping = False
         self._under_way: set[asyncio.Task[None]] = set()
@@ -132,7 +136,7 @@ class Deliverer:
         headers = {
             "content-type": "application/json",
             "user-agent": _USER_AGENT,
-            **signed_headers(str(one.event_id), at, one.body, one.secrets.valid_at(at)),
+            **signed_headers(str(one.event_id), at, one.body, self._secrets(one, at)),
         }
         if one.webhook.status != "enabled":
             # It was queued just when the webhook was disabled.
@@ -143,6 +147,10 @@ class Deliverer:
         _attempts.add(1, {"outcome": outcome.error.value if outcome.error else "delivered"})
         async with self._database.transaction(one.webhook.org_id) as session:
             await self._settle(session, one, at, outcome)
+
+    def _secrets(self, one: ToDeliver, at: datetime) -> list[bytes]:
+        webhook = one.webhook
+        return [self._keyring.open(kept, webhook.org_id, webhook.id) for kept in one.secrets.valid_at(at)]
 
     async def _settle(self, session: AsyncSession, one: ToDeliver, at: datetime, outcome: Outcome) -> None:
         now = self._clock()

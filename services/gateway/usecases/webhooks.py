@@ -16,6 +16,7 @@ from libs.contracts.antiphon.gateway.v1.events_pb2 import WebhookDisabled
 from libs.database import Cursor, Database, Page, page_of
 from libs.ids import new_id
 from libs.messaging.causes import cause_of
+from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.webhook_wakes import note_queued
 from services.gateway.domain.addresses import Allowed, check_url
 from services.gateway.domain.public_events import WEBHOOK_TYPES, PublicEvent, public_event, types_named
@@ -51,11 +52,15 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """The webhooks of organisations; `allowed` is where they may lead besides the Internet."""
+    """The webhooks of organisations; `allowed` is where they may lead besides the Internet.
+
+    Their secrets are kept as `keyring` seals them.
+    """
 
     database: Database
     clock: Callable[[], datetime]
     allowed: Allowed
+    keyring: Keyring
 
     async def create(self, org_id: UUID, url: str, events: Sequence[str], description: str) -> tuple[Webhook, str]:
         """Add a webhook; return it with its secret, which is shown this once.
@@ -79,7 +84,7 @@ class Webhooks:
         async with self.database.transaction(org_id) as session:
             if await store.count_webhooks(session, org_id) >= MAX_WEBHOOKS:
                 raise TooManyWebhooks
-            await store.insert_webhook(session, webhook, secret)
+            await store.insert_webhook(session, webhook, self.keyring.seal(secret, org_id, webhook.id))
         return webhook, shown_secret(secret)
 
     async def list(self, org_id: UUID) -> Sequence[Webhook]:
@@ -119,7 +124,7 @@ class Webhooks:
         secret, until = secrets.token_bytes(SECRET_BYTES), self.clock() + ROTATION
         async with self.database.transaction(org_id) as session:
             await _found(session, webhook_id, lock=True)
-            await store.save_secret(session, webhook_id, secret, until)
+            await store.save_secret(session, webhook_id, self.keyring.seal(secret, org_id, webhook_id), until)
         return shown_secret(secret), until
 
     async def delete(self, org_id: UUID, webhook_id: UUID) -> None:

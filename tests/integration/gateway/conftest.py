@@ -21,6 +21,7 @@ from libs.ids import new_id
 from libs.messaging import Bus, connect
 from libs.objectstore import ObjectStore, ObjectStoreAddress
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
+from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.known_keys import KnownKeys
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
@@ -66,6 +67,7 @@ PLANS: dict[Plan, PlanLimits] = {
 }
 PAGE = "https://app.example.org"
 STRANGERS = Rate(200)
+KEYRING = Keyring([b"webhook secrets".ljust(32)])
 NO_STORE = ObjectStoreAddress(f"http://{HOST}:9", "us-east-1", "none", "key", "secret")
 """Where nobody answers: few routes need one."""
 
@@ -156,7 +158,7 @@ async def running_gateway(
         limiter=limiter,
         voice_names=VoiceNames(time.monotonic),
         subscriptions=Subscriptions(EventFeed(bus, _now), Seal(b"secret", len(STREAMS))),
-        webhooks=Webhooks(database, _now, Allowed()),
+        webhooks=Webhooks(database, _now, Allowed(), KEYRING),
         objects=objects or ObjectStore(NO_STORE),
     )
     impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in routes]

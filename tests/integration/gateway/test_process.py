@@ -55,6 +55,7 @@ def _environment(servers: Servers, secrets: Path, key: str, voice_url: str, rece
     for name in SERVICES:
         (secrets / name).write_text("ab" * 32)
     (secrets / "api_key").write_text(f"{key}\n")
+    (secrets / "webhook_keys").write_text("cd" * 32)
     nowhere = f"http://{HOST}:{free_port()}"
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))},
@@ -71,6 +72,7 @@ def _environment(servers: Servers, secrets: Path, key: str, voice_url: str, rece
         **{f"ANTIPHON_{name.upper()}_URL": nowhere for name in SERVICES},
         "ANTIPHON_VOICE_URL": voice_url,
         "ANTIPHON_IDENTITY_KEYS_DIR": str(secrets),
+        "ANTIPHON_WEBHOOK_KEYS_FILE": str(secrets / "webhook_keys"),
         "ANTIPHON_BOOTSTRAP_KEY_FILE": str(secrets / "api_key"),
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
         "OTEL_BSP_SCHEDULE_DELAY": "100",

@@ -47,7 +47,7 @@ from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
 from services.gateway.usecases.webhooks import Webhooks
-from tests.integration.gateway.conftest import IDENTITY_KEYS, PLANS, STRANGERS, Tenant, new_tenant
+from tests.integration.gateway.conftest import IDENTITY_KEYS, KEYRING, PLANS, STRANGERS, Tenant, new_tenant
 from tests.integration.gateway.serving import HOST, free_port, serving
 from tests.integration.live.running import running
 from tests.support.servers import Servers
@@ -130,11 +130,11 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
             limiter=limiter,
             voice_names=VoiceNames(time.monotonic),
             subscriptions=subscriptions,
-            webhooks=Webhooks(database, clock, allowed),
+            webhooks=Webhooks(database, clock, allowed, KEYRING),
             objects=objects,
         )
         sender = WebhookSender(allowed, look_up, total_seconds=2.0)
-        deliverer = Deliverer(database, clock, sender)
+        deliverer = Deliverer(database, clock, sender, KEYRING)
         await deliverer.listen(bus)
         known = KnownKeys(partial(organizations.authenticate, database, now), time.monotonic)
         changes = KeyChanges(database, known, time.monotonic)
