@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libs.objectstore.cache import ByteCache
+from libs.objectstore.multipart import PartsRefused, PartsUploads
 from libs.objectstore.public import PublicSigner, SignedUrl
 from libs.objectstore.store import (
     SIGNATURE_LIFETIME,
@@ -24,6 +25,8 @@ __all__ = [
     "ObjectStore",
     "ObjectStoreAddress",
     "ObjectStoreUnavailable",
+    "PartsRefused",
+    "PartsUploads",
     "PublicSigner",
     "SignedUrl",
     "Stored",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from minio import Minio
 
+from libs.objectstore.signing import presign
 from libs.objectstore.store import SIGNATURE_LIFETIME, ObjectStoreAddress
 
 
@@ -28,7 +29,9 @@ class PublicSigner:
 
     def __init__(self, address: ObjectStoreAddress, endpoint: str | None, clock: Callable[[], datetime]) -> None:
         """`endpoint` is scheme, host and port of the store as clients reach it; None: as the services do."""
-        scheme, _, host = (endpoint or address.endpoint).rstrip("/").partition("://")
+        self._address = address
+        self._endpoint = (endpoint or address.endpoint).rstrip("/")
+        scheme, _, host = self._endpoint.partition("://")
         self._bucket = address.bucket
         self._clock = clock
         self._minio = Minio(
@@ -63,5 +66,34 @@ class PublicSigner:
             expires=lifetime,
             request_date=signed_at,
             response_headers={f"response-{name}": value for name, value in (headers or {}).items()},
+        )
+        return SignedUrl(url, signed_at + lifetime)
+
+    def sign_upload(
+        self,
+        key: str,
+        *,
+        lifetime: timedelta = SIGNATURE_LIFETIME,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+    ) -> SignedUrl:
+        """Sign a PUT that has to carry `headers` as they are: the store refuses another size, type or checksum.
+
+        Raises ValueError for a lifetime that is not from a second to SIGNATURE_LIFETIME.
+        """
+        if not timedelta(seconds=1) <= lifetime <= SIGNATURE_LIFETIME:
+            raise ValueError(f"a signature lasts from a second to {SIGNATURE_LIFETIME}, not {lifetime}")
+        signed_at = self._clock().replace(microsecond=0)
+        url = presign(
+            "PUT",
+            self._endpoint,
+            f"/{self._bucket}/{key}",
+            access_key=self._address.access_key,
+            secret_key=self._address.secret_key,
+            region=self._address.region,
+            signed_at=signed_at,
+            lifetime=lifetime,
+            headers=headers,
+            query=query,
         )
         return SignedUrl(url, signed_at + lifetime)

@@ -17,12 +17,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import aiohttp
 import urllib3
 from minio import Minio
 from minio.error import S3Error
 from yarl import URL
+
+from libs.objectstore.signing import presign
 
 SIGNATURE_LIFETIME = timedelta(minutes=15)
 # No limit on the whole: a client may take longer than a minute to download what the store sends at once.
@@ -35,11 +38,11 @@ LARGE_BYTES = 256 * 1024
 PART_BYTES = 8 * 2**20
 """Of uploads in parts; S3 wants at least 5 MiB, and at most 10,000 of them."""
 
-_STORED_TYPES = {"audio/wav": "audio/vnd.wave"}
+STORED_TYPES = {"audio/wav": "audio/vnd.wave"}
 """Under which names types are stored: SeaweedFS compresses what is `audio/wav` as it comes in, takes it apart again to
 check it, and once more whenever it is read, which costs four times what storing it does. `audio/vnd.wave` is the name
 by which IANA knows the same."""
-_TYPES = {stored: known for known, stored in _STORED_TYPES.items()}
+_TYPES = {stored: known for known, stored in STORED_TYPES.items()}
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -135,6 +138,7 @@ class ObjectStore:
         """Connects lazily; `close` when done. Requests are dated by `clock`: the store refuses what is too old."""
         self._clock = clock
         scheme, _, host = address.endpoint.partition("://")
+        self._address = address
         self._bucket = address.bucket
         self._region = address.region
         # Only for the bucket; held here so that its connections can be closed.
@@ -166,10 +170,10 @@ class ObjectStore:
 
     async def _put(self, key: str, content: bytes, content_type: str, md5: str) -> None:
         headers = {
-            "Content-Type": _STORED_TYPES.get(content_type, content_type),
+            "Content-Type": STORED_TYPES.get(content_type, content_type),
             "Content-MD5": b64encode(bytes.fromhex(md5)).decode(),
         }
-        async with self._request("PUT", key, data=io.BytesIO(content), headers=headers) as response:
+        async with self.request("PUT", key, data=io.BytesIO(content), headers=headers) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing an object was answered {response.status}")
 
@@ -207,8 +211,8 @@ class ObjectStore:
         return Stored(sha256.hexdigest(), md5.hexdigest() if upload is None else "", size)
 
     async def _begin_upload(self, key: str, content_type: str) -> _Upload:
-        headers = {"Content-Type": _STORED_TYPES.get(content_type, content_type)}
-        async with self._request("POST", key, headers=headers, query={"uploads": ""}) as response:
+        headers = {"Content-Type": STORED_TYPES.get(content_type, content_type)}
+        async with self.request("POST", key, headers=headers, query={"uploads": ""}) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"beginning an upload was answered {response.status}")
             upload_id = _element(await response.read(), "UploadId")
@@ -218,7 +222,7 @@ class ObjectStore:
         query = {"partNumber": str(len(upload.etags) + 1), "uploadId": upload.id}
         digests = await asyncio.to_thread(_digests, content)
         headers = {"Content-MD5": b64encode(bytes.fromhex(digests.md5)).decode()}
-        async with self._request("PUT", upload.key, data=io.BytesIO(content), headers=headers, query=query) as response:
+        async with self.request("PUT", upload.key, data=io.BytesIO(content), headers=headers, query=query) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing a part was answered {response.status}")
             upload.etags.append(response.headers["ETag"])
@@ -230,14 +234,14 @@ class ObjectStore:
         )
         body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
         query = {"uploadId": upload.id}
-        async with self._request("POST", upload.key, data=io.BytesIO(body), query=query) as response:
+        async with self.request("POST", upload.key, data=io.BytesIO(body), query=query) as response:
             # S3 may begin to answer 200 and then say that it failed after all.
             if response.status != 200 or b"<Error>" in await response.read():
                 raise ObjectStoreUnavailable(f"completing an upload was answered {response.status}")
 
     async def _abort_upload(self, upload: _Upload) -> None:
         try:
-            async with self._request("DELETE", upload.key, query={"uploadId": upload.id}) as response:
+            async with self.request("DELETE", upload.key, query={"uploadId": upload.id}) as response:
                 logger.info("an upload was aborted", extra={"status": response.status})
         except ObjectStoreUnavailable as error:
             # What was uploaded of it stays until the store's own rule for unfinished uploads removes it.
@@ -245,7 +249,7 @@ class ObjectStore:
 
     async def get(self, key: str) -> bytes:
         """Return an object's content; raises ObjectMissing or ObjectStoreUnavailable."""
-        async with self._request("GET", key) as response:
+        async with self.request("GET", key) as response:
             self._expect(response, 200)
             return await response.read()
 
@@ -255,7 +259,7 @@ class ObjectStore:
 
         Raises ObjectMissing or ObjectStoreUnavailable.
         """
-        async with self._request("HEAD" if head else "GET", key, headers=dict(conditions)) as response:
+        async with self.request("HEAD" if head else "GET", key, headers=dict(conditions)) as response:
             self._expect(response, 200, 206, 304, 412, 416)
             headers = {name.lower(): value for name, value in response.headers.items()}
             if (stored := headers.get("content-type")) is not None:
@@ -282,15 +286,24 @@ class ObjectStore:
                 size += len(chunk)
         return digest.hexdigest(), size
 
+    async def copy(self, source: str, key: str) -> None:
+        """Copy an object within the store, up to 5 GiB. Raises ObjectMissing or ObjectStoreUnavailable."""
+        headers = {"x-amz-copy-source": quote(f"/{self._bucket}/{source}")}
+        async with self.request("PUT", key, headers=headers) as response:
+            self._expect(response, 200)
+            # S3 may begin to answer 200 and then say that it failed after all.
+            if b"<Error>" in await response.read():
+                raise ObjectStoreUnavailable("copying an object was answered 200 with an error")
+
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error. Raises ObjectStoreUnavailable."""
-        async with self._request("DELETE", key) as response:
+        async with self.request("DELETE", key) as response:
             if response.status not in (200, 204, 404):
                 raise ObjectStoreUnavailable(f"deleting an object was answered {response.status}")
 
     async def exists(self, key: str) -> bool:
         """Say whether there is an object under `key`."""
-        async with self._request("HEAD", key) as response:
+        async with self.request("HEAD", key) as response:
             if response.status == 404:
                 return False
             self._expect(response, 200)
@@ -353,7 +366,7 @@ class ObjectStore:
             raise ObjectStoreUnavailable(f"reading an object was answered {response.status}")
 
     @asynccontextmanager
-    async def _request(
+    async def request(
         self,
         method: str,
         key: str,
@@ -362,16 +375,10 @@ class ObjectStore:
         headers: Mapping[str, str] | None = None,
         query: dict[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request for `key`, or for the bucket where that is empty. Raises ObjectStoreUnavailable."""
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False, read_bufsize=CHUNK_BYTES)
-        signed = self._minio.get_presigned_url(
-            method,
-            self._bucket,
-            key,
-            expires=SIGNATURE_LIFETIME,
-            request_date=self._clock(),
-            extra_query_params=query,  # type: ignore[arg-type]  # a wider dict is all that it asks for
-        )
+        signed = self._sign(method, key, headers or {}, query)
         url = URL(signed, encoded=True)
         try:
             async with self._session.request(method, url, data=data, headers=headers) as response:
@@ -379,6 +386,31 @@ class ObjectStore:
         except (aiohttp.ClientError, TimeoutError) as error:
             # The signed URL must not reach a log.
             raise ObjectStoreUnavailable(f"the object store cannot be reached: {type(error).__name__}") from None
+
+    def _sign(self, method: str, key: str, headers: Mapping[str, str], query: dict[str, str] | None) -> str:
+        # S3 refuses headers of its own that are not signed.
+        amazon = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
+        if key and not amazon:
+            return self._minio.get_presigned_url(
+                method,
+                self._bucket,
+                key,
+                expires=SIGNATURE_LIFETIME,
+                request_date=self._clock(),
+                extra_query_params=query,  # type: ignore[arg-type]  # a wider dict is all that it asks for
+            )
+        return presign(
+            method,
+            self._address.endpoint,
+            f"/{self._bucket}/{key}".rstrip("/"),
+            access_key=self._address.access_key,
+            secret_key=self._address.secret_key,
+            region=self._region,
+            signed_at=self._clock(),
+            lifetime=SIGNATURE_LIFETIME,
+            headers=amazon,
+            query=query,
+        )
 
 
 def _digests(content: bytes) -> Digests:

@@ -11,12 +11,12 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationDeleted,
     ObjectsAbandoned,
 )
-from libs.contracts.antiphon.storage.v1.events_pb2 import DataExported
+from libs.contracts.antiphon.storage.v1.events_pb2 import DataExported, MediaRemoved
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, Serves, declared, work
 from libs.outbox.exporting import exports
 from services.storage import usecases
-from services.storage.usecases import Deps, exporting
+from services.storage.usecases import Deps, exporting, media
 
 
 async def _give_up(delivery: Delivery[AudioRendered], deps: Deps, reason: str) -> None:
@@ -53,6 +53,15 @@ async def remove_abandoned(delivery: Delivery[ObjectsAbandoned], deps: Deps) -> 
 async def remove_voice_objects(delivery: Delivery[VoiceDeleted], deps: Deps) -> None:
     """The samples and previews go with their voice."""
     await usecases.remove_voice_objects(deps, delivery)
+
+
+@work(MediaRemoved, concurrency=4)
+async def remove_media(delivery: Delivery[MediaRemoved], deps: Deps) -> None:
+    """The objects go with their row."""
+    await media.remove_media_objects(deps, delivery)
+
+
+FINDS_MEDIA = Serves("storage", "find_media")
 
 
 @work(OrganizationErasureRequested, concurrency=1, outstanding=8, of_erased=True)

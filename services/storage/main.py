@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from libs.contracts.antiphon.storage.v1.rpc_pb2 import TimesRequest
+from libs.contracts.antiphon.storage.v1.rpc_pb2 import FindMediaRequest, TimesRequest
 from libs.messaging.rpc import RpcServer
-from libs.objectstore import ByteCache, ObjectStore, PublicSigner
+from libs.objectstore import ByteCache, ObjectStore, PartsUploads, PublicSigner
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
+from services.storage.adapters.probing import Prober
 from services.storage.api import PROBLEMS, router
 from services.storage.consumers import CONSUMERS
 from services.storage.settings import Settings
-from services.storage.usecases import Deps
+from services.storage.usecases import Deps, media, sweeping
 from services.storage.usecases.timing import tell_times
 
 
@@ -28,6 +29,8 @@ def main() -> None:
             objects=objects,
             signer=PublicSigner(settings.object_store, settings.public_object_store, runtime.clock),
             small=small,
+            parts=PartsUploads(objects),
+            prober=Prober(objects),
             small_bytes=settings.small_audio_bytes,
             clock=runtime.clock,
         )
@@ -40,7 +43,15 @@ def main() -> None:
             deps=deps,
         )
         times = RpcServer(runtime.bus, "storage", "times", TimesRequest, partial(tell_times, deps))
-        return Composition(app=app, consumers=CONSUMERS, deps=deps, rpc=[times], closing=[small.close, objects.close])
+        find_media = RpcServer(runtime.bus, "storage", "find_media", FindMediaRequest, partial(media.find_media, deps))
+        return Composition(
+            app=app,
+            consumers=CONSUMERS,
+            deps=deps,
+            rpc=[times, find_media],
+            background=[partial(sweeping.keep_sweeping, deps)],
+            closing=[small.close, objects.close],
+        )
 
     run("storage", settings, compose)
 

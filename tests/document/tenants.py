@@ -16,6 +16,7 @@ from tests.chaos.books import database
 from tests.support.api import Answer, Api
 from tests.support.polling import eventually
 from tests.support.stack import Stack
+from tests.support.uploads import announced, uploaded
 
 CANARY = "zaunkoenig"
 """In every name and text of the organisation whose things nobody else may see."""
@@ -163,6 +164,17 @@ async def _itself(_api: Api, generation_id: str) -> str:
     return generation_id
 
 
+async def _upload(api: Api, word: str) -> str:
+    wanted = announced(uuid4().bytes, filename=f"{word}.wav", owner=word)
+    return str(made(await api.post("/v1/uploads", json=wanted))["id"])
+
+
+async def _media(api: Api, word: str) -> str:
+    content = f"The {word} is a small bird. {uuid4().hex[:6]}".encode()
+    wanted = {"purpose": "document", "content_type": "text/plain", "filename": f"{word}.txt", "owner": word}
+    return str((await uploaded(api, content, **wanted))["id"])
+
+
 Maker = Callable[[Api, str], Awaitable[str]]
 MAKERS: Mapping[str, Maker] = {
     "voice_id": _voice,
@@ -173,6 +185,8 @@ MAKERS: Mapping[str, Maker] = {
     "invitation_id": _invitation,
     "user_id": _member,
     "export_id": _export,
+    "upload_id": _upload,
+    "media_id": _media,
     "webhook_id": _webhook,
 }
 """How a thing is made that a path parameter names; the word goes into its name or text."""
@@ -195,6 +209,8 @@ REMOVERS = {
     "invitation_id": "/v1/invitations/{}",
     "user_id": "/v1/members/{}",
     "export_id": "/v1/exports/{}",
+    "upload_id": "/v1/uploads/{}",
+    "media_id": "/v1/media/{}",
     "webhook_id": "/v1/webhooks/{}",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email.utils import format_datetime
+from typing import Literal
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
@@ -25,6 +26,7 @@ class File:
     content_type: str
     cache_control: str
     filename: str | None = None
+    disposition: Literal["inline", "attachment"] = "inline"
     is_immutable: bool = False
     """Whether what lies under the key never changes, so that a copy in memory will do."""
 
@@ -44,7 +46,7 @@ class File:
         """Return what the object store is to say of it where it sends it itself, which it cannot know."""
         return {
             "cache-control": self.cache_control,
-            "content-disposition": f'inline; filename="{self.filename}"',
+            "content-disposition": f'{self.disposition}; filename="{self.filename}"',
             "content-type": self.content_type,
         }
 
@@ -68,7 +70,7 @@ class File:
         if part is not None:
             headers["content-range"] = f"bytes {part.first}-{part.last}/{size}"
         if self.filename is not None:
-            headers["content-disposition"] = f'inline; filename="{self.filename}"'
+            headers["content-disposition"] = f'{self.disposition}; filename="{self.filename}"'
         return headers
 
 

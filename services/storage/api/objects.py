@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from libs.objectstore import ObjectMissing
 from libs.web import CallerOf, file_answers, told
-from services.storage.adapters import describe_object
+from services.storage.adapters.objects import describe_object
 from services.storage.api.files import File, send_file
 from services.storage.api.parts import CONDITIONAL, PRIVATE, DepsOf
 from services.storage.api.problems import CHANGED, NO_OBJECT, unsatisfiable

@@ -41,4 +41,4 @@ def require_own(kind: str, org_id: UUID, keys: Iterable[str]) -> None:
 
 def organization_prefixes(org_id: UUID) -> tuple[str, ...]:
     """Return what the keys of all of an organisation's objects begin with."""
-    return tuple(f"{kind}/orgs/{org_id}/" for kind in ("exports", "generations", "voices"))
+    return tuple(f"{kind}/orgs/{org_id}/" for kind in ("exports", "generations", "media", "quarantine", "voices"))

@@ -6,6 +6,7 @@ from services.storage.usecases.deps import Deps
 from services.storage.usecases.erasing import ERASE_ORGANIZATION, ERASED, erase_organization
 from services.storage.usecases.finding import find_audio, read_alignment
 from services.storage.usecases.keeping import KEEP_AUDIO, keep_audio, reject_audio
+from services.storage.usecases.media import REMOVE_MEDIA
 from services.storage.usecases.removing import (
     EXPIRE_AUDIO,
     REMOVE_AUDIO,
@@ -22,6 +23,7 @@ __all__ = [
     "EXPIRE_AUDIO",
     "KEEP_AUDIO",
     "REMOVE_AUDIO",
+    "REMOVE_MEDIA",
     "REMOVE_VOICE_OBJECTS",
     "Deps",
     "erase_organization",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from libs.database import Database
-from libs.objectstore import ByteCache, ObjectStore, PublicSigner
+from libs.objectstore import ByteCache, ObjectStore, PartsUploads, PublicSigner
+from services.storage.adapters.probing import Prober
 
 ARRIVAL_SECONDS = 5.0
 """How long a request waits for the news of audio that was made: the way of an event, and a restart of this service."""
@@ -24,6 +25,8 @@ class Deps:
     objects: ObjectStore
     signer: PublicSigner
     small: ByteCache
+    parts: PartsUploads
+    prober: Prober
     clock: Callable[[], datetime]
     arrival_seconds: float = ARRIVAL_SECONDS
     small_bytes: int = SMALL_BYTES

@@ -13,7 +13,7 @@ from services.storage.domain.keys import organization_prefixes
 from services.storage.usecases.deps import Deps
 
 ERASE_ORGANIZATION = "storage-erase_organization"
-ERASED = ("audio_alignments", "audio_tracks", "lost_tracks", "deleted_generations")
+ERASED = ("audio_alignments", "audio_tracks", "lost_tracks", "deleted_generations", "media_assets", "uploads")
 """Every table with rows of organisations, those that refer to others first."""
 LISTED_AT_ONCE, ERASED_AT_ONCE = 1000, 16
 
@@ -30,6 +30,7 @@ async def _erase_objects(deps: Deps, org_id: UUID) -> int:
     """Delete what lies under an organisation's prefixes, whoever made it; return how many objects it was."""
     erased = 0
     for prefix in organization_prefixes(org_id):
+        await deps.parts.abort_all(prefix)
         deps.small.forget_all(prefix)
         while keys := await deps.objects.list_keys(prefix, LISTED_AT_ONCE):
             for start in range(0, len(keys), ERASED_AT_ONCE):

@@ -1,4 +1,4 @@
-"""What of an organisation's audio is told when it takes its data along."""
+"""What of an organisation's audio and media is told when it takes its data along."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ EXPORTED = (
         rows_at_once=50,
     ),
     Exported("audio_alignments", rows_at_once=10),
+    Exported(
+        "media_assets",
+        order=("created_at", "id"),
+        without=("object_key",),
+        also={"content": "'/v1/media/' || t.id || '/content'"},
+    ),
 )
 """Which tables, and what of them; audio is named by where it can be read."""
 NOT_EXPORTED = {
     "deleted_generations": "ids of what is gone, so that nothing brings it back",
     "lost_tracks": "ids of audio that is being made again",
+    "uploads": "files that were announced; those that came are media",
 }
 """Tables with rows of organisations that are left out, and why."""

@@ -17,7 +17,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
 from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
-from libs.objectstore import ByteCache, ObjectStoreAddress, PublicSigner
+from libs.objectstore import ByteCache, ObjectStoreAddress, PartsUploads, PublicSigner
 from services.analytics.consumers import CONSUMERS as ANALYTICS
 from services.analytics.domain import Plan
 from services.analytics.usecases import Deps as AnalyticsDeps
@@ -32,6 +32,7 @@ from services.generation.domain.load import Limits
 from services.generation.usecases import Deps as GenerationDeps
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
+from services.storage.adapters.probing import Prober
 from services.storage.consumers import CONSUMERS as STORAGE
 from services.storage.usecases import Deps as StorageDeps
 from tests.integration.shuffled.histories import History
@@ -228,7 +229,15 @@ async def _storage_deps(stage: Stage) -> StorageDeps:
         ObjectStoreAddress("http://127.0.0.1:1", "us-east-1", "antiphon", "key", "secret"), None, _now
     )
     small = ByteCache(most_bytes=0, ttl_seconds=1)
-    return StorageDeps(database=stage.database, objects=stage.objects, signer=signer, small=small, clock=_now)
+    return StorageDeps(
+        database=stage.database,
+        objects=stage.objects,
+        signer=signer,
+        small=small,
+        parts=PartsUploads(stage.objects),
+        prober=Prober(stage.objects),
+        clock=_now,
+    )
 
 
 def _stored(history: History, emitted: Sequence[Emitted]) -> list[str]:

@@ -25,11 +25,12 @@ from libs.messaging import Bus, Consumers, Delivery, connect
 from libs.messaging.envelope import Attributes
 from libs.messaging.provision import provision
 from libs.messaging.works import WorkRunner
-from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PublicSigner
+from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PartsUploads, PublicSigner
 from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
 from services.storage import usecases
+from services.storage.adapters.probing import Prober
 from services.storage.api import PROBLEMS, router
 from services.storage.consumers import CONSUMERS
 from services.storage.usecases import Deps
@@ -227,6 +228,8 @@ def deps(servers: Servers, database: Database, objects: ObjectStore) -> Deps:
         objects=objects,
         signer=PublicSigner(servers.object_store_address, None, clock),
         small=ByteCache(most_bytes=2**20, ttl_seconds=60),
+        parts=PartsUploads(objects),
+        prober=Prober(objects),
         clock=clock,
     )
 

@@ -40,7 +40,9 @@ def test_the_inbox_is_kept_under_the_names_of_the_durables() -> None:
         usecases.REMOVE_AUDIO,
         usecases.EXPIRE_AUDIO,
         usecases.REMOVE_VOICE_OBJECTS,
+        usecases.REMOVE_MEDIA,
         usecases.ERASE_ORGANIZATION,
+        "storage-export_data",
     }
 
 

@@ -5,7 +5,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -55,6 +55,44 @@ class AudioDeleted(_message.Message):
     size_bytes: int
     deleted_at: _timestamp_pb2.Timestamp
     def __init__(self, generation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., size_bytes: _Optional[int] = ..., deleted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class MediaStored(_message.Message):
+    __slots__ = ("media_id", "org_id", "kind", "purpose", "owner", "object_key", "content_type", "size_bytes", "sha256", "stored_at")
+    MEDIA_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    STORED_AT_FIELD_NUMBER: _ClassVar[int]
+    media_id: str
+    org_id: str
+    kind: str
+    purpose: str
+    owner: str
+    object_key: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    stored_at: _timestamp_pb2.Timestamp
+    def __init__(self, media_id: _Optional[str] = ..., org_id: _Optional[str] = ..., kind: _Optional[str] = ..., purpose: _Optional[str] = ..., owner: _Optional[str] = ..., object_key: _Optional[str] = ..., content_type: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., stored_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class MediaRemoved(_message.Message):
+    __slots__ = ("media_id", "org_id", "object_keys", "size_bytes", "removed_at")
+    MEDIA_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEYS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_AT_FIELD_NUMBER: _ClassVar[int]
+    media_id: str
+    org_id: str
+    object_keys: _containers.RepeatedScalarFieldContainer[str]
+    size_bytes: int
+    removed_at: _timestamp_pb2.Timestamp
+    def __init__(self, media_id: _Optional[str] = ..., org_id: _Optional[str] = ..., object_keys: _Optional[_Iterable[str]] = ..., size_bytes: _Optional[int] = ..., removed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class MediaDeleted(_message.Message):
     __slots__ = ("owner_id", "org_id", "owner_type", "deleted_at")

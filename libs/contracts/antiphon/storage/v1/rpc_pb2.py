@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ntiphon/storage/v1/rpc.proto\x12\x13\x61ntiphon.storage.v1\"\\\n\x0cTimesRequest\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x35\n\x05texts\x18\x02 \x03(\x0b\x32\x1f.antiphon.storage.v1.SpokenTextR\x05texts\"S\n\nSpokenText\x12\x19\n\x08\x61udio_id\x18\x01 \x01(\tR\x07\x61udioId\x12\x16\n\x06starts\x18\x02 \x03(\x03R\x06starts\x12\x12\n\x04\x65nds\x18\x03 \x03(\x03R\x04\x65nds\"D\n\nTimesReply\x12\x36\n\x05times\x18\x01 \x03(\x0b\x32 .antiphon.storage.v1.SpokenTimesR\x05times\"9\n\x0bSpokenTimes\x12\x16\n\x06starts\x18\x01 \x03(\x01R\x06starts\x12\x12\n\x04\x65nds\x18\x02 \x03(\x01R\x04\x65ndsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ntiphon/storage/v1/rpc.proto\x12\x13\x61ntiphon.storage.v1\"\\\n\x0cTimesRequest\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x35\n\x05texts\x18\x02 \x03(\x0b\x32\x1f.antiphon.storage.v1.SpokenTextR\x05texts\"S\n\nSpokenText\x12\x19\n\x08\x61udio_id\x18\x01 \x01(\tR\x07\x61udioId\x12\x16\n\x06starts\x18\x02 \x03(\x03R\x06starts\x12\x12\n\x04\x65nds\x18\x03 \x03(\x03R\x04\x65nds\"D\n\nTimesReply\x12\x36\n\x05times\x18\x01 \x03(\x0b\x32 .antiphon.storage.v1.SpokenTimesR\x05times\"9\n\x0bSpokenTimes\x12\x16\n\x06starts\x18\x01 \x03(\x01R\x06starts\x12\x12\n\x04\x65nds\x18\x02 \x03(\x01R\x04\x65nds\"F\n\x10\x46indMediaRequest\x12\x15\n\x06org_id\x18\x01 \x01(\tR\x05orgId\x12\x1b\n\tmedia_ids\x18\x02 \x03(\tR\x08mediaIds\"B\n\x0e\x46indMediaReply\x12\x30\n\x05media\x18\x01 \x03(\x0b\x32\x1a.antiphon.storage.v1.MediaR\x05media\"\xcb\x01\n\x05Media\x12\x19\n\x08media_id\x18\x01 \x01(\tR\x07mediaId\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1d\n\nobject_key\x18\x03 \x01(\tR\tobjectKey\x12!\n\x0c\x63ontent_type\x18\x04 \x01(\tR\x0b\x63ontentType\x12\x1d\n\nsize_bytes\x18\x05 \x01(\x03R\tsizeBytes\x12\x16\n\x06sha256\x18\x06 \x01(\tR\x06sha256\x12\x1a\n\x08\x66ilename\x18\x07 \x01(\tR\x08\x66ilenameb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,4 +39,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIMESREPLY']._serialized_end=301
   _globals['_SPOKENTIMES']._serialized_start=303
   _globals['_SPOKENTIMES']._serialized_end=360
+  _globals['_FINDMEDIAREQUEST']._serialized_start=362
+  _globals['_FINDMEDIAREQUEST']._serialized_end=432
+  _globals['_FINDMEDIAREPLY']._serialized_start=434
+  _globals['_FINDMEDIAREPLY']._serialized_end=500
+  _globals['_MEDIA']._serialized_start=503
+  _globals['_MEDIA']._serialized_end=706
 # @@protoc_insertion_point(module_scope)

@@ -37,3 +37,35 @@ class SpokenTimes(_message.Message):
     starts: _containers.RepeatedScalarFieldContainer[float]
     ends: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, starts: _Optional[_Iterable[float]] = ..., ends: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class FindMediaRequest(_message.Message):
+    __slots__ = ("org_id", "media_ids")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_IDS_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    media_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, org_id: _Optional[str] = ..., media_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FindMediaReply(_message.Message):
+    __slots__ = ("media",)
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    media: _containers.RepeatedCompositeFieldContainer[Media]
+    def __init__(self, media: _Optional[_Iterable[_Union[Media, _Mapping]]] = ...) -> None: ...
+
+class Media(_message.Message):
+    __slots__ = ("media_id", "kind", "object_key", "content_type", "size_bytes", "sha256", "filename")
+    MEDIA_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    FILENAME_FIELD_NUMBER: _ClassVar[int]
+    media_id: str
+    kind: str
+    object_key: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    filename: str
+    def __init__(self, media_id: _Optional[str] = ..., kind: _Optional[str] = ..., object_key: _Optional[str] = ..., content_type: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., filename: _Optional[str] = ...) -> None: ...
