@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,12 @@ class Servers:
 
     @property
     def object_store_address(self) -> ObjectStoreAddress:
+        """The object store's: our own, or any other that the environment names (docs/storage.md)."""
+        if (endpoint := os.environ.get("ANTIPHON_TEST_S3_ENDPOINT")) is not None:
+            region, bucket, access_key, secret_key = (
+                os.environ[f"ANTIPHON_TEST_S3_{name}"] for name in ("REGION", "BUCKET", "ACCESS_KEY", "SECRET_KEY")
+            )
+            return ObjectStoreAddress(endpoint, region, bucket, access_key, secret_key)
         return ObjectStoreAddress(
             self.s3_url, "us-east-1", "antiphon", self.secret("s3_access_key"), self.secret("s3_secret_key")
         )

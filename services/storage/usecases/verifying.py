@@ -18,6 +18,7 @@ from services.storage.store import patrol, tracks
 from services.storage.store.patrol import StoredTrack
 from services.storage.usecases.finding import read_object_alignment
 
+OBJECTS = "generations/"
 TRACKS_AT_ONCE = 100
 PATIENCE = (0.5, 2.0, 5.0, 10.0)
 """After how many seconds an object is tried again while the object store is away."""
@@ -63,16 +64,20 @@ async def verify(database: Database, objects: ObjectStore, pace: Pace) -> AsyncI
     """Read the objects of every track that `database` shows; yields what was found so far, now and then.
 
     Safe beside a system that runs: what is deleted meanwhile is no flaw. Raises ObjectStoreUnavailable when the object
-    store stays away.
+    store stays away, or is another.
     """
     done = Verified()
     after = None
+    is_empty = not await objects.list_page(OBJECTS, limit=1)
     while True:
         async with database.transaction() as session:
             page = await patrol.list_stored(session, after=after, limit=TRACKS_AT_ONCE)
             done.lost = await patrol.count_lost(session)
         if not page:
             break
+        if is_empty:
+            # A wrong bucket is likelier than that everything is gone, and nobody wants everything made again.
+            raise ObjectStoreUnavailable(f"there is nothing at all under {OBJECTS}")
         done.flaws += await _still_there(
             database, [flaw for track in page for flaw in await _look(objects, track, pace)]
         )

@@ -1,0 +1,173 @@
+"""The object store is slow, full, down or fails at random: nothing is said to be stored that is not."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioStored
+from libs.ids import new_id
+from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreUnavailable
+from libs.objectstore.store import PART_BYTES
+from services.storage.consumers import CONSUMERS
+from services.storage.usecases import Deps
+from tests.integration.storage.conftest import Broker, Client, Ledger, Studio, consuming, impatient, kept, serving
+from tests.support.faulty_s3 import Choice, Fault, FaultyS3, always, faulty_s3, healthy, sometimes
+from tests.support.polling import eventually
+from tests.support.servers import Servers
+
+CONTENT = b"audio" * 1000
+DURABLE = "storage-keep_audio"
+
+
+@pytest.fixture
+async def faulty(servers: Servers) -> AsyncIterator[FaultyS3]:
+    async with faulty_s3(servers.object_store_address) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def through(faulty: FaultyS3) -> AsyncIterator[ObjectStore]:
+    """The object store as it is reached through its faults."""
+    store = ObjectStore(faulty.address)
+    yield store
+    await store.close()
+
+
+def key() -> str:
+    return f"generations/orgs/{new_id()}/{new_id()}/a.mp3"
+
+
+async def parts(size: int) -> AsyncIterator[bytes]:
+    for start in range(0, size, 2**20):
+        yield bytes(min(2**20, size - start))
+
+
+async def test_through_the_proxy_all_is_as_it_is_without(objects: ObjectStore, through: ObjectStore) -> None:
+    one = key()
+    sha256 = await through.put(one, CONTENT, "audio/mpeg")
+    assert sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert await objects.get(one) == await through.get(one) == CONTENT
+    stored = await through.put_parts(one, parts(PART_BYTES + 5), "audio/mpeg")
+    assert await objects.digest(one) == (stored.sha256, PART_BYTES + 5)
+
+
+@pytest.mark.parametrize("fault", [Fault.BUSY, Fault.FULL, Fault.RESET], ids=lambda fault: fault.value)
+async def test_what_could_not_be_written_is_said_not_to_be_there(
+    objects: ObjectStore, through: ObjectStore, faulty: FaultyS3, fault: Fault
+) -> None:
+    one, large = key(), key()
+    faulty.choose = always(fault, "PUT")
+    with pytest.raises(ObjectStoreUnavailable):
+        await through.put(one, CONTENT, "audio/mpeg")
+    with pytest.raises(ObjectStoreUnavailable):
+        await through.put_parts(large, parts(PART_BYTES + 5), "audio/mpeg")
+    assert not await objects.exists(one)
+    assert not await objects.exists(large)
+    faulty.choose = healthy
+    await through.put(one, CONTENT, "audio/mpeg")
+    assert await objects.get(one) == CONTENT
+
+
+@pytest.mark.parametrize("fault", [Fault.BUSY, Fault.BROKEN, Fault.RESET, Fault.CUT], ids=lambda fault: fault.value)
+async def test_what_could_not_be_read_is_not_taken_for_missing_or_whole(
+    objects: ObjectStore, through: ObjectStore, faulty: FaultyS3, fault: Fault
+) -> None:
+    one = key()
+    await objects.put(one, CONTENT, "audio/mpeg")
+    faulty.choose = always(fault)
+    with pytest.raises(ObjectStoreUnavailable):
+        await through.get(one)
+    with pytest.raises(ObjectStoreUnavailable):
+        await through.digest(one)
+    faulty.choose = healthy
+    assert await through.get(one) == CONTENT
+    with pytest.raises(ObjectMissing):
+        await through.get(key())
+
+
+async def announced(studio: Studio, broker: Broker, count: int) -> set[str]:
+    """Audio that workers have uploaded and told of."""
+    events = [await studio.upload(CONTENT + bytes([number])) for number in range(count)]
+    for event in events:
+        await broker.publish(event)
+    return {event.generation_id for event in events}
+
+
+async def stored(ledger: Ledger) -> set[str]:
+    return {event.generation_id for event in await ledger.events(AudioStored)}
+
+
+@pytest.mark.parametrize(
+    "choose", [always(Fault.BUSY), always(Fault.RESET), always(Fault.CUT)], ids=["busy", "down", "cut"]
+)
+async def test_nothing_is_stored_while_the_object_store_fails_and_all_is_afterwards(
+    servers: Servers,
+    deps: Deps,
+    studio: Studio,
+    broker: Broker,
+    ledger: Ledger,
+    faulty: FaultyS3,
+    through: ObjectStore,
+    choose: Choice,
+) -> None:
+    faulty.choose = choose
+    async with consuming(servers, replace(deps, objects=through), impatient(CONSUMERS)):
+        made = await announced(studio, broker, 5)
+
+        async def tried_more_often_than_what_is_wrong_would_be() -> bool:
+            return faulty.failed >= 10 * len(made)
+
+        await eventually(tried_more_often_than_what_is_wrong_would_be, within=30, what="many tries")
+        assert await stored(ledger) == set()
+        assert await ledger.count("audio_tracks") == 0
+        faulty.choose = healthy
+
+        async def all_stored() -> bool:
+            return await stored(ledger) == made
+
+        await eventually(all_stored, within=30, what="all audio")
+    assert await ledger.events(AudioRejected) == []
+    assert await ledger.count("audio_tracks") == len(made)
+
+
+async def test_a_fifth_of_all_requests_failing_delays_and_loses_nothing(
+    servers: Servers,
+    deps: Deps,
+    studio: Studio,
+    broker: Broker,
+    ledger: Ledger,
+    faulty: FaultyS3,
+    through: ObjectStore,
+) -> None:
+    faulty.choose = sometimes(0.2, seed=7)
+    async with consuming(servers, replace(deps, objects=through), impatient(CONSUMERS)):
+        made = await announced(studio, broker, 40)
+
+        async def all_stored() -> bool:
+            return await stored(ledger) == made
+
+        await eventually(all_stored, within=30, what="all audio")
+    assert faulty.failed > 0
+    assert len(await ledger.events(AudioStored)) == len(made)
+    assert await ledger.events(AudioRejected) == []
+
+
+async def test_a_reader_is_told_to_come_again_and_gets_it_then(
+    deps: Deps, studio: Studio, faulty: FaultyS3, through: ObjectStore
+) -> None:
+    event = await kept(deps, studio, CONTENT)
+    path = f"/internal/generations/{event.generation_id}/audio"
+    async with serving(replace(deps, objects=through)) as http:
+        reader = Client(http, studio.org_id)
+        faulty.choose = always(Fault.BUSY)
+        answer = await reader.get(path)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        faulty.choose = healthy
+        faulty.slow_seconds = 0.3
+        answers = await asyncio.gather(*(reader.get(path) for _ in range(10)))
+        assert {(answer.status, answer.body) for answer in answers} == {(200, CONTENT)}
