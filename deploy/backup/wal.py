@@ -162,6 +162,9 @@ async def verify_log(source: Source, vault: Vault, line: str, timeline: int, sta
         for file in files:
             (Path(temporary) / file.name.removesuffix(".partial")).symlink_to(file)
         try:
-            await source.run("pg_waldump", "--quiet", f"--path={temporary}", f"--start={start}", f"--end={end}")
+            await source.run(
+                *("pg_waldump", "--quiet", f"--path={temporary}", f"--timeline={timeline}"),
+                *(f"--start={start}", f"--end={end}"),
+            )
         except ToolFailed as error:
             raise Damaged(f"the log in {vault.wal / line} is damaged: {error.said[-300:]}") from None

@@ -105,6 +105,8 @@ async def test_a_moment_between_two_backups_comes_back_exactly(backed_up: Backed
                 await streams_hold_what_was_sent(restored, within=60)
                 await completed_once_each(restored, again, [late, between], within=30)
                 assert await contents(restored) == before
+            # It goes on from there, on a timeline of its own, and so do its backups.
+            assert "verified" in restored.run("backup", "--dir", str(folder / "vault")).stdout
             listed = restored.run("dlq", "list").stdout
             assert listed.count(letter) == 1
 
