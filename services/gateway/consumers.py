@@ -15,7 +15,7 @@ from libs.contracts.antiphon.gateway.v1 import events_pb2 as gateway
 from libs.contracts.antiphon.generation.v1 import events_pb2 as generation
 from libs.contracts.antiphon.storage.v1 import events_pb2 as storage
 from libs.contracts.antiphon.voice.v1 import events_pb2 as voice
-from libs.messaging import Consumers, Follows, Heeds, Projection, Signals, projection
+from libs.messaging import Calls, Consumers, Follows, Heeds, Projection, Signals, projection
 from libs.outbox.exporting import exports
 from services.gateway.adapters.event_feed import FOLLOWED
 from services.gateway.domain import signals
@@ -25,6 +25,7 @@ from services.gateway.domain.public_events import WEBHOOK_FORMS
 from services.gateway.usecases import webhooks
 from services.gateway.usecases.erasing import collect_report
 from services.gateway.usecases.exporting import EXPORTED, collect_part
+from services.gateway.usecases.subscriptions import learn_plans
 
 Erased = (
     analytics.OrganizationErased
@@ -97,6 +98,7 @@ CONSUMERS = Consumers(
     "gateway",
     projections=(
         *(projection(message, gather_seconds=GATHER_SECONDS)(queue_deliveries) for message in WEBHOOK_FORMS),
+        projection(analytics.SubscriptionChanged)(learn_plans),
         _collects("analytics", analytics.OrganizationErased),
         _collects("embedding", embedding.OrganizationErased),
         _collects("generation", generation.OrganizationErased),
@@ -106,6 +108,7 @@ CONSUMERS = Consumers(
     ),
     works=(exports("gateway", gateway.DataExported, EXPORTED),),
     talks=(
+        Calls("analytics", "change_subscription"),
         *(Follows(event) for event in FOLLOWED),
         *(Signals(topic) for topic in (signals.KEYS, signals.WEBHOOKS)),
         *(Heeds(topic) for topic in (signals.KEYS, signals.WEBHOOKS)),

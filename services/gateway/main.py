@@ -12,6 +12,7 @@ from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.key_changes import KeyChanges, KeySignals
 from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.plans import Plans
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
@@ -77,6 +78,7 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
         voice_names=VoiceNames(time.monotonic),
         subscriptions=subscriptions,
         webhooks=Webhooks(database, clock, targets, keyring),
+        plans=Plans(bus),
         objects=objects,
     )
     return Composition(

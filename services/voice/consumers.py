@@ -6,7 +6,7 @@ import sys
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.contracts.antiphon.voice.v1.events_pb2 import DataExported, VoiceSubmitted
-from libs.messaging import Delivery, declared, work
+from libs.messaging import Calls, Delivery, declared, work
 from libs.outbox.exporting import exports
 from services.voice import usecases
 from services.voice.usecases import Workshop, erasing, exporting
@@ -30,4 +30,5 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
 
 export_data = exports("voice", DataExported, exporting.EXPORTED)
 
+RESERVES = Calls("analytics", "reserve")
 CONSUMERS = declared("voice", sys.modules[__name__])

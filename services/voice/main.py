@@ -12,6 +12,7 @@ from libs.speech.espeak import EspeakEngine
 from libs.web import IdentityVerifier, create_app
 from services.voice.adapters.aligning import Aligner
 from services.voice.adapters.matching import match_timbre
+from services.voice.adapters.quota import VoiceQuota
 from services.voice.api import PROBLEMS, router
 from services.voice.consumers import CONSUMERS
 from services.voice.settings import Settings
@@ -34,6 +35,7 @@ def main() -> None:
             clock=runtime.clock,
             examine=intake.examine,
             align=Aligner().align,
+            quota=VoiceQuota(runtime.bus),
         )
         app = create_app(
             "voice",

@@ -14,6 +14,7 @@ from libs.speech.kept import NotKept, unpack
 from tests.chaos.books import (
     SERVICES,
     all_sent,
+    billing_agrees,
     database,
     newest_events,
     nothing_is_queued,
@@ -21,6 +22,7 @@ from tests.chaos.books import (
     streams_hold_what_was_sent,
     sums_agree,
 )
+from tests.support.api import Api
 from tests.support.polling import eventually
 from tests.support.stack import Stack
 
@@ -109,6 +111,8 @@ async def audit(stack: Stack, accepted: set[str], deleted: set[str], *, within: 
     await streams_hold_what_was_sent(stack, within=within)
     await once_each(stack, completed, within=within)
     await sums_agree(stack)
+    async with Api(stack.url, stack.api_key) as api:
+        found.problems.extend(await billing_agrees(stack, api))
     await _events(stack, found)
     await _pieces(stack, found)
     await _objects(stack, found, deleted, within=within)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import nats
@@ -65,6 +66,19 @@ with entries as (
     from entries group by 1, 2, 3)
 select * from ledger full join usage_totals using (org_id, period, unit)
 where ledger.quantity is distinct from usage_totals.quantity
+"""
+_DIFFERING_LEVELS = """
+select * from (select org_id, unit, sum(quantity) as quantity from holdings group by 1, 2) as held
+full join levels using (org_id, unit) where held.quantity is distinct from levels.quantity
+"""
+_LEDGER = """
+select resource_id::text as id, org_id::text, sum(quantity) filter (where unit = 'characters')::bigint as spoken,
+    coalesce(sum(quantity) filter (where unit = 'characters_cached'), 0)::bigint as cached
+from usage_metrics group by 1, 2
+"""
+_COMPLETED = """
+select id::text, org_id::text, characters_spoken::bigint as spoken, (characters - characters_spoken)::bigint as cached
+from generations where status = 'completed'
 """
 
 
@@ -151,6 +165,32 @@ async def sums_agree(stack: Stack) -> None:
     """Compare the ledger with what is added up from it."""
     async with database(stack, "analytics") as connection:
         assert await connection.fetch(_DIFFERING_SUMS) == []
+        assert await connection.fetch(_DIFFERING_LEVELS) == []
+
+
+async def billing_agrees(stack: Stack, api: Api) -> list[str]:
+    """Compare what was spoken for every generation with the ledger, and the ledger with what the API says is used.
+
+    Returns what differs. Generations that were deleted stay billed, and nobody else can say any more what they were.
+    """
+    async with database(stack, "generation") as connection:
+        spoken = {tuple(row) for row in await connection.fetch(_COMPLETED)}
+    async with database(stack, "analytics") as connection:
+        billed = {tuple(row) for row in await connection.fetch(_LEDGER)}
+    wrong = [f"generation {row[0]} is not billed for what was spoken" for row in spoken - billed]
+    ours = {row[1] for row in spoken | billed}
+    if len(ours) != 1:
+        return [*wrong, f"the API speaks for one organisation, and these are {len(ours)}"]
+    used = (
+        await api.get("/v1/usage", params={"from": (datetime.now(UTC) - timedelta(days=7)).date().isoformat()})
+    ).json["totals"]
+    for unit, sum_of in (("characters", 2), ("characters_cached", 3)):
+        total = sum(int(row[sum_of]) for row in billed)
+        if used[unit] != total:
+            wrong.append(f"the API says that {used[unit]} {unit} are used, the ledger {total}")
+    if used["generations"] != len(billed):
+        wrong.append(f"the API says that {used['generations']} generations are used, the ledger {len(billed)}")
+    return wrong
 
 
 async def newest_events(stack: Stack) -> dict[str, int]:

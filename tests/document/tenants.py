@@ -197,7 +197,12 @@ WITHIN = {
     "track_id": ("generation_id", _track),
 }
 """Parts of other things, and other names of them: of what they are part, and how one is found."""
-NOT_OF_TENANTS = {"model": "tts-1", "version_id": "1", "erasure_id": "01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61"}
+NOT_OF_TENANTS = {
+    "model": "tts-1",
+    "version_id": "1",
+    "erasure_id": "01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f61",
+    "organization_id": "01990a6e-7b1c-7d5e-9f0a-3c5b8e2d4f62",
+}
 """Parameters that name what belongs to nobody, or to an organisation that is no more, or that only count within a
 thing, and what they are."""
 REMOVERS = {

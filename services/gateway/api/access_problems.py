@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from libs.messaging import Unavailable
 from libs.web import Problem, ProblemOf, invalid_field
-from services.gateway.domain import erasures, exports, keys, members
+from libs.web.problems import UNAVAILABLE
+from services.gateway.domain import erasures, exports, keys, members, subscriptions
 
 NO_KEY = Problem(404, "key_not_found", "There is no such key", "GET /v1/keys lists those that there are.")
 TOO_MANY_KEYS = Problem(
@@ -59,9 +61,17 @@ NOT_A_PERSON = Problem(
 NOT_OPERATOR = Problem(
     403,
     "not_operator",
-    "Only the operator makes organisations",
+    "Only the operator makes organisations and changes their plans",
     "Use a key of an owner of the installation's first organisation.",
 )
+NO_ORGANIZATION = Problem(
+    404,
+    "organization_not_found",
+    "There is no such organisation",
+    "POST /v1/organizations told its `organization_id` when it was made.",
+)
+INVALID_END = invalid_field("end_date", "is past; name a moment to come, or leave it out")
+ANALYTICS_AWAY = UNAVAILABLE
 TOO_MANY_INVITATIONS = Problem(
     409,
     "too_many_invitations",
@@ -118,6 +128,9 @@ ACCESS_PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     members.InvitedSomebodyElse: lambda _error: SOMEBODY_ELSE,
     members.NotAPerson: lambda _error: NOT_A_PERSON,
     members.NotOperator: lambda _error: NOT_OPERATOR,
+    subscriptions.OrganizationNotFound: lambda _error: NO_ORGANIZATION,
+    subscriptions.InvalidSubscription: lambda error: invalid_field(error.field, error.message),
+    Unavailable: lambda _error: ANALYTICS_AWAY,
     members.TooManyInvitations: lambda _error: TOO_MANY_INVITATIONS,
     erasures.ErasureNotFound: lambda _error: NO_ERASURE,
     erasures.NotConfirmed: lambda _error: NOT_CONFIRMED,

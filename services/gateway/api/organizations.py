@@ -58,6 +58,12 @@ class NewOrganization(Body):
     owner: Owner
 
 
+class MadeOrganizationView(JoinedView):
+    """An organisation that was made, with its first owner."""
+
+    organization_id: str = Field(description="By which the operator names it.")
+
+
 class AuditEntry(BaseModel):
     """Something that changed who may do what. `hash` seals it and all before it."""
 
@@ -89,7 +95,7 @@ class Verification(BaseModel):
 @router.post("/v1/organizations", status_code=HTTP_201_CREATED, responses=told(problems.NOT_OPERATOR))
 async def create_organization(
     wanted: NewOrganization, credential: CredentialOf, deps: DepsOf, response: Response
-) -> JoinedView:
+) -> MadeOrganizationView:
     """Make an organisation, its first owner, and a first key for them, which is shown this once.
 
     Only owners of the installation's first organisation may.
@@ -97,7 +103,8 @@ async def create_organization(
     asked = tenants.WantedOrganization(wanted.name, wanted.plan, wanted.owner.email, wanted.owner.name)
     joined = await tenants.create_organization(deps, credential, asked)
     response.headers["Cache-Control"] = "no-store"
-    return joined_view(joined)
+    made = joined_view(joined)
+    return MadeOrganizationView(organization_id=str(joined.organization.id), **dict(made))
 
 
 @router.get("/v1/organization")

@@ -19,6 +19,7 @@ from services.gateway.api import (
     exports,
     members,
     organizations,
+    subscriptions,
     webhooks,
     welcome,
 )
@@ -44,6 +45,7 @@ ROUTERS: Sequence[APIRouter] = (
     elevenlabs_router,
     members.router,
     organizations.router,
+    subscriptions.router,
     erasures.router,
     exports.router,
 )

@@ -84,6 +84,7 @@ IDENTITY_ROUTES = (
     Route("DELETE", "/v1/keys/{key_id}", None, Scope.KEYS_WRITE),
     Route("POST", "/v1/keys/{key_id}/rotate", None, Scope.KEYS_WRITE),
     Route("POST", "/v1/organizations", None, Scope.ORGANIZATION_WRITE),
+    Route("PUT", "/v1/organizations/{organization_id}/subscription", None, Scope.ORGANIZATION_WRITE),
     Route("GET", "/v1/organization", None, Scope.ORGANIZATION_READ),
     Route("PATCH", "/v1/organization", None, Scope.ORGANIZATION_WRITE),
     Route("GET", "/v1/members", None, Scope.ORGANIZATION_READ),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Column,
     DateTime,
     LargeBinary,
@@ -37,6 +38,7 @@ organizations = Table(
     Column("plan", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("plan_revision", BigInteger, nullable=False),
 )
 api_keys = Table(
     "api_keys",
@@ -164,6 +166,12 @@ async def lock_organization(session: AsyncSession, org_id: UUID) -> Organization
 async def save_name(session: AsyncSession, org_id: UUID, name: str) -> None:
     """Give an organisation another name."""
     await session.execute(update(organizations).where(organizations.c.id == org_id).values(name=name))
+
+
+async def save_plan(session: AsyncSession, org_id: UUID, plan: str, revision: int) -> None:
+    """Give an organisation another plan, unless a newer one is known."""
+    statement = update(organizations).where(organizations.c.id == org_id, organizations.c.plan_revision < revision)
+    await session.execute(statement.values(plan=plan, plan_revision=revision))
 
 
 async def get_organization(session: AsyncSession, org_id: UUID) -> Organization | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from libs.database import Database
 from libs.objectstore import ObjectStore
+from services.gateway.adapters.plans import Plans
 from services.gateway.adapters.services import Services
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
@@ -32,4 +33,5 @@ class Deps:
     limiter: Limiter
     subscriptions: Subscriptions
     webhooks: Webhooks
+    plans: Plans
     objects: ObjectStore

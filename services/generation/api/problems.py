@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from libs.messaging import Unavailable
 from libs.objectstore import ObjectStoreUnavailable
@@ -17,15 +19,29 @@ def quota_exceeded(error: errors.QuotaExceeded) -> Problem:
     return Problem(
         402,
         "quota_exceeded",
-        "The plan's characters for this period are used up",
+        _USED_UP.get(error.quota, "What the plan covers is used up"),
         error.explanation,
         {
+            "quota": error.quota,
             "limit": error.limit,
             "remaining": error.remaining,
             "asked": error.asked,
-            "resets_at": error.resets_at.isoformat(),
+            "resets_at": error.resets_at.isoformat() if error.resets_at else None,
         },
+        {"Retry-After": str(_seconds_until(error.resets_at))} if error.resets_at else {},
     )
+
+
+_USED_UP = {
+    "characters": "The plan's characters for this period are used up",
+    "requests": "The plan's requests for this period are used up",
+    "audio_seconds": "The plan's seconds of audio for this period are used up",
+    "stored_bytes": "The plan's storage is used up",
+}
+
+
+def _seconds_until(moment: datetime) -> int:
+    return max(1, math.ceil((moment - datetime.now(UTC)).total_seconds()))
 
 
 def failed(error: errors.GenerationFailedError) -> Problem:

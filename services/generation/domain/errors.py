@@ -100,19 +100,27 @@ class Overloaded(Exception):
 
 
 class QuotaExceeded(Exception):
-    """The organisation's plan does not cover the text."""
+    """The organisation's plan does not cover the text. `resets_at` is None for what does not count anew."""
 
-    def __init__(self, *, asked: int, limit: int, remaining: int, resets_at: datetime) -> None:
+    def __init__(
+        self, *, asked: int, limit: int, remaining: int, resets_at: datetime | None, quota: str = "characters"
+    ) -> None:
         super().__init__(f"{asked} of {remaining}")
         self.asked = asked
         self.limit = limit
         self.remaining = remaining
         self.resets_at = resets_at
+        self.quota = quota
 
     @property
     def explanation(self) -> str:
         """Return what a client is told: what was asked, what is left, and until when."""
-        return (
-            f"The text has {self.asked} characters; {self.remaining} of {self.limit} are left until "
-            f"{self.resets_at.isoformat()}. Send a shorter text, or change the plan."
-        )
+        until = f" until {self.resets_at.isoformat()}" if self.resets_at else ""
+        if self.quota == "characters":
+            return (
+                f"The text has {self.asked} characters; {self.remaining} of {self.limit} are left{until}. "
+                "Send a shorter text, or change the plan."
+            )
+        what = self.quota.replace("_", " ")
+        advice = "Wait, or change the plan." if self.resets_at else "Delete what is not needed, or change the plan."
+        return f"{what}: {self.remaining} of {self.limit} are left{until}. {advice}"

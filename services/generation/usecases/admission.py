@@ -11,7 +11,7 @@ from opentelemetry import metrics
 
 from libs.database import Database, is_database_away
 from services.generation.domain import load
-from services.generation.domain.requests import Request
+from services.generation.domain.requests import Mode, Request
 from services.generation.store import workload
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,10 @@ class Admission:
         self._database = database
         self._limits = limits
         self._load = load.Load({}, pace=0.0)
+
+    def longest_wait(self, mode: Mode) -> float:
+        """Return for how many seconds what is let in waits at most, as far as can be said."""
+        return self._limits.seconds(mode)
 
     async def watch(self) -> None:
         """Look at the queue again and again."""

@@ -206,7 +206,13 @@ async def retry_generation(
     previous = await list_previous(deps, caller, generation)
     script = speech.Script(generation.text, generation.input_type, planning.lexicon_of(rules, spec), spec.language)
     deps.admission.require_room(caller.org_id, generation.wanted_again())
-    most_at_once = await deps.quota.reserve(caller.org_id, generation_id, generation.characters, again=True)
+    most_at_once = await deps.quota.reserve(
+        caller.org_id,
+        generation_id,
+        generation.characters,
+        again=True,
+        seconds=deps.admission.longest_wait(generation.mode),
+    )
     plan = await planning.draw_up(former, spec, script, previous)
     revived = await _revive(deps, caller, generation_id, plan, most_at_once, once)
     await signal(deps.bus, signals.WORK)

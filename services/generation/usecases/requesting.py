@@ -190,7 +190,12 @@ async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
     script = speech.Script(asked.request.text, asked.request.input_type, lexicon, asked.spec.language)
     deps.admission.require_room(asked.caller.org_id, asked.request)
     try:
-        most_at_once = await deps.quota.reserve(asked.caller.org_id, asked.id, asked.request.characters)
+        most_at_once = await deps.quota.reserve(
+            asked.caller.org_id,
+            asked.id,
+            asked.request.characters,
+            seconds=deps.admission.longest_wait(asked.request.mode),
+        )
     except Unavailable as error:
         logger.warning("the quota is asked later", extra={"reason": str(error)})
         most_at_once = None
@@ -337,7 +342,12 @@ async def admit_generation(deps: Deps, delivery: Delivery[GenerationDeferred]) -
     refusal: errors.QuotaExceeded | None = None
     most_at_once = queue.UNLIMITED
     try:
-        most_at_once = await deps.quota.reserve(org_id, generation_id, requested.characters)
+        most_at_once = await deps.quota.reserve(
+            org_id,
+            generation_id,
+            requested.characters,
+            seconds=deps.admission.longest_wait("job" if requested.mode == "job" else "interactive"),
+        )
     except errors.QuotaExceeded as error:
         refusal = error
     async with deps.database.transaction(org_id) as session:

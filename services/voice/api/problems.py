@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from libs.audio.intake import IntakeUnavailable
+from libs.messaging import Unavailable
 from libs.objectstore import ObjectStoreUnavailable
 from libs.web import Problem, ProblemOf, forms, invalid_field
 from libs.web.problems import UNAVAILABLE
@@ -60,6 +61,28 @@ def name_taken(_error: domain.VoiceNameTaken) -> Problem:
     )
 
 
+_ADVICE = {
+    "custom_voices": "Delete a voice that is not needed, or change the plan.",
+    "stored_bytes": "Delete audio that is not needed, or change the plan.",
+}
+
+
+def quota_exceeded(error: domain.QuotaExceeded) -> Problem:
+    what = error.quota.replace("_", " ")
+    return Problem(
+        402,
+        "quota_exceeded",
+        f"The plan's {what} are used up",
+        f"{what}: {error.remaining} of {error.limit} are left. {_ADVICE.get(error.quota, 'Change the plan.')}",
+        {
+            "quota": error.quota,
+            "limit": error.limit,
+            "remaining": error.remaining,
+            "resets_at": error.resets_at.isoformat() if error.resets_at else None,
+        },
+    )
+
+
 def _same_twice(error: domain.SameRecordingTwice) -> Problem:
     return invalid_field("file", f"file {error.second} is the same as file {error.first}; send every recording once")
 
@@ -81,6 +104,8 @@ def _not_aligned(error: AligningFailed) -> Problem:
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     domain.VoiceNotFound: lambda _error: NOT_FOUND,
     domain.AudioNotFound: lambda _error: NO_AUDIO,
+    domain.QuotaExceeded: quota_exceeded,
+    Unavailable: lambda _error: UNAVAILABLE,
     domain.SystemVoiceKept: lambda _error: SYSTEM_VOICE,
     domain.VoiceNameTaken: name_taken,
     domain.RecordingTooLarge: lambda _error: TOO_LARGE,

@@ -41,7 +41,12 @@ _NO_AUDIO = told(problems.NOT_FOUND, problems.NO_AUDIO)
 _KEPT = told(problems.NOT_FOUND, problems.SYSTEM_VOICE)
 _MADE = {
     **answered(201, "The voice, still to be examined", headers={"Location": header("The voice.", "/v1/voices/0199…")}),
-    **told(problems.name_taken(domain.VoiceNameTaken()), problems.TOO_LARGE, problems.NOT_MULTIPART),
+    **told(
+        problems.name_taken(domain.VoiceNameTaken()),
+        problems.TOO_LARGE,
+        problems.NOT_MULTIPART,
+        problems.quota_exceeded(domain.QuotaExceeded(quota="custom_voices", limit=10, remaining=0, resets_at=None)),
+    ),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.voice.domain.errors import AudioNotFound as AudioNotFound
 from services.voice.domain.errors import LanguageNotSpoken as LanguageNotSpoken
 from services.voice.domain.errors import LastSample as LastSample
+from services.voice.domain.errors import QuotaExceeded as QuotaExceeded
 from services.voice.domain.errors import RecordingTooLarge as RecordingTooLarge
 from services.voice.domain.errors import SameRecordingTwice as SameRecordingTwice
 from services.voice.domain.errors import SampleNeeded as SampleNeeded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 
 class VoiceNotFound(Exception):
@@ -19,6 +20,17 @@ class AudioNotFound(Exception):
 
 class SystemVoiceKept(Exception):
     """System voices belong to everybody and cannot be changed or deleted."""
+
+
+class QuotaExceeded(Exception):
+    """The organisation's plan does not cover another voice. `resets_at` is None for what does not count anew."""
+
+    def __init__(self, *, quota: str, limit: int, remaining: int, resets_at: datetime | None) -> None:
+        super().__init__(quota)
+        self.quota = quota
+        self.limit = limit
+        self.remaining = remaining
+        self.resets_at = resets_at
 
 
 class VoiceNameTaken(Exception):

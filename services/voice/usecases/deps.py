@@ -9,6 +9,7 @@ from datetime import datetime
 from libs.audio.intake import Examined
 from libs.database import Database
 from libs.objectstore import ObjectStore
+from services.voice.adapters.quota import VoiceQuota
 from services.voice.domain import Matched, Reference
 from services.voice.domain.alignments import Aligned, Recording
 
@@ -31,6 +32,7 @@ class Deps:
     clock: Callable[[], datetime]
     examine: Examine
     align: Align
+    quota: VoiceQuota
 
 
 @dataclass(frozen=True, slots=True)

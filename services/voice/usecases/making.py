@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs import outbox
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.ids import new_id
-from libs.messaging import inbox
+from libs.messaging import Unavailable, inbox
 from libs.objectstore import ObjectStoreUnavailable
 from libs.speech.engine import UnknownEngineVoice
 from libs.speech.espeak import EspeakEngine
@@ -39,8 +39,8 @@ async def create_voice(
 ) -> domain.Voice:
     """Keep recordings and have them examined; what is to be done `once` and was done before gives the same voice.
 
-    Raises LanguageNotSpoken, SameRecordingTwice, VoiceNameTaken, ObjectStoreUnavailable, and VoiceNotFound for what was
-    made once and deleted since.
+    Raises LanguageNotSpoken, SameRecordingTwice, VoiceNameTaken, QuotaExceeded, ObjectStoreUnavailable, Unavailable,
+    and VoiceNotFound for what was made once and deleted since.
     """
     made = await _made_before(deps, caller, once) if once is not None else None
     if made is not None:
@@ -84,6 +84,7 @@ async def _make(
         engine_settings=settings,
         now=now,
     )
+    await deps.quota.reserve(caller.org_id, voice_id)
     committing = False
     try:
         async with asyncio.TaskGroup() as group:
@@ -101,10 +102,18 @@ async def _make(
         # An interrupted commit may have succeeded, and its voice needs its audio; the sweep decides then.
         if not committing:
             await _remove(deps, samples)
+            if not isinstance(error, _MadeMeanwhile):
+                await _give_back(deps, caller, voice_id)
         if isinstance(error, BaseExceptionGroup):
             raise error.exceptions[0] from None
         raise
     return voice
+
+
+async def _give_back(deps: Deps, caller: Caller, voice_id: UUID) -> None:
+    # Analytics is away: what was set aside comes back by itself.
+    with suppress(Unavailable):
+        await deps.quota.release(caller.org_id, voice_id)
 
 
 def _sample(content: bytes, number: int, voice_id: UUID, org_id: UUID) -> domain.Sample:

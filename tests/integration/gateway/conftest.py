@@ -23,6 +23,7 @@ from libs.objectstore import ObjectStore, ObjectStoreAddress
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.plans import Plans
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
@@ -159,6 +160,7 @@ async def running_gateway(
         voice_names=VoiceNames(time.monotonic),
         subscriptions=Subscriptions(EventFeed(bus, _now), Seal(b"secret", len(STREAMS))),
         webhooks=Webhooks(database, _now, Allowed(), KEYRING),
+        plans=Plans(bus),
         objects=objects or ObjectStore(NO_STORE),
     )
     impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in routes]

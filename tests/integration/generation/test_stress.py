@@ -49,7 +49,15 @@ class Moody(Quota):
         self.is_moody = True
 
     # What is asked for plays no part.
-    async def reserve(self, _org: UUID, _generation: UUID, _characters: int, *, again: bool = False) -> int:
+    async def reserve(
+        self,
+        _org: UUID,
+        _generation: UUID,
+        _characters: int,
+        *,
+        again: bool = False,
+        seconds: float = 0,  # noqa: ARG002
+    ) -> int:
         if self.is_moody and not again and self._dice.random() < 0.25:
             raise Unavailable("it is away")
         return 1000

@@ -22,6 +22,7 @@ from libs.outbox import OutboxHook
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.key_changes import KeyChanges, KeySignals
 from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.plans import Plans
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
 from services.gateway.adapters.strangers import Strangers
@@ -131,6 +132,7 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
             voice_names=VoiceNames(time.monotonic),
             subscriptions=subscriptions,
             webhooks=Webhooks(database, clock, allowed, KEYRING),
+            plans=Plans(bus),
             objects=objects,
         )
         sender = WebhookSender(allowed, look_up, total_seconds=2.0)

@@ -6,7 +6,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,14 +17,18 @@ from google.protobuf.message import Message
 from sqlalchemy import text
 
 from libs.audio.intake import Intake
+from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.registry import event_type
 from libs.database import Database
 from libs.ids import new_id
+from libs.messaging import connect
+from libs.messaging.rpc import RpcServer
 from libs.objectstore import ObjectStore
 from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
 from services.voice.adapters.aligning import Aligner
+from services.voice.adapters.quota import VoiceQuota
 from services.voice.api import PROBLEMS, router
 from services.voice.usecases import Deps
 from tests.support.http import serving as serving_app
@@ -77,11 +81,11 @@ class Client:
         fields: Mapping[str, str] | None = None,
         *,
         files: Sequence[bytes] = (QUIET,),
-        field: str = "file",
+        part: str = "file",
     ) -> Answer:
         form = aiohttp.FormData({"name": name, **(fields or {})})
         for content in files:
-            form.add_field(field, io.BytesIO(content), filename="me.wav", content_type="audio/wav")
+            form.add_field(part, io.BytesIO(content), filename="me.wav", content_type="audio/wav")
         return await self.ask("POST", "/v1/voices", data=form)
 
     async def created(self, name: str, files: Sequence[bytes] = (QUIET,), **fields: str) -> dict[str, Any]:
@@ -120,14 +124,48 @@ async def intake() -> AsyncIterator[Intake]:
     await started.close()
 
 
+@dataclass
+class Plans:
+    """Answers as analytics does; `most` voices may be set aside and made in all."""
+
+    quota: VoiceQuota
+    most: int = 1000
+    held: set[str] = field(default_factory=set)
+
+    async def answer(self, request: ReserveRequest) -> ReserveReply:
+        """Set a voice aside, or give one back."""
+        if request.release:
+            self.held.discard(request.reservation_id)
+            return ReserveReply(granted=True)
+        granted = request.reservation_id in self.held or len(self.held) < self.most
+        if granted:
+            self.held.add(request.reservation_id)
+        return ReserveReply(granted=granted, limit=self.most, remaining=self.most - len(self.held), unit=request.unit)
+
+
 @pytest.fixture
-async def deps(database: Database, objects: ObjectStore, intake: Intake) -> Deps:
+async def plans(servers: Servers) -> AsyncIterator[Plans]:
+    ours = await connect(servers.nats("voice"), "test")
+    theirs = await connect(servers.nats("analytics"), "test analytics")
+    answering = Plans(VoiceQuota(ours))
+    server = RpcServer(theirs, "analytics", "reserve", ReserveRequest, answering.answer)
+    await server.start()
+    await theirs.client.flush()
+    yield answering
+    await server.stop()
+    for bus in (theirs, ours):
+        await bus.close()
+
+
+@pytest.fixture
+async def deps(database: Database, objects: ObjectStore, intake: Intake, plans: Plans) -> Deps:
     return Deps(
         database=database,
         objects=objects,
         clock=lambda: datetime.now(UTC),
         examine=intake.examine,
         align=Aligner().align,
+        quota=plans.quota,
     )
 
 

@@ -73,7 +73,7 @@ async def test_recordings_become_a_voice_that_is_to_be_examined(
 
 
 async def test_files_are_taken_under_both_names_and_empty_ones_are_not_there(client: Client) -> None:
-    answer = await client.create("Several", files=[silence(1), b"", silence(2)], field="files")
+    answer = await client.create("Several", files=[silence(1), b"", silence(2)], part="files")
     assert (answer.status, answer.body["sample_count"]) == (201, 2)
 
 

@@ -26,7 +26,7 @@ from libs.objectstore import ObjectStore
 from libs.speech.catalogue import SYSTEM_VOICES
 from libs.speech.engine import VoiceProfile
 from services.voice.consumers import CONSUMERS
-from tests.integration.voice.conftest import KEY, Client
+from tests.integration.voice.conftest import KEY, Client, Plans
 from tests.support.polling import eventually
 from tests.support.recordings import spoken_wav
 from tests.support.servers import Servers
@@ -94,8 +94,9 @@ async def running(environment: dict[str, str]) -> AsyncIterator[aiohttp.ClientSe
 
 
 async def test_the_first_start_tells_the_broker_of_every_system_voice_and_the_next_of_none(
-    environment: dict[str, str], database: Database, objects: ObjectStore, bus: Bus
+    environment: dict[str, str], database: Database, objects: ObjectStore, bus: Bus, plans: Plans
 ) -> None:
+    assert not plans.held
     async with database.transaction(SYSTEM_ORG) as session:
         await session.execute(text("delete from voices where variant = 'SYSTEM'"))
         # What earlier tests left to send, which may be about the same voices.

@@ -1,0 +1,200 @@
+"""More is asked for at once than the plan covers: what fits is spoken, to the character, and the rest is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.chaos.books import database, sums_agree
+from tests.chaos.processes import restarted
+from tests.support.api import Api
+from tests.support.polling import eventually
+from tests.support.stack import Stack, running_stack
+
+TEXT = "Sentence no {:04}"
+SIZE = len(TEXT.format(0))
+PATIENCE = 180.0
+MANY = "100000"
+_THRESHOLDS = """
+select count(*) from (select type_name, org_id from outbox union all select type_name, org_id from outbox_sent) as told
+where type_name = 'antiphon.analytics.v1.QuotaThresholdReached' and org_id = $1
+"""
+
+
+def fitting(count: int) -> int:
+    """How many of `count` requests the plan covers."""
+    return count * 6 // 10
+
+
+@pytest.fixture(params=[pytest.param(200, id="200"), pytest.param(1000, id="1000", marks=pytest.mark.long)])
+def count(request: pytest.FixtureRequest) -> int:
+    chosen: int = request.param
+    return chosen
+
+
+@pytest.fixture
+def stack(count: int) -> Iterator[Stack]:
+    settings = {
+        "ANTIPHON_ENGINE_PROCESSES": "2",
+        # A few characters more than fit: nobody gets a part of a text.
+        "ANTIPHON_PLAN_LIMITS": json.dumps({"pro": {"characters": fitting(count) * SIZE + SIZE // 2}}),
+        "ANTIPHON_PRO_KEY_REQUESTS": MANY,
+        "ANTIPHON_PRO_ORGANIZATION_REQUESTS": MANY,
+        "ANTIPHON_PRO_CONCURRENT_REQUESTS": "2000",
+        "ANTIPHON_QUEUE_INTERACTIVE_SECONDS": "900",
+    }
+    with running_stack(settings) as running:
+        yield running
+
+
+@dataclass
+class Asked:
+    """What became of requests."""
+
+    accepted: list[str] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)  # Any: JSON
+    most_used: int = 0
+
+
+async def new_customer(operator: Api) -> tuple[str, str]:
+    """Make an organisation on the free plan, and let the operator upgrade it; returns its id and a key of it."""
+    wanted = {"name": "Customer", "owner": {"email": "ada@example.org", "name": "Ada"}}
+    made = await operator.post("/v1/organizations", json=wanted)
+    assert made.status == 201, made.content
+    org_id = made.json["organization_id"]
+    upgraded = await operator.ask("PUT", f"/v1/organizations/{org_id}/subscription", json={"plan": "pro"})
+    assert (upgraded.status, upgraded.json["plan_in_force"]) == (200, "pro"), upgraded.content
+    return org_id, made.json["key"]["key"]
+
+
+async def until_upgraded(api: Api) -> None:
+    """Wait until the gateway knows of the plan."""
+
+    async def has_plan() -> bool:
+        return bool((await api.get("/v1/keys/current")).json["plan"] == "pro")
+
+    await eventually(has_plan, within=10, what="the new plan at the gateway")
+
+
+async def ask_all(api: Api, voice_id: str, count: int) -> Asked:
+    """Ask for everything at once; a request that got no answer is repeated, and is the same request."""
+    asked = Asked()
+
+    async def ask(number: int) -> None:
+        body = {"text": TEXT.format(number), "voice_id": voice_id}
+        for _ in range(60):
+            answer = await api.post("/v1/generations", json=body, headers={"Idempotency-Key": f"text-{number}"})
+            if answer.status in (429, 503):
+                await asyncio.sleep(0.5)
+                continue
+            if answer.status == 402:
+                asked.refused.append(answer.json)
+            else:
+                assert answer.status in (201, 202), answer.content
+                asked.accepted.append(answer.json["id"])
+            return
+        raise AssertionError(f"no answer to {number}")
+
+    await asyncio.gather(*(ask(number) for number in range(count)))
+    return asked
+
+
+async def watch(api: Api, asked: Asked) -> None:
+    """Look at what is used and set aside, until cancelled."""
+    while True:
+        answer = await api.get("/v1/subscription")
+        if answer.status == 200:
+            one = next(one for one in answer.json["quotas"] if one["quota"] == "characters")
+            asked.most_used = max(asked.most_used, one["used"] + one["reserved"])
+        await asyncio.sleep(0.1)
+
+
+async def kill_analytics(stack: Stack, times: int) -> None:
+    """Kill the service in the middle of its decisions, again and again."""
+    for _ in range(times):
+        await asyncio.sleep(0.4)
+        await restarted(stack, "analytics", signal.SIGKILL)
+
+
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize("kills", [0, 3], ids=["undisturbed", "killed"])
+async def test_exactly_what_fits_is_spoken(stack: Stack, count: int, kills: int) -> None:
+    limit = fitting(count) * SIZE + SIZE // 2
+    async with Api(stack.url, stack.api_key) as operator:
+        org_id, key = await new_customer(operator)
+        async with Api(stack.url, key) as api:
+            await until_upgraded(api)
+            voice_id = (await api.voices())[0]["id"]
+            watched = Asked()
+            watching = asyncio.create_task(watch(api, watched))
+            asked, _ = await asyncio.gather(ask_all(api, voice_id, count), kill_analytics(stack, kills))
+            ends = await _ends(stack, asked.accepted)
+            watching.cancel()
+            assert len(asked.accepted) + len(asked.refused) == count
+            late = [one for one, (status, code) in ends.items() if status == "failed" and code == "quota_exceeded"]
+            completed = [one for one, (status, _) in ends.items() if status == "completed"]
+            assert len(completed) + len(late) == len(ends), Counter(ends.values())
+            assert len(completed) == fitting(count)
+            if not kills:
+                assert late == []
+            for refusal in asked.refused:
+                assert (refusal["code"], refusal["quota"], refusal["limit"]) == ("quota_exceeded", "characters", limit)
+                assert refusal["remaining"] < SIZE
+                assert refusal["resets_at"]
+            assert watched.most_used <= limit
+            await _books_agree(stack, api, org_id, completed)
+
+
+async def _ends(stack: Stack, ids: list[str]) -> dict[str, tuple[str, str | None]]:
+    async with database(stack, "generation") as connection:
+        query = "select id::text, status, error_code from generations where id = any($1::uuid[])"
+
+        async def all_ended() -> bool:
+            rows = await connection.fetch(query, ids)
+            return len(rows) == len(ids) and {row["status"] for row in rows} <= {"completed", "failed"}
+
+        await eventually(all_ended, within=PATIENCE, what=f"the end of {len(ids)} generations")
+        return {row["id"]: (row["status"], row["error_code"]) for row in await connection.fetch(query, ids)}
+
+
+async def _books_agree(stack: Stack, api: Api, org_id: str, completed: list[str]) -> None:
+    """Usage by the API is the sum of the ledger, and that of the generations; thresholds were told once."""
+    total = len(completed) * SIZE
+
+    async def told() -> dict[str, Any]:
+        quotas = (await api.get("/v1/subscription")).json["quotas"]
+        return next(one for one in quotas if one["quota"] == "characters")
+
+    async def is_settled() -> bool:
+        one = await told()
+        return bool(one["used"] == total and one["reserved"] == 0)
+
+    await eventually(is_settled, within=60, what="the settlement of everything")
+    assert (await told())["remaining"] == SIZE // 2
+    assert (await api.get("/v1/usage")).json["period"]["characters_used"] == total
+    await sums_agree(stack)
+    async with database(stack, "analytics") as connection:
+        rows = await connection.fetch(
+            "select resource_id::text as id, quantity from usage_metrics where org_id = $1 and unit = 'characters'",
+            UUID(org_id),
+        )
+        assert sorted(row["id"] for row in rows) == sorted(completed)
+        assert sum(row["quantity"] for row in rows) == total
+        kinds = await connection.fetch(
+            "select unit, percent, count(*) from quota_thresholds where org_id = $1 group by 1, 2", UUID(org_id)
+        )
+        assert [tuple(row) for row in kinds] == [("characters", 80, 1)]
+        assert await connection.fetchval(_THRESHOLDS, UUID(org_id)) == 1
+    async with database(stack, "generation") as connection:
+        spoken = await connection.fetchval(
+            "select sum(characters_spoken) from generations where id = any($1::uuid[])", completed
+        )
+        assert spoken == total
