@@ -124,3 +124,11 @@ def use_is_told_by_day_in_milliseconds(given: dict[str, Any]) -> None:
     assert [later - earlier for earlier, later in zip(stats.time, stats.time[1:], strict=False)] == [day] * 6
     assert stats.time[-1] <= now < stats.time[-1] + day
     assert len(stats.usage["All"]) == 7
+    list(client.text_to_speech.convert(voice_id=any_voice(client).voice_id, text="Counted for its voice."))
+    deadline = time.monotonic() + 20
+    while True:
+        by_voice = get(start_unix=now - 6 * day, end_unix=now, breakdown_type="voice").usage
+        if any_voice(client).voice_id in by_voice or time.monotonic() > deadline:
+            break
+    assert len(by_voice[any_voice(client).voice_id]) == 7
+    assert by_voice[any_voice(client).voice_id][-1] > 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -49,15 +51,28 @@ class StatsQuery(BaseModel):
     end_unix: int = Field(description="The last millisecond.", examples=[1_769_817_600_000])
     aggregation_interval: account.Interval = Field("day", description="What one value counts; weeks from Monday.")
     metric: account.Metric = Field("credits", description="What is counted.")
-    breakdown_type: str = Field("none", description="Ignored: use is counted for all together.")
+    breakdown_type: str = Field(
+        "none", description="`voice`, `user` or `api_keys`, by their ids; for anything else all together."
+    )
 
 
 @router.get("/v1/usage/character-stats")
 async def elevenlabs_get_character_stats(wanted: Annotated[StatsQuery, Query()], asking: AskingOf) -> Response:
-    """Return what was used in a time, by day, week or month, of all voices and keys together."""
+    """Return what was used in a time, by day, week or month, of all together or by voice, user or key."""
     first, last = account.day_of("start_unix", wanted.start_unix), account.day_of("end_unix", wanted.end_unix)
-    target = f"/v1/usage?from={first.isoformat()}&to={last.isoformat()}"
-    usage = await asking.json("GET", "analytics", target, template="/v1/usage")
-    stats = account.character_stats(usage["items"], first, last, wanted.aggregation_interval, wanted.metric)
-    headers = {IGNORED: "breakdown_type"} if wanted.breakdown_type != "none" else {}
-    return JSONResponse(stats, headers=headers)
+    group, field = account.BREAKDOWNS.get(wanted.breakdown_type, (None, None))
+    days = await _days_of_use(asking, first, last, group)
+    stats = account.character_stats(days, first, last, wanted.aggregation_interval, wanted.metric, field)
+    is_ignored = group is None and wanted.breakdown_type != "none"
+    return JSONResponse(stats, headers={IGNORED: "breakdown_type"} if is_ignored else {})
+
+
+async def _days_of_use(asking: Asking, first: date, last: date, group: str | None) -> list[dict[str, Any]]:  # Any: JSON
+    query = {"from": first.isoformat(), "to": last.isoformat(), "group_by": f"day,{group}" if group else "day"}
+    days: list[dict[str, Any]] = []
+    while True:
+        page = await asking.json("GET", "analytics", f"/v1/usage?{urlencode(query)}", template="/v1/usage")
+        days += page["items"]
+        if page["next_cursor"] is None:
+            return days
+        query["cursor"] = page["next_cursor"]

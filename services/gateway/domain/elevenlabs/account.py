@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -13,6 +13,12 @@ UNLIMITED = 10**12
 """What stands where their clients expect a number and there is no limit."""
 Interval = Literal["day", "week", "month", "cumulative"]
 Metric = Literal["credits", "tts_characters", "minutes_used", "request_count"]
+BREAKDOWNS: Mapping[str, tuple[str, str]] = {
+    "voice": ("voice", "voice_id"),
+    "user": ("user", "user_id"),
+    "api_keys": ("key", "key_id"),
+}
+"""How use can be broken down: what the usage service groups by then, and the field that says which group it is."""
 _LAST_DAY_MS = 253_402_300_799_000
 _MS = 1000
 
@@ -77,18 +83,24 @@ def day_of(field: str, unix_ms: int) -> date:
 
 
 def character_stats(
-    days: Sequence[Mapping[str, Any]],  # Any: JSON of the usage service
+    days: Iterable[Mapping[str, Any]],  # Any: JSON of the usage service
     first: date,
     last: date,
     interval: Interval,
     metric: Metric,
+    broken_down_by: str | None = None,
 ) -> dict[str, Any]:
-    """Return what was used between two days, both included: one value a day, week (from Monday), month, or in all."""
-    totals = dict.fromkeys(_begins(first, last, interval), 0.0)
+    """Return what was used between two days, both included: one value a day, week (from Monday), month, or in all.
+
+    `broken_down_by` names the field of `days` whose values get a row each, "" where it is null.
+    """
+    begins = list(_begins(first, last, interval))
+    rows: dict[str, dict[date, float]] = {} if broken_down_by else {"All": dict.fromkeys(begins, 0.0)}
     for day in days:
-        totals[max(first, _begin(date.fromisoformat(day["date"]), first, interval))] += _value(day, metric)
-    times = [int(datetime(one.year, one.month, one.day, tzinfo=UTC).timestamp()) * _MS for one in totals]
-    return {"time": times, "usage": {"All": list(totals.values())}}
+        row = rows.setdefault((day[broken_down_by] or "") if broken_down_by else "All", dict.fromkeys(begins, 0.0))
+        row[max(first, _begin(date.fromisoformat(day["date"]), first, interval))] += _value(day, metric)
+    times = [int(datetime(one.year, one.month, one.day, tzinfo=UTC).timestamp()) * _MS for one in begins]
+    return {"time": times, "usage": {name: list(row.values()) for name, row in rows.items()}}
 
 
 def _begins(first: date, last: date, interval: Interval) -> Iterator[date]:
