@@ -183,7 +183,7 @@ async def test_a_url_is_for_the_address_that_clients_use(
         signed = orjson.loads((await Client(other, studio.org_id).get(path)).body)
     assert signed["url"].startswith("https://media.example.com/antiphon/")
     # As a proxy hands it on: another connection, the same Host.
-    moved = signed["url"].replace("https://media.example.com", servers.s3_url)
+    moved = signed["url"].replace("https://media.example.com", servers.object_store_address.endpoint)
     async with aiohttp.ClientSession() as anybody:
         async with anybody.get(moved, headers={"host": "media.example.com"}) as sent:
             assert (sent.status, await sent.read()) == (200, CONTENT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioLos
 from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Permanent
+from libs.objectstore import ObjectStore, ObjectStoreUnavailable
 from libs.outbox import OutboxHook
 from services.storage import usecases
 from services.storage.usecases import Deps
@@ -54,7 +55,8 @@ class Inspector:
 
 
 @pytest.fixture
-def inspector(administrator: Database, deps: Deps, studio: Studio) -> Inspector:
+async def inspector(administrator: Database, deps: Deps, studio: Studio) -> Inspector:
+    await kept(deps, replace(studio, org_id=new_id()), b"so that there is something")
     return Inspector(administrator, deps, studio.org_id)
 
 
@@ -170,3 +172,18 @@ async def test_expired_audio_goes_for_good_and_is_told_once(
     await usecases.keep_audio(deps, delivery(again))
     assert await ledger.count("audio_tracks") == 0
     assert not await deps.objects.exists(again.object_key)
+
+
+async def test_in_a_bucket_without_any_audio_nothing_is_called_missing(
+    deps: Deps, servers: Servers, administrator: Database, studio: Studio
+) -> None:
+    await kept(deps, studio, CONTENT)
+    for bucket in ("antiphon-of-somebody-else", "antiphon-empty"):
+        other = ObjectStore(replace(servers.object_store_address, bucket=bucket))
+        if bucket.endswith("empty"):
+            await other.ensure_bucket()
+        try:
+            with pytest.raises(ObjectStoreUnavailable):
+                assert [one async for one in verify(administrator, other, Pace(FAST))] == []
+        finally:
+            await other.close()
