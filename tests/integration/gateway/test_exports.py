@@ -6,6 +6,8 @@ import asyncio
 import io
 import json
 import re
+import sys
+import tracemalloc
 import zipfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ from libs.contracts.antiphon.voice.v1 import events_pb2 as voice_events
 from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Bus, Delivery
-from libs.objectstore import ObjectStore
+from libs.objectstore import ObjectStore, Stored
 from libs.outbox import OutboxHook
 from libs.outbox.exporting import Exported, export_key, exports
 from services.analytics.usecases import exporting as analytics
@@ -42,7 +44,7 @@ from services.storage.usecases import exporting as storage
 from services.voice.usecases import exporting as voice
 from tests.integration.gateway.access import Person, new_person
 from tests.integration.gateway.asking import Api
-from tests.integration.gateway.conftest import Tenant, running_gateway
+from tests.integration.gateway.conftest import Tenant, new_tenant, running_gateway
 from tests.support.servers import Servers
 
 PARTIES: dict[str, tuple[Any, type[Message]]] = {  # Any: a module with EXPORTED and NOT_EXPORTED
@@ -172,6 +174,54 @@ async def test_what_cannot_be_written_is_told_by_its_kind_alone(
     finally:
         await database.close()
     assert (told.error, told.tries, told.object_key) == ("DataError", 6, "")
+
+
+class Sink:
+    """An object store that counts what is written and keeps none of it."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    async def put_parts(self, _key: str, parts: AsyncIterator[bytes], _content_type: str) -> Stored:
+        async for part in parts:
+            self.ids += [json.loads(line)["row"]["id"] for line in part.splitlines()]
+        return Stored("0" * 64, "", 1)
+
+
+async def _invite_many(database: Database, org_id: UUID, count: int) -> None:
+    """Invitations, many of them of the same moment."""
+    async with database.transaction(org_id) as session:
+        await session.execute(
+            text(
+                "insert into invitations (id, org_id, email, role, hash, created_at, expires_at)"
+                " select gen_random_uuid(), :org, n || '@example.org', 'viewer',"
+                " sha256(gen_random_uuid()::text::bytea), now() - make_interval(secs => n / 5), now()"
+                " from generate_series(1, :count) n"
+            ),
+            {"org": org_id, "count": count},
+        )
+
+
+async def test_pages_meet_without_gap_or_repeat_and_memory_stays_flat(keeping: Database, database: Database) -> None:
+    """The 20,000 rows would take more than ten times what a page does."""
+    page = 500
+    table = Exported("invitations", order=("created_at", "id"), rows_at_once=page)
+    work = exports("gateway", gateway_events.DataExported, [table])
+    peaks = []
+    for count in (2 * page, 20_000):
+        other = await new_tenant(database)
+        await _invite_many(database, other.org_id, count)
+        sink: Any = Sink()  # Any: as much of an object store as is needed
+        asked = gateway_events.ExportRequested(org_id=str(other.org_id), export_id=str(new_id()))
+        tracemalloc.start()
+        await work.handler(Delivery(asked, str(new_id()), 1), Deps(keeping, sink))
+        # The ids that the sink keeps are not the export's.
+        peaks.append(tracemalloc.get_traced_memory()[1] - sum(map(sys.getsizeof, sink.ids)))
+        tracemalloc.stop()
+        assert len(sink.ids) == len(set(sink.ids)) == count
+        (told,) = await _events(keeping, other.org_id, gateway_events.DataExported)
+        assert dict(told.counts) == {"invitations": count}
+    assert peaks[1] < 2 * peaks[0]
 
 
 @pytest.fixture
