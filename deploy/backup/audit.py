@@ -41,7 +41,8 @@ _TABLES = "select relname from pg_class where relkind = 'r' and relnamespace = '
 _OBJECTS = {
     # Every object that a row speaks of, with its SHA-256 where the row has it.
     "storage": "select object_key as key, sha256 from audio_tracks "
-    "union all select alignment_key, null from audio_tracks where alignment_key is not null",
+    "union all select alignment_key, null from audio_tracks where alignment_key is not null "
+    "union all select object_key, sha256 from media_assets",
     "voice": "select object_key as key, sha256 from voice_samples",
 }
 

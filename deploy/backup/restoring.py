@@ -104,7 +104,7 @@ def restore(vault: Vault, moment: datetime | None, home: Home, show: Show, *, qu
         raise StackError(f"Another restore into {home.path} is going on (pid {fresh.holder()}).")
     shutil.rmtree(fresh.path, ignore_errors=True)
     try:
-        _check_room(vault, choice, home.path)
+        check_room(vault, choice, home.path)
         asyncio.run(_lay_out(vault, choice, fresh, show))
     except Damaged as error:
         raise StackError(f"This moment cannot be restored: {error}.\nTry an earlier one: antiphon backups") from None
@@ -116,7 +116,7 @@ def restore(vault: Vault, moment: datetime | None, home: Home, show: Show, *, qu
     return Restored(choice, *found, round(time.monotonic() - began, 2))
 
 
-def _check_room(vault: Vault, choice: Choice, path: Path) -> None:
+def check_room(vault: Vault, choice: Choice, path: Path) -> None:
     """Raise StackError when the disk has too little room; Damaged when that cannot be known."""
     manifests = [read_manifest(vault.database(record.id)) for record in vault.chain(choice.record)]
     needed = sum(size for manifest in manifests for size, _ in manifest.files.values())

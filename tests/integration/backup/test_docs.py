@@ -16,7 +16,7 @@ from tests.support.pages import page, run_commands
 from tests.support.stack import ROOT, Stack
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(360)
 async def test_the_commands_work_as_written(backed_up: BackedUp, tmp_path: Path) -> None:
     stack = backed_up.stack
     await backed_up.has_first()
@@ -25,7 +25,7 @@ async def test_the_commands_work_as_written(backed_up: BackedUp, tmp_path: Path)
         assert generation["status"] == "completed"
     restored = stack.home.with_name(stack.home.name + ".restored")
     try:
-        said = run_commands(with_command(stack, tmp_path), tmp_path, page("docs/backup.md"), within=200)
+        said = run_commands(with_command(stack, tmp_path), tmp_path, page("docs/backup.md"), within=300)
     finally:
         shutil.rmtree(restored, ignore_errors=True)
     assert "verified" in said

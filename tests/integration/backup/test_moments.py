@@ -67,7 +67,7 @@ async def bury(stack: Stack, age: timedelta) -> str:
     return event_id
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(360)
 async def test_a_moment_between_two_backups_comes_back_exactly(backed_up: BackedUp, api: Api) -> None:
     stack = backed_up.stack
     await backed_up.has_first()

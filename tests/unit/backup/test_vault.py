@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -14,10 +15,11 @@ import pytest
 from deploy.backup import retention
 from deploy.backup.contents import Contents, Kept
 from deploy.backup.manifest import Damaged, share_files, verify_files
-from deploy.backup.restoring import choose
+from deploy.backup.restoring import Choice, check_room, choose
 from deploy.backup.vault import Coverage, Record, Vault
 from deploy.backup.wal import next_segment, segment_of, segments
 from deploy.embedded.errors import StackError
+from deploy.embedded.home import MINIMUM_FREE_BYTES
 from tests.unit.backup.records import BEGIN, record, scheduled
 
 
@@ -209,3 +211,18 @@ async def test_a_content_that_changed_is_found(vault: Vault) -> None:
         assert "has changed" in problem
         file.unlink()
         assert "cannot be read" in (next(contents.damaged()) or "")
+
+
+def test_a_restore_for_which_there_is_no_room_is_refused(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = record(0)
+    keep(vault, made)
+    write_manifest(vault.database(made.id), {"1259": b"x" * 3_000_000})
+    usage = shutil.disk_usage(tmp_path)._replace(free=MINIMUM_FREE_BYTES + 2_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    choice = Choice(made, made.ended, made.end_position)
+    with pytest.raises(StackError, match=r"3 MB are to be restored, the disk of .* has 2 MB to spare"):
+        check_room(vault, choice, tmp_path / "deep" / "home")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=MINIMUM_FREE_BYTES + 4_000_000))
+    check_room(vault, choice, tmp_path / "deep" / "home")
