@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import driver_of
 from services.embedding.domain import Hit, Ranked, SourceType
+from services.embedding.domain.reach import ALWAYS_COMPARED
+from services.embedding.store.nearest import Sizes
 from services.embedding.store.scope import Arguments, Scope
 from services.embedding.store.tables import vector_text
 
@@ -28,6 +30,7 @@ async def list_worded(
     words: str,
     limit: int,
     *,
+    sizes: Sizes,
     query: NDArray[np.float32] | None = None,
     by_chunk: bool = False,
 ) -> list[Ranked]:
@@ -36,30 +39,41 @@ async def list_worded(
     Those in whose chunk the words are dense and close come first; of very many, RANKED_MOST are looked at so closely,
     or all if these are of fewer documents than wanted. With a `query` vector they have similarities.
     """
+    arguments = Arguments()
+    asked = f"websearch_to_tsquery('simple', {arguments.put(words)}), {arguments.put(scope.types)}"
+    asked = f"{asked}, {arguments.put(scope.org_id)}"
+    own, _ = await sizes.look(session, scope)
+    if own <= ALWAYS_COMPARED:
+        few = f"few_chunks_with_words({asked})"
+        return (await _list_best(session, scope, few, arguments, limit, query, by_chunk=by_chunk))[0]
     # Narrowed after they are found: none may be left out before.
     most = None if scope.is_narrowed else RANKED_MOST
-    found, looked = await _list_worded(session, scope, words, limit, query, most, by_chunk=by_chunk)
+    found, looked = await _list_best(
+        session,
+        scope,
+        f"chunks_with_words({asked}, {most or 'null'})",
+        arguments.copy(),
+        limit,
+        query,
+        by_chunk=by_chunk,
+    )
     if len(found) < limit and looked == most:
-        found, _ = await _list_worded(session, scope, words, limit, query, None, by_chunk=by_chunk)
+        every = f"chunks_with_words({asked}, null)"
+        found, _ = await _list_best(session, scope, every, arguments, limit, query, by_chunk=by_chunk)
     return found
 
 
-async def _list_worded(
+async def _list_best(
     session: AsyncSession,
     scope: Scope,
-    words: str,
+    found: str,
+    arguments: Arguments,
     limit: int,
     query: NDArray[np.float32] | None,
-    most: int | None,
     *,
     by_chunk: bool,
 ) -> tuple[list[Ranked], int]:
-    """The best, and how many chunks they are the best of."""
-    arguments = Arguments()
-    found = (
-        f"chunks_with_words(websearch_to_tsquery('simple', {arguments.put(words)}), {arguments.put(scope.types)}, "
-        f"{arguments.put(scope.org_id)}, {arguments.put(most)})"
-    )
+    """The best of those `found`, which are in scope but for its narrowing, and how many they are the best of."""
     if scope.is_narrowed:
         narrowing = " and ".join(scope.narrowing(arguments))
         found = f"(select found.* from {found} found join chunks on chunks.id = found.id where {narrowing})"  # noqa: S608

@@ -20,6 +20,10 @@ class Arguments(list[object]):
         self.append(value)
         return f"${len(self)}"
 
+    def copy(self) -> Arguments:
+        """Return the same, to which others are added."""
+        return Arguments(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -72,7 +72,10 @@ async def _rankings(
         rankings.append(near)
     if wanted.mode is not domain.SearchMode.VECTOR:
         compared = None if least is None else vector
-        rankings.append(await hits.list_worded(session, scope, wanted.query, depth, query=compared, by_chunk=by_chunk))
+        worded = await hits.list_worded(
+            session, scope, wanted.query, depth, sizes=deps.sizes, query=compared, by_chunk=by_chunk
+        )
+        rankings.append(worded)
     if least is None:
         return rankings
     return [[one for one in ranking if one.similarity is not None and one.similarity >= least] for ranking in rankings]
