@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deploy.cli import audit, backup, dlq, events, projections, provision, speech, stack, storage, voices
+from deploy.cli import audit, backup, dlq, events, projections, provision, speech, stack, storage, usage, voices
 from deploy.embedded.errors import StackError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
 app.add_typer(projections.app, name="projections")
 app.add_typer(storage.app, name="storage")
+app.add_typer(usage.app, name="usage")
 
 
 def main() -> None:

@@ -9,9 +9,11 @@ from services.analytics.consumers.erasing import erase_organization
 from services.analytics.consumers.exporting import export_data
 from services.analytics.consumers.holdings import (
     count_audio,
+    count_media,
     count_recordings,
     count_voices,
     forget_audio,
+    forget_media,
     forget_voices,
 )
 from services.analytics.consumers.spoken import record_usage, release_canceled, release_deleted, release_failed
@@ -25,11 +27,13 @@ __all__ = [
     "RESERVES",
     "begin_subscriptions",
     "count_audio",
+    "count_media",
     "count_recordings",
     "count_voices",
     "erase_organization",
     "export_data",
     "forget_audio",
+    "forget_media",
     "forget_voices",
     "record_usage",
     "release_canceled",

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, MediaRemoved, MediaStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceDeleted, VoiceSubmitted
 from libs.messaging import projection
 from services.analytics import domain, store
@@ -54,6 +54,24 @@ async def forget_audio(session: AsyncSession, events: Sequence[AudioDeleted]) ->
     """Audio that is deleted is stored no more."""
     holdings = [Holding(Quota.STORED_BYTES, UUID(event.generation_id), UUID(event.org_id), 0, GONE) for event in events]
     await store.save_holdings(session, holdings)
+
+
+@projection(MediaStored)
+async def count_media(session: AsyncSession, events: Sequence[MediaStored]) -> None:
+    """Files that clients have brought are stored."""
+    holdings = [
+        Holding(Quota.STORED_BYTES, UUID(event.media_id), UUID(event.org_id), event.size_bytes, 1) for event in events
+    ]
+    causes = {UUID(event.org_id): event for event in events}
+    await _save(session, holdings, max(time_of(event.stored_at) for event in events), causes)
+
+
+@projection(MediaRemoved)
+async def forget_media(session: AsyncSession, events: Sequence[MediaRemoved]) -> None:
+    """Files that a client has deleted are on their way."""
+    await store.save_holdings(
+        session, [Holding(Quota.STORED_BYTES, UUID(event.media_id), UUID(event.org_id), 0, GONE) for event in events]
+    )
 
 
 @projection(VoiceCreated)

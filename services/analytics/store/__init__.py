@@ -6,6 +6,7 @@ from services.analytics.store.differences import Difference, list_differences
 from services.analytics.store.ledger import drop_partitions, make_partitions, record_usage
 from services.analytics.store.lines import list_lines
 from services.analytics.store.quotas import GONE, Holding, Reached, save_holdings, save_thresholds
+from services.analytics.store.repairs import add_up_levels, add_up_month
 from services.analytics.store.reports import get_local_day, get_report, list_zones
 from services.analytics.store.reservations import (
     get_reservation,
@@ -36,6 +37,8 @@ __all__ = [
     "QuarterDifference",
     "Reached",
     "add_quarters",
+    "add_up_levels",
+    "add_up_month",
     "drop_partitions",
     "get_local_day",
     "get_report",

@@ -10,6 +10,7 @@ from services.analytics.usecases.reporting import get_usage
 from services.analytics.usecases.reserving import release_expired, reserve
 from services.analytics.usecases.subscribing import apply_due_changes, change_subscription, get_subscription
 from services.analytics.usecases.sweeping import find_differences, keep_limits, reconcile, sweep, sweep_once
+from services.analytics.usecases.verifying import repair_sums, verify_sums
 
 __all__ = [
     "Deps",
@@ -24,8 +25,10 @@ __all__ = [
     "keep_partitions",
     "reconcile",
     "release_expired",
+    "repair_sums",
     "reserve",
     "sweep",
     "sweep_once",
     "tend_partitions",
+    "verify_sums",
 ]

@@ -20,22 +20,25 @@ from libs.contracts.antiphon.analytics.v1.rpc_pb2 import (
     ReserveRequest,
 )
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationCreated
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, MediaRemoved, MediaStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceDeleted, VoiceSubmitted
 from libs.contracts.registry import decode
 from libs.ids import new_id
 from libs.web import Caller
-from services.analytics import domain, usecases
+from services.analytics import domain, store, usecases
 from services.analytics.consumers import (
     begin_subscriptions,
     count_audio,
+    count_media,
     count_recordings,
     count_voices,
     forget_audio,
+    forget_media,
     forget_voices,
     record_usage,
 )
 from services.analytics.domain import Plans, Quota
+from services.analytics.store import Difference
 from tests.integration.analytics.conftest import NOW, Books
 
 
@@ -180,6 +183,11 @@ async def test_what_is_stored_is_counted_by_thing_in_any_order(free: Books) -> N
     await free.apply(forget_voices, VoiceDeleted(voice_id=str(voice), org_id=str(free.org_id)))
     assert await free.value(level) == 40
     assert (await reserve(free)).granted
+    media = {"media_id": str(new_id()), "org_id": str(free.org_id), "size_bytes": 60}
+    await free.apply(count_media, MediaStored(**media, stored_at=NOW))  # type: ignore[arg-type]
+    assert await free.value(level) == 100
+    await free.apply(forget_media, MediaRemoved(**media))  # type: ignore[arg-type]
+    assert await free.value(level) == 40
 
 
 async def test_an_upgrade_in_the_middle_gives_the_new_limit_and_what_is_used_stays_used(free: Books) -> None:
@@ -269,3 +277,25 @@ async def test_a_sum_that_is_not_what_the_ledger_says_is_found(free: Books, spoi
     async with free.database.transaction(free.org_id) as session:
         await session.execute(text(spoil), {"org": free.org_id})
     assert await ours() == {what}
+    differing = await usecases.verify_sums(free.database)
+    await usecases.repair_sums(free.database, [one for one in differing if one.org_id == free.org_id])
+    assert await ours() == set()
+    async with free.database.transaction(free.org_id) as session:
+        standing = await store.get_standing(session, free.org_id, domain.period_of(NOW), NOW)
+    assert (standing.used[Quota.CHARACTERS], standing.used[Quota.STORED_BYTES]) == (70, 5)
+
+
+async def test_adding_up_anew_beside_what_is_settled_loses_nothing(free: Books) -> None:
+    await free.apply(record_usage, free.completed(characters=1, seconds=0))
+    difference = Difference("totals", free.org_id, domain.period_of(NOW), "characters", None, None)
+
+    async def repair() -> None:
+        for _ in range(20):
+            await usecases.repair_sums(free.database, [difference])
+
+    settling = (free.apply(record_usage, free.completed(characters=1, seconds=0)) for _ in range(60))
+    await asyncio.gather(repair(), *settling)
+    used = "select quantity from usage_totals where org_id = :org and unit = 'characters'"
+    assert await free.value(used) == 61
+    differing = await usecases.verify_sums(free.database)
+    assert [one for one in differing if one.org_id == free.org_id] == []
