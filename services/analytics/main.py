@@ -15,6 +15,7 @@ from services.analytics.consumers import CONSUMERS
 from services.analytics.domain import Plan, Plans
 from services.analytics.settings import Settings
 from services.analytics.usecases import Deps
+from services.analytics.usecases.product_events import keep_product_events
 
 
 def main() -> None:
@@ -30,6 +31,7 @@ def main() -> None:
             clock=runtime.clock,
             plans=Plans.changed(settings.limit_changes),
             ledger_months=settings.ledger_months,
+            product_event_days=settings.product_event_days,
         )
         app = create_app(
             "analytics",
@@ -55,6 +57,7 @@ def main() -> None:
             startup=[partial(usecases.keep_limits, deps)],
             background=[
                 partial(usecases.keep_partitions, deps),
+                partial(keep_product_events, deps),
                 partial(usecases.sweep, deps, settings.sweep_seconds),
                 partial(usecases.reconcile, deps, settings.reconcile_seconds),
             ],

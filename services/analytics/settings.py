@@ -37,6 +37,8 @@ class Settings(ResourceSettings):
     """How often sums are compared with the ledger."""
     ledger_months: int = Field(default=25, ge=1, le=1200)
     """Whole months of the ledger that are kept beside the current one; what they add up to stays."""
+    product_event_days: int = Field(default=400, ge=1, le=36_500)
+    """Days after which the events of visitors are deleted; the funnels stay."""
 
     @property
     def limit_changes(self) -> dict[str, dict[str, int | None]]:

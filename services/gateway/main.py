@@ -33,6 +33,7 @@ from services.gateway.domain.organizations import Plan
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import JSON_BYTES, ROUTES
+from services.gateway.domain.visitors import Visitors
 from services.gateway.settings import Settings
 from services.gateway.usecases import organizations
 from services.gateway.usecases.delivering import Deliverer
@@ -80,6 +81,7 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
         webhooks=Webhooks(database, clock, targets, keyring),
         plans=Plans(bus),
         objects=objects,
+        visitors=Visitors(settings.identity_keys["analytics"]),
     )
     return Composition(
         app=_door(settings, runtime, deps, known, requests),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.analytics.api import export, subscription, usage
+from services.analytics.api import export, product_events, subscription, usage
 
 router = APIRouter()
-for part in (export, subscription, usage):
+for part in (export, product_events, subscription, usage):
     router.include_router(part.router)

@@ -53,3 +53,4 @@ class Deps:
     unlimited: Unlimited = field(default_factory=Unlimited)
     zones: Zones = field(default_factory=Zones)
     ledger_months: int = 25
+    product_event_days: int = 400

@@ -61,8 +61,8 @@ NOT_A_PERSON = Problem(
 NOT_OPERATOR = Problem(
     403,
     "not_operator",
-    "Only the operator makes organisations and changes their plans",
-    "Use a key of an owner of the installation's first organisation.",
+    "Only the operator may do that",
+    "Use a key of the installation's first organisation; to make organisations, one of an owner of it.",
 )
 NO_ORGANIZATION = Problem(
     404,

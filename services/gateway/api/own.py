@@ -19,6 +19,7 @@ from services.gateway.api import (
     exports,
     members,
     organizations,
+    product_events,
     subscriptions,
     webhooks,
     welcome,
@@ -47,6 +48,7 @@ ROUTERS: Sequence[APIRouter] = (
     organizations.router,
     subscriptions.router,
     erasures.router,
+    product_events.router,
     exports.router,
 )
 

@@ -10,6 +10,7 @@ from libs.database import Database
 from libs.objectstore import ObjectStore
 from services.gateway.adapters.plans import Plans
 from services.gateway.adapters.services import Services
+from services.gateway.domain.visitors import Visitors
 from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
@@ -23,7 +24,7 @@ class Deps:
     `services` are asked in the name of callers; `voice_names` knows which voices these mean by a name;
     `limiter` has let in already what comes through a route of the table, but a WebSocket has to ask it;
     `subscriptions` are the clients that are told events as they happen, `webhooks` the URLs; `objects` is where
-    exports lie until they are downloaded.
+    exports lie until they are downloaded; `visitors` makes tokens of those of the operator's sites.
     """
 
     database: Database
@@ -35,3 +36,4 @@ class Deps:
     webhooks: Webhooks
     plans: Plans
     objects: ObjectStore
+    visitors: Visitors

@@ -43,6 +43,7 @@ from services.gateway.domain.organizations import Organization, Plan
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES, Route
+from services.gateway.domain.visitors import Visitors
 from services.gateway.store import organizations as store
 from services.gateway.usecases import organizations as usecases
 from services.gateway.usecases.deps import Deps
@@ -162,6 +163,7 @@ async def running_gateway(
         webhooks=Webhooks(database, _now, Allowed(), KEYRING),
         plans=Plans(bus),
         objects=objects or ObjectStore(NO_STORE),
+        visitors=Visitors(IDENTITY_KEYS["analytics"]),
     )
     impatient = [replace(route, answer_seconds=ANSWER_SECONDS) for route in routes]
 

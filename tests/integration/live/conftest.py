@@ -40,6 +40,7 @@ from services.gateway.domain.hosts import Hosts
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES
+from services.gateway.domain.visitors import Visitors
 from services.gateway.usecases import organizations
 from services.gateway.usecases.delivering import Deliverer
 from services.gateway.usecases.deps import Deps
@@ -134,6 +135,7 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
             webhooks=Webhooks(database, clock, allowed, KEYRING),
             plans=Plans(bus),
             objects=objects,
+            visitors=Visitors(IDENTITY_KEYS["analytics"]),
         )
         sender = WebhookSender(allowed, look_up, total_seconds=2.0)
         deliverer = Deliverer(database, clock, sender, KEYRING)

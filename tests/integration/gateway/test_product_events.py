@@ -1,0 +1,177 @@
+"""Visitors' events through the gateway to the analytics service's own tables: nothing of anybody gets there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import pytest
+from sqlalchemy import text
+
+from libs.apikeys import new_api_key
+from libs.database import Database
+from libs.ids import new_id
+from libs.messaging import Bus
+from libs.web import IdentityVerifier, create_app
+from services.analytics.api import PROBLEMS, router
+from services.analytics.domain import Plan
+from services.analytics.usecases import Deps
+from services.gateway.domain.access import Scope
+from services.gateway.domain.credentials import digest_of, shown_prefix
+from services.gateway.domain.keys import ApiKey
+from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID
+from services.gateway.store import organizations as store
+from tests.integration.gateway.conftest import IDENTITY_KEYS, Tenant, running_gateway
+from tests.support.http import serving
+from tests.support.servers import Servers
+
+BROWSER = "Zaunkoenig/7.3 (X11; nobody in particular)"
+EVENT = {"name": "visited", "properties": {"page": "pricing"}}
+
+
+@dataclass
+class Site:
+    """A page that tells of its visitors, and the operator who looks at it."""
+
+    url: str
+    session: aiohttp.ClientSession
+    key: str
+    analytics: Database
+    yesterday: date
+
+    async def tell(self, *events: Any, key: str | None = None, **headers: str) -> tuple[int, Any]:  # Any: JSON
+        sent = {"authorization": f"Bearer {key or self.key}", "user-agent": BROWSER}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        body = {"events": list(events) or [EVENT]}
+        async with self.session.post(f"{self.url}/v1/analytics/events", json=body, headers=sent) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def get(self, path: str, key: str | None = None, **params: str) -> tuple[int, Any]:  # Any: JSON
+        headers = {"authorization": f"Bearer {key or self.key}"}
+        url = f"{self.url}/v1/analytics/{path}"
+        async with self.session.get(url, params=params, headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def count(self) -> int:
+        async with self.analytics.transaction() as session:
+            return int((await session.execute(text("select count(*) from analytics_events"))).scalar_one())
+
+    async def rows_with(self, wanted: str) -> list[str]:
+        """The tables of visitors in which this stands anywhere."""
+        found = []
+        async with self.analytics.transaction() as session:
+            for table in ("analytics_events", "funnel_snapshots"):
+                query = text(f"select count(*) from {table} where strpos({table}::text, :wanted) > 0")  # noqa: S608
+                if (await session.execute(query, {"wanted": wanted})).scalar_one():
+                    found.append(table)
+        return found
+
+
+async def new_key(database: Database, scopes: frozenset[Scope]) -> str:
+    """A key of the operator's organisation."""
+    now, key = datetime.now(UTC), new_api_key()
+    async with database.transaction(FIRST_ORGANIZATION_ID) as session:
+        await session.execute(
+            text(
+                "insert into organizations (id, name, plan, created_at, updated_at) "
+                "values (:id, 'Operator', 'enterprise', :now, :now) on conflict do nothing"
+            ),
+            {"id": FIRST_ORGANIZATION_ID, "now": now},
+        )
+        row = ApiKey(new_id(), FIRST_ORGANIZATION_ID, "Site", shown_prefix(key), digest_of(key), now)
+        await store.insert_key(session, replace(row, scopes=scopes))
+    return key
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _schema(migrated: Callable[[str], None]) -> None:
+    migrated("analytics")
+
+
+@pytest.fixture
+async def site(servers: Servers, database: Database, bus: Bus) -> AsyncIterator[Site]:
+    analytics = servers.database("analytics")
+    deps = Deps(
+        database=analytics,
+        objects=servers.object_store(),
+        default_plan=Plan.ENTERPRISE,
+        clock=lambda: datetime.now(UTC),
+    )
+
+    async def ready() -> dict[str, bool]:
+        return {}
+
+    identity = IdentityVerifier("analytics", IDENTITY_KEYS["analytics"])
+    app = create_app("analytics", router, identity=identity, problems=PROBLEMS, readiness=ready, deps=deps)
+    key = await new_key(database, frozenset((Scope.ANALYTICS_WRITE, Scope.ANALYTICS_READ)))
+    async with (
+        serving(app) as url,
+        running_gateway(database, bus, {"analytics": url}) as gateway,
+        aiohttp.ClientSession() as session,
+    ):
+        yield Site(gateway, session, key, analytics, datetime.now(UTC).date() - timedelta(days=1))
+    await deps.objects.close()
+    await analytics.close()
+
+
+async def test_an_event_is_kept_without_whoever_did_it(
+    site: Site, servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = await site.count()
+    with caplog.at_level(logging.DEBUG):
+        assert await site.tell(EVENT, {"name": "clicked"}) == (204, None)
+        assert (await site.tell())[0] == 204
+    assert await site.count() == before + 3
+    async with site.analytics.transaction() as session:
+        query = "select count(distinct visitor) from analytics_events where hour >= now() - interval '2 hours'"
+        assert (await session.execute(text(query))).scalar_one() == 1
+    for wanted in ("127.0.0.1", "Zaunkoenig", str(FIRST_ORGANIZATION_ID), site.key):
+        assert await site.rows_with(wanted) == []
+    for written in caplog.records:
+        assert "Zaunkoenig" not in str(written.__dict__)
+    for log in servers.home.rglob("*.log"):
+        assert "Zaunkoenig" not in log.read_text(errors="replace")
+
+
+@pytest.mark.parametrize("header", [{"DNT": "1"}, {"Sec_GPC": "1"}])
+async def test_of_a_browser_that_asks_not_to_be_tracked_nothing_is_kept(site: Site, header: dict[str, str]) -> None:
+    before = await site.count()
+    assert await site.tell(**header) == (204, None)
+    assert await site.count() == before
+    assert (await site.tell(DNT="0"))[0] == 204
+    assert await site.count() == before + 1
+
+
+async def test_only_the_operators_keys_tell_and_ask(site: Site, database: Database, tenant: Tenant) -> None:
+    published = await new_key(database, frozenset((Scope.ANALYTICS_WRITE,)))
+    assert (await site.tell(key=published))[0] == 204
+    for path in ("events/summary", "funnels"):
+        assert (await site.get(path))[0] == 200
+        assert (await site.get(path, key=published))[1]["code"] == "scope_missing"
+        assert (await site.get(path, key=tenant.key))[1]["code"] == "not_operator"
+    assert (await site.tell(key=tenant.key))[1]["code"] == "not_operator"
+
+
+async def test_answers_have_a_shape(site: Site) -> None:
+    async with site.analytics.transaction() as session:
+        hour = datetime(site.yesterday.year, site.yesterday.month, site.yesterday.day, 7, tzinfo=UTC)
+        for number in range(8):
+            await session.execute(
+                text("insert into analytics_events (hour, name, visitor) values (:hour, 'visited', :visitor)"),
+                {"hour": hour, "visitor": UUID(int=number).bytes},
+            )
+    day = site.yesterday.isoformat()
+    status, answer = await site.get("events/summary", **{"from": day, "to": day})
+    assert status == 200
+    item = {"date": day, "group": "visited", "is_other": False, "events": 8, "visitors": 8}
+    assert answer == {"items": [item], "totals": {"events": 8}, "k": 5}
+    _, funnels = await site.get("funnels", **{"from": day, "to": day})
+    assert set(funnels) == {"items", "totals", "k"}
+    for params, field in (({"from": "x"}, "from"), ({"from": "2020-01-01"}, "from"), ({"name": "A"}, "name")):
+        status, answer = await site.get("events/summary", **params)
+        assert (status, answer["errors"][0]["field"]) == (422, field)
