@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Cursor
-from services.storage.domain.audio import Track
 from services.storage.store.tables import tracks
 
 TEXT_SHOWN = 5_000
@@ -95,12 +94,3 @@ async def get_track(session: AsyncSession, org_id: UUID, track_id: UUID) -> List
     statement = select(*_columns(tracks.c.text)).where(tracks.c.id == track_id, tracks.c.org_id == org_id)
     row = (await session.execute(statement)).one_or_none()
     return ListedTrack(**row._asdict()) if row else None
-
-
-async def get_audio(session: AsyncSession, org_id: UUID, track_id: UUID) -> Track | None:
-    """Return what is needed to send a track's audio, or None."""
-    statement = select(*(tracks.c[name] for name in Track.__slots__)).where(
-        tracks.c.id == track_id, tracks.c.org_id == org_id
-    )
-    row = (await session.execute(statement)).one_or_none()
-    return Track(**row._asdict()) if row else None

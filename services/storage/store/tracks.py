@@ -131,13 +131,23 @@ async def insert_track(
         raise AudioRefused(_REFUSALS[constraint]) from None
 
 
+_TRACK = select(*(tracks.c[name] for name in Track.__slots__)).where(
+    tracks.c.org_id == bindparam("org_id", type_=UUID_TYPE)
+)
+_GET_TRACK = Prepared(_TRACK.where(tracks.c.generation_id == bindparam("generation_id", type_=UUID_TYPE)))
+_GET_TRACK_BY_ID = Prepared(_TRACK.where(tracks.c.id == bindparam("track_id", type_=UUID_TYPE)))
+
+
 async def get_track(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Track | None:
     """Return the track of a generation of the organisation, or None."""
-    statement = select(*(tracks.c[name] for name in Track.__slots__)).where(
-        tracks.c.generation_id == generation_id, tracks.c.org_id == org_id
-    )
-    row = (await session.execute(statement)).one_or_none()
-    return Track(**row._asdict()) if row else None
+    row = await _GET_TRACK.fetch_one(session, org_id=org_id, generation_id=generation_id)
+    return Track(**row) if row else None
+
+
+async def get_track_by_id(session: AsyncSession, org_id: UUID, track_id: UUID) -> Track | None:
+    """Return a track of the organisation, as it is sent, or None."""
+    row = await _GET_TRACK_BY_ID.fetch_one(session, org_id=org_id, track_id=track_id)
+    return Track(**row) if row else None
 
 
 async def get_alignment(session: AsyncSession, org_id: UUID, generation_id: UUID) -> Alignment | str | None:

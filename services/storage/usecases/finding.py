@@ -62,7 +62,7 @@ async def find_track(deps: Deps, caller: Caller, track_id: UUID) -> listing.List
 async def find_track_audio(deps: Deps, caller: Caller, track_id: UUID) -> domain.Track:
     """Return where the audio of a track lies, and what it is. Raises TrackNotFound, AudioLost."""
     async with deps.database.transaction(caller.org_id) as session:
-        return await _found(session, caller, track_id, await listing.get_audio(session, caller.org_id, track_id))
+        return await _found(session, caller, track_id, await tracks.get_track_by_id(session, caller.org_id, track_id))
 
 
 async def find_track_alignment(deps: Deps, caller: Caller, track_id: UUID) -> domain.Alignment:
@@ -71,7 +71,7 @@ async def find_track_alignment(deps: Deps, caller: Caller, track_id: UUID) -> do
     Raises TrackNotFound, AudioLost, ObjectMissing, ObjectStoreUnavailable.
     """
     async with deps.database.transaction(caller.org_id) as session:
-        track = await _found(session, caller, track_id, await listing.get_audio(session, caller.org_id, track_id))
+        track = await _found(session, caller, track_id, await tracks.get_track_by_id(session, caller.org_id, track_id))
         found = await tracks.get_alignment(session, caller.org_id, track.generation_id)
         if found is None:
             raise domain.TrackNotFound
