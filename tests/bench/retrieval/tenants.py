@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -90,15 +91,23 @@ class Corpus:
     likeness: float
     """The median cosine between chunks' vectors and what the model makes of their texts."""
 
+    @cached_property
+    def _directions(self) -> NDArray[np.float32]:
+        """The vectors as kept, of length 1 in 32 bits."""
+        import numpy as np
+
+        wide = self.vectors.astype(np.float32)
+        wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+        return wide
+
     def nearest(
         self, tenant: Tenant, query: NDArray[np.float32], limit: int, matches: Callable[[int], bool]
     ) -> list[float]:
         """The cosines of the documents nearest to `query` by comparing all rows that match, best first."""
         import numpy as np
 
-        own = self.vectors[tenant.first : tenant.last].astype(np.float32)
         kept = query.astype(np.float16).astype(np.float32)
-        cosines = own @ kept / (np.linalg.norm(own, axis=1) * np.linalg.norm(kept))
+        cosines = self._directions[tenant.first : tenant.last] @ (kept / np.linalg.norm(kept))
         best: dict[int, float] = {}
         for place in np.argsort(-cosines):
             row = tenant.first + int(place)
