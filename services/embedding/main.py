@@ -28,6 +28,7 @@ def main() -> None:
             embedder=embedder,
             clock=runtime.clock,
             exact_chunks=settings.search_exact_chunks,
+            search_seconds=settings.search_seconds,
             objects=objects,
             spoken=SpokenTimes(runtime.bus),
         )

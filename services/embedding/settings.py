@@ -33,6 +33,8 @@ class Settings(ResourceSettings):
     """Ask the provider for vectors shorter than its model's own, where the model can (text-embedding-3)."""
     background_niceness: int = Field(default=10, ge=0, le=19)
     """How far this process steps back where the cores are all busy: nobody waits for a text to be found."""
+    search_seconds: float = Field(default=10.0, gt=0, le=60)
+    """How long the database may take over one search before it is given up."""
     search_exact_chunks: int | None = Field(default=None, ge=0, lt=2**31 - 1)
     """Up to this many chunks are all compared, which takes a millisecond a thousand; beyond, the approximate index is
     searched. Unless it is set, each search takes what is faster for the organisation's share of all chunks."""

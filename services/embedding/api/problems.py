@@ -23,6 +23,13 @@ def no_meaning(error: domain.EmbeddingError) -> Problem:
     )
 
 
+TOO_SLOW = Problem(
+    503,
+    "search_timeout",
+    "The search took too long and was given up",
+    "Repeat it later, when less is going on, or narrow it: by source_types, source_ids, metadata or dates.",
+    headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+)
 NOT_FOUND = Problem(
     404,
     "document_not_found",
@@ -52,6 +59,7 @@ TOO_LARGE = Problem(
 
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     domain.EmbeddingError: no_meaning,
+    domain.SearchTooSlow: lambda _error: TOO_SLOW,
     domain.DocumentNotFound: lambda _error: NOT_FOUND,
     domain.DocumentOwned: owned,
     forms.FilesTooLarge: lambda _error: TOO_LARGE,

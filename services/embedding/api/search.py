@@ -20,7 +20,7 @@ router = APIRouter()
 
 QUERY_MAX_LENGTH = 1_000
 LIMIT_MAX = 250
-_AWAY = told(problems.no_meaning(domain.EmbeddingUnavailable("away")))
+_AWAY = told(problems.no_meaning(domain.EmbeddingUnavailable("away")), problems.TOO_SLOW)
 
 
 class Narrowing(BaseModel):

@@ -16,6 +16,10 @@ LEAST_DEPTH: Final = 50
 T = TypeVar("T", bound=Hashable)
 
 
+class SearchTooSlow(Exception):
+    """The database did not find it in time."""
+
+
 class SearchMode(StrEnum):
     """By meaning, by words, or by both."""
 

@@ -18,7 +18,7 @@ class Deps:
     """What the use cases work with.
 
     Up to `exact_chunks` chunks are all compared in a search; None leaves it to what is faster. Without `spoken`
-    nothing is known of when passages are heard.
+    nothing is known of when passages are heard. After `search_seconds` the database's answer is waited for no longer.
     """
 
     database: Database
@@ -31,3 +31,4 @@ class Deps:
     questions: Questions = field(default_factory=Questions)
     sizes: Sizes = field(default_factory=Sizes)
     spoken: SpokenTimes | None = None
+    search_seconds: float = 10.0

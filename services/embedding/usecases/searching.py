@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ class Wanted:
 async def search(deps: Deps, wanted: Wanted, limit: int) -> list[domain.Hit]:
     """Find documents of the organisation and everybody's, best first, each once, by its best chunk.
 
-    Raises EmbeddingRefused and EmbeddingUnavailable, but not when searching by words alone.
+    Raises SearchTooSlow; EmbeddingRefused and EmbeddingUnavailable, but not when searching by words alone.
     """
     return await _find(deps, wanted, limit, by_chunk=False)
 
@@ -47,10 +48,16 @@ async def find_passages(deps: Deps, wanted: Wanted, tokens: int) -> list[domain.
 async def _find(deps: Deps, wanted: Wanted, limit: int, *, by_chunk: bool) -> list[domain.Hit]:
     vector = None if wanted.mode is domain.SearchMode.TEXT else await deps.questions.embed(deps.embedder, wanted.query)
     fuse = domain.fuse_passages if by_chunk else domain.fuse_documents
-    async with deps.database.transaction(wanted.scope.org_id, holding=nearest.SETTINGS) as session:
-        rankings = await _rankings(deps, session, wanted, limit, vector, by_chunk=by_chunk)
-        best = fuse(rankings, limit) if len(rankings) > 1 else rankings[0]
-        return await hits.list_hits(session, best, vector)
+    try:
+        async with (
+            asyncio.timeout(deps.search_seconds),
+            deps.database.transaction(wanted.scope.org_id, holding=nearest.SETTINGS) as session,
+        ):
+            rankings = await _rankings(deps, session, wanted, limit, vector, by_chunk=by_chunk)
+            best = fuse(rankings, limit) if len(rankings) > 1 else rankings[0]
+            return await hits.list_hits(session, best, vector)
+    except TimeoutError as error:
+        raise domain.SearchTooSlow from error
 
 
 async def _rankings(

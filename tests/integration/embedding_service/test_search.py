@@ -20,6 +20,7 @@ from services.embedding.store import hits, nearest
 from services.embedding.store.scope import Scope
 from services.embedding.usecases import Deps
 from tests.integration.embedding_service.conftest import EVERYTHING, Client, Failing, completed, ready, serving
+from tests.support.servers import Servers
 
 MANY = 250
 TOPICS = ("the harbour at dawn", "a recipe with apples", "rules of chess", "the moons of Jupiter", "tax returns")
@@ -200,3 +201,19 @@ async def test_without_meaning_words_are_still_found(
         assert '"mode": "text"' in problem["detail"]
         (hit,) = await asker.search("words", mode="text")
         assert hit["title"] == "Plain words"
+
+
+async def test_a_search_that_takes_too_long_is_given_up(deps: Deps, client: Client, servers: Servers) -> None:
+    """Somebody holds the table; afterwards searches go on as before."""
+    await index(deps, completed(client.org_id, "Plain words"))
+    wanted = servers.service_database("embedding")
+    owner = Database(servers.url("owner", "embedding"), wanted.owner_password, application="test")
+    async with serving(replace(deps, search_seconds=0.3)) as session:
+        asker = Client(session, client.org_id)
+        async with owner.transaction() as holder:
+            await holder.execute(text("lock table chunks in access exclusive mode"))
+            async with asker.post({"query": "words"}) as response:
+                assert (response.status, response.headers["Retry-After"]) == (503, "5")
+                assert (await response.json(content_type=None))["code"] == "search_timeout"
+        await owner.close()
+        assert len(await Client(session, client.org_id).search("words")) == 1
