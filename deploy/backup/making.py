@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from deploy.backup.source import Source, ToolFailed, tree_bytes
 from deploy.backup.vault import Kind, Record, Vault
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import Home
+from libs.objectstore import ObjectStoreUnavailable
 
 Show = Callable[[str], None]
 
@@ -68,7 +70,6 @@ async def make(source: Source, vault: Vault, plan: Plan, show: Show) -> Record:
     Raises StackError with what to do; what was there before is untouched then.
     """
     with vault.writing():
-        clock = time.monotonic()
         async with source.database() as connection:
             began = await wal.mark(connection)
         identity = f"{began:%Y%m%dT%H%M%S}-{plan.kind}"
@@ -76,41 +77,50 @@ async def make(source: Source, vault: Vault, plan: Plan, show: Show) -> Record:
             raise StackError(f"Backup {identity} is there already. Try again in a second.")
         folder = vault.begin(identity)
         try:
-            manifest = await _copy_database(source, vault, plan, folder / "database", show)
-            ended = await _now(source)
-            _copy_state(source.home, folder / "state")
-            copied = await copy_objects(source, vault, show)
-            if plan.kind == "full":
-                with closing(Contents(vault.objects)) as contents:
-                    contents.copy_index(folder / "index.db")
-            async with source.broker() as bus:
-                buried = await letters.save(bus, folder / "letters.jsonl")
-            await verify_database(folder / "database", show)
-            await _verify_log(source, vault, plan, manifest, show)
+            record = await _write(source, vault, plan, folder, began, show)
+            vault.finish(folder, record)
         except Damaged as error:
             raise StackError(f"The backup was not written as it should be: {error}\nIs the disk sound?") from None
-        except OSError as error:
+        except ObjectStoreUnavailable as error:
+            raise StackError(f"The objects could not be copied: {error}. See: antiphon status") from None
+        except (OSError, sqlite3.Error) as error:
             raise StackError(f"The backup could not be written: {error}\nIs there room in {vault.path}?") from None
-        record = Record(
-            id=identity,
-            kind=plan.kind,
-            parent=plan.parent.id if plan.parent else None,
-            line=plan.line.name,
-            timeline=manifest.timeline,
-            began=began,
-            ended=ended,
-            start_position=manifest.start_position,
-            end_position=manifest.end_position,
-            new_bytes=tree_bytes(folder),
-            objects=copied.objects,
-            object_bytes=copied.bytes,
-            letters=buried,
-            seconds=0.0,
-            verified=await _now(source),
-        )
-        record = replace(record, seconds=round(time.monotonic() - clock, 2))
-        vault.finish(folder, record)
+        finally:
+            # Of a complete one this was the name before. Of others nothing should fill the disk.
+            shutil.rmtree(folder, ignore_errors=True)
         return record
+
+
+async def _write(source: Source, vault: Vault, plan: Plan, folder: Path, began: datetime, show: Show) -> Record:
+    clock = time.monotonic()
+    manifest = await _copy_database(source, vault, plan, folder / "database", show)
+    ended = await _now(source)
+    _copy_state(source.home, folder / "state")
+    copied = await copy_objects(source, vault, show)
+    if plan.kind == "full":
+        with closing(Contents(vault.objects)) as contents:
+            contents.copy_index(folder / "index.db")
+    async with source.broker() as bus:
+        buried = await letters.save(bus, folder / "letters.jsonl")
+    await verify_database(folder / "database", show)
+    await _verify_log(source, vault, plan, manifest, show)
+    return Record(
+        id=folder.stem,
+        kind=plan.kind,
+        parent=plan.parent.id if plan.parent else None,
+        line=plan.line.name,
+        timeline=manifest.timeline,
+        began=began,
+        ended=ended,
+        start_position=manifest.start_position,
+        end_position=manifest.end_position,
+        new_bytes=tree_bytes(folder),
+        objects=copied.objects,
+        object_bytes=copied.bytes,
+        letters=buried,
+        seconds=round(time.monotonic() - clock, 2),
+        verified=await _now(source),
+    )
 
 
 async def copy_objects(source: Source, vault: Vault, show: Show) -> Copied:

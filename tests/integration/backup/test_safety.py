@@ -7,15 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy.backup.vault import Vault
 from deploy.backup.wal import segment_of
+from tests.chaos.processes import paused
 from tests.integration.backup.conftest import BackedUp, temporary_directory
 from tests.support.polling import eventually
-from tests.support.stack import ROOT
+from tests.support.stack import ROOT, Stack
 
 
 @pytest.mark.timeout(180)
@@ -34,6 +37,29 @@ async def test_a_backup_that_is_killed_is_none_and_the_next_one_is(backed_up: Ba
     assert "what was written" in backed_up.stack.run("backup", "verify").stdout
     backed_up.stack.run("backup")
     assert len(backed_up.listed()) == len(before) + 1
+    assert not list(backed_up.vault.glob("backups/*.part"))
+
+
+@pytest.mark.timeout(180)
+async def test_a_backup_that_fails_leaves_nothing_and_says_why(backed_up: BackedUp) -> None:
+    await backed_up.has_first()
+    before = backed_up.listed()
+    with paused(backed_up.stack, "backup"), Vault(backed_up.vault).writing():
+        busy = backed_up.stack.run("backup", check=False)
+    assert "Another backup is being written" in busy.stderr
+    index = backed_up.vault / "objects" / "index.db"
+    kept = index.with_name("kept")
+    with paused(backed_up.stack, "backup"):
+        index.rename(kept)
+        index.mkdir()
+        try:
+            failed = backed_up.stack.run("backup", "--full", check=False)
+        finally:
+            index.rmdir()
+            kept.rename(index)
+    assert failed.returncode == 1
+    assert "could not be written" in failed.stderr
+    assert backed_up.listed() == before
     assert not list(backed_up.vault.glob("backups/*.part"))
 
 
@@ -64,6 +90,7 @@ async def test_damage_is_found_wherever_it_is(backed_up: BackedUp) -> None:
         assert not home.exists()
 
 
+@pytest.mark.timeout(240)
 async def test_a_directory_with_data_is_only_replaced_by_its_name_and_put_aside(backed_up: BackedUp) -> None:
     await backed_up.has_first()
     running = backed_up.stack.run("restore", "--to", "latest", check=False)
@@ -81,10 +108,22 @@ async def test_a_directory_with_data_is_only_replaced_by_its_name_and_put_aside(
         )
         assert "first moment that can be restored" in out_of_reach.stderr
         assert (home / "precious").read_text() == "data"
-        backed_up.stack.run("restore", "--to", "latest", "--into", str(home), "--replace", str(home))
+        with nobody_writes(backed_up.stack):
+            # The last moment of a system that rests is followed by no commit but the backup's own.
+            backed_up.stack.run("backup")
+            backed_up.stack.run("restore", "--to", "latest", "--into", str(home), "--replace", str(home))
         (aside,) = folder.glob("home.before-*")
         assert (aside / "precious").read_text() == "data"
         assert (home / "VERSION").exists()
+
+
+@contextmanager
+def nobody_writes(stack: Stack) -> Iterator[None]:
+    """Stop every process but the servers; they go on after the block."""
+    with ExitStack() as stopped:
+        for name in stack.record["processes"].keys() - {"postgres", "nats", "s3", "launcher"}:
+            stopped.enter_context(paused(stack, name))
+        yield
 
 
 def start_backup(backed_up: BackedUp) -> subprocess.Popen[bytes]:
