@@ -28,6 +28,7 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
     await erasing.erase_organization(deps, delivery)
 
 
+FINDS_UPLOADS = Calls("storage", "find_media")
 export_data = exports("voice", DataExported, exporting.EXPORTED)
 
 RESERVES = Calls("analytics", "reserve")

@@ -13,6 +13,7 @@ from libs.web import IdentityVerifier, create_app
 from services.voice.adapters.aligning import Aligner
 from services.voice.adapters.matching import match_timbre
 from services.voice.adapters.quota import VoiceQuota
+from services.voice.adapters.uploads import Uploads
 from services.voice.api import PROBLEMS, router
 from services.voice.consumers import CONSUMERS
 from services.voice.settings import Settings
@@ -36,6 +37,7 @@ def main() -> None:
             examine=intake.examine,
             align=Aligner().align,
             quota=VoiceQuota(runtime.bus),
+            find_uploads=Uploads(runtime.bus).find,
         )
         app = create_app(
             "voice",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from typing import Any
 
+import aiohttp
+
 from tests.support import media
 from tests.support.api import Api
 from tests.support.polling import eventually
+from tests.support.recordings import spoken_wav
 from tests.support.stack import Stack
 from tests.support.uploads import announced, put, uploaded
 
@@ -51,3 +55,20 @@ async def test_signatures_reach_no_log(api: Api, stack: Stack) -> None:
     for log in logs:
         assert signature[1] not in log
         assert "X-Amz-Signature" not in log
+
+
+async def test_a_voice_of_an_upload(api: Api) -> None:
+    content = await asyncio.to_thread(spoken_wav)
+    asset = await uploaded(api, content, purpose="voice_sample")
+    form = aiohttp.FormData({"name": f"Uploaded {asset['id']}", "upload_ids": asset["id"]}, default_to_multipart=True)
+
+    made = await api.post("/v1/voices", data=form)
+
+    assert made.status == 201, made.content
+    assert (await api.delete(f"/v1/media/{asset['id']}")).status == 204
+    voice = await api.until_examined(made.json["id"])
+    assert voice["status"] == "ready"
+    samples = (await api.get(f"/v1/voices/{voice['id']}/samples")).json["items"]
+    assert [sample["size_bytes"] for sample in samples] == [len(content)]
+    assert (await api.get(f"/v1/voices/{voice['id']}/audio")).content == content
+    assert (await api.delete(f"/v1/voices/{voice['id']}")).status == 204

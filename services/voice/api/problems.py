@@ -11,6 +11,7 @@ from libs.web import Problem, ProblemOf, forms, invalid_field
 from libs.web.problems import UNAVAILABLE
 from services.voice import domain
 from services.voice.domain.alignments import AligningFailed, RecordingNotAligned
+from services.voice.domain.uploads import UploadUnusable
 
 _MEGABYTES = domain.RECORDING_MAX_BYTES // 2**20
 _MORE_THAN_TAKEN = f"has more than {_MEGABYTES} MB in all"
@@ -110,6 +111,7 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     domain.VoiceNameTaken: name_taken,
     domain.RecordingTooLarge: lambda _error: TOO_LARGE,
     domain.SameRecordingTwice: _same_twice,
+    UploadUnusable: lambda error: invalid_field("upload_ids", str(error)),
     domain.SampleNotFound: lambda _error: NO_SAMPLE,
     domain.LastSample: lambda _error: LAST_SAMPLE,
     domain.SampleNeeded: sample_needed,

@@ -57,19 +57,23 @@ def _id(text: str) -> UUID:
     return parsed
 
 
-def _checked(form: Form) -> domain.NewVoice:
-    """Return what the form asks for; raises RequestValidationError naming every field that is wrong."""
+def _checked(form: Form) -> tuple[domain.NewVoice, list[UUID]]:
+    """Return what the form asks for, and the uploads that it names.
+
+    Raises RequestValidationError naming every field that is wrong.
+    """
     errors: list[Any] = []  # Any: pydantic's own description of an error
     fields: NewVoiceForm | None = None
     try:
         fields = NewVoiceForm.model_validate(form.fields)
     except ValidationError as error:
         errors = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-    if not form.files:
+    if not form.files and not form.fields.get("upload_ids"):
         errors.append({"type": "missing", "loc": ("body", "file"), "msg": "A file is required", "input": None})
-    if fields is None or not form.files:
+    if fields is None or errors:
         raise RequestValidationError(errors)
-    return domain.NewVoice(fields.name, fields.description or None, fields.category, fields.language)
+    wanted = domain.NewVoice(fields.name, fields.description or None, fields.category, fields.language)
+    return wanted, fields.uploads()
 
 
 @router.get("/v1/voices")
@@ -136,10 +140,10 @@ _FORM_SCHEMA["properties"]["file"] = {
     "items": {"type": "string", "format": "binary"},
     "maxItems": domain.RECORDINGS_MOST,
     "title": "Files",
-    "description": "One or more recordings, each as a field of its own; `files` is understood as well.",
+    "description": "Recordings, each as a field of its own, or none with `upload_ids`; `files` is understood as well.",
 }
 _FORM_SCHEMA["properties"]["file"]["examples"] = [["…"]]
-_FORM_SCHEMA["required"] = ["name", "file"]
+_FORM_SCHEMA["required"] = ["name"]
 
 
 @router.post(
@@ -153,12 +157,14 @@ async def create_voice(request: Request, response: Response, caller: CallerOf, d
 
     Any common audio is taken (wav, mp3, m4a, flac, ogg, webm), by its content. The voice is `processing` until its
     recordings are examined; then it is `ready`, matched to their timbre (not cloned), or `rejected` with reasons.
+    Recordings that were uploaded before are named in `upload_ids`; the voice keeps copies of its own.
 
     Names are unique within an organisation, without regard to case, so that a name in a list means one
     voice: a name that is taken is answered 409 `voice_name_taken`. The name of a system voice may be used.
     """
     form = await read_form(request, FILE_FIELDS)
-    voice = await usecases.create_voice(deps, caller, _checked(form), form.files, once)
+    wanted, upload_ids = _checked(form)
+    voice = await usecases.create_voice(deps, caller, wanted, form.files, once, upload_ids)
     response.headers["Location"] = f"/v1/voices/{voice.id}"
     return voice_view(voice)
 

@@ -27,6 +27,10 @@ Pitch = Annotated[float, Field(strict=True, ge=-12, le=12, allow_inf_nan=False, 
 Volume = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False, description="A factor.")]
 
 
+_ID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+UploadIds = Annotated[str, Field(max_length=400, pattern=f"^({_ID}(,{_ID})*)?$")]
+
+
 class VoiceQuery(BaseModel):
     """Which voices to list."""
 
@@ -50,6 +54,11 @@ class NewVoiceForm(BaseModel):
     description: Description = ""
     category: domain.Category = domain.Category.GENERAL
     language: LanguageTag = domain.DEFAULT_LANGUAGE
+    upload_ids: UploadIds = Field(default="", description="Ids of finished uploads of audio, separated by commas.")
+
+    def uploads(self) -> list[UUID]:
+        """Return the ids of the uploads that are named."""
+        return [UUID(one) for one in self.upload_ids.split(",") if one]
 
 
 class SettingsView(BaseModel):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from libs.audio.intake import Examined
 from libs.database import Database
@@ -12,6 +13,7 @@ from libs.objectstore import ObjectStore
 from services.voice.adapters.quota import VoiceQuota
 from services.voice.domain import Matched, Reference
 from services.voice.domain.alignments import Aligned, Recording
+from services.voice.domain.uploads import Uploaded
 
 Examine = Callable[[bytes], Awaitable[Examined]]
 """Decodes and measures the bytes of a file. Raises IntakeError, IntakeUnavailable."""
@@ -21,6 +23,9 @@ Match = Callable[[Reference], Awaitable[Matched]]
 
 Align = Callable[[Recording], Awaitable[Aligned]]
 """Finds when each character of a text is spoken. Raises AligningFailed."""
+
+FindUploads = Callable[[UUID, Sequence[UUID]], Awaitable[list[Uploaded]]]
+"""Finds finished uploads of an organisation by their ids. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Deps:
     examine: Examine
     align: Align
     quota: VoiceQuota
+    find_uploads: FindUploads
 
 
 @dataclass(frozen=True, slots=True)

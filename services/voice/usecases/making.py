@@ -16,13 +16,13 @@ from libs import outbox
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.ids import new_id
 from libs.messaging import Unavailable, inbox
-from libs.objectstore import ObjectStoreUnavailable
+from libs.objectstore import ObjectMissing, ObjectStoreUnavailable
 from libs.speech.engine import UnknownEngineVoice
 from libs.speech.espeak import EspeakEngine
 from libs.speech.languages import profile_for_language
 from libs.web import Caller, Once
 from services.voice import domain, store
-from services.voice.domain import recordings
+from services.voice.domain import recordings, uploads
 from services.voice.usecases import telling
 from services.voice.usecases.deps import Deps
 
@@ -35,23 +35,43 @@ class _MadeMeanwhile(Exception):
 
 
 async def create_voice(
-    deps: Deps, caller: Caller, wanted: domain.NewVoice, files: Sequence[bytes], once: Once | None = None
+    deps: Deps,
+    caller: Caller,
+    wanted: domain.NewVoice,
+    files: Sequence[bytes],
+    once: Once | None = None,
+    upload_ids: Sequence[UUID] = (),
 ) -> domain.Voice:
     """Keep recordings and have them examined; what is to be done `once` and was done before gives the same voice.
 
-    Raises LanguageNotSpoken, SameRecordingTwice, VoiceNameTaken, QuotaExceeded, ObjectStoreUnavailable, Unavailable,
-    and VoiceNotFound for what was made once and deleted since.
+    Those that were uploaded come behind the files. Raises UploadUnusable, RecordingTooLarge, Unavailable,
+    LanguageNotSpoken, SameRecordingTwice, VoiceNameTaken, QuotaExceeded, ObjectStoreUnavailable, and VoiceNotFound
+    for what was made once and deleted since.
     """
     made = await _made_before(deps, caller, once) if once is not None else None
     if made is not None:
         return made
+    recorded = [*files, *await _uploaded(deps, caller, upload_ids, files)]
     try:
-        return await _make(deps, caller, wanted, files, once)
+        return await _make(deps, caller, wanted, recorded, once)
     except _MadeMeanwhile:
         made = await _made_before(deps, caller, once) if once is not None else None
         if made is None:
             raise
         return made
+
+
+async def _uploaded(deps: Deps, caller: Caller, upload_ids: Sequence[UUID], files: Sequence[bytes]) -> list[bytes]:
+    """What uploads hold: the voice keeps recordings of its own, whatever becomes of the uploads."""
+    if not upload_ids:
+        return []
+    uploads.require_few(upload_ids, files)
+    found = await deps.find_uploads(caller.org_id, upload_ids)
+    uploads.require_usable(upload_ids, found, files)
+    try:
+        return [await deps.objects.get(one.object_key) for one in found]
+    except ObjectMissing:
+        raise uploads.UploadUnusable("an upload was deleted just now") from None
 
 
 async def _made_before(deps: Deps, caller: Caller, once: Once) -> domain.Voice | None:

@@ -30,6 +30,7 @@ from libs.web.identity import HEADER, sign
 from services.voice.adapters.aligning import Aligner
 from services.voice.adapters.quota import VoiceQuota
 from services.voice.api import PROBLEMS, router
+from services.voice.domain.uploads import Uploaded
 from services.voice.usecases import Deps
 from tests.support.http import serving as serving_app
 from tests.support.servers import Servers
@@ -40,6 +41,11 @@ QUIET = silence(10)
 """A file for voices of which no recording is examined."""
 
 Event = TypeVar("Event", bound=Message)
+
+
+async def no_uploads(_org_id: UUID, _upload_ids: Sequence[UUID]) -> list[Uploaded]:
+    """Storage that knows of no upload."""
+    return []
 
 
 async def _no_wake() -> None:
@@ -166,6 +172,7 @@ async def deps(database: Database, objects: ObjectStore, intake: Intake, plans: 
         examine=intake.examine,
         align=Aligner().align,
         quota=plans.quota,
+        find_uploads=no_uploads,
     )
 
 
