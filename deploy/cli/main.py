@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from deploy.cli import audit, backup, dlq, events, projections, provision, speech, stack, storage, usage, voices
+from deploy.cli import (
+    audit,
+    backup,
+    dlq,
+    embedding,
+    events,
+    projections,
+    provision,
+    speech,
+    stack,
+    storage,
+    usage,
+    voices,
+)
 from deploy.embedded.errors import StackError
 
 app = typer.Typer(
@@ -34,6 +47,7 @@ app.add_typer(voices.app, name="voices")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
 app.add_typer(projections.app, name="projections")
+app.add_typer(embedding.app, name="embedding")
 app.add_typer(storage.app, name="storage")
 app.add_typer(usage.app, name="usage")
 

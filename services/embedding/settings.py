@@ -29,8 +29,17 @@ class Settings(ResourceSettings):
     """The provider's base URL, as https://host/v1."""
     embedding_model: str | None = Field(default=None, min_length=1)
     embedding_key_file: Path | None = None
+    embedding_dimensions: int = Field(default=384, ge=1, le=4000)
+    """Of the provider's vectors. Another model, or other dimensions, embed everything anew in the background."""
     embedding_shorten: bool = False
     """Ask the provider for vectors shorter than its model's own, where the model can (text-embedding-3)."""
+    embedding_former_url: HttpUrl | None = None
+    """Where the provider is whose model is left, until everything is embedded anew: the same one unless given. For the
+    local model there is nothing to give."""
+    embedding_former_key_file: Path | None = None
+    embedding_former_shorten: bool | None = None
+    embedding_keep_former_hours: float = Field(default=168.0, ge=0, le=24 * 365)
+    """How long the index of a model that was left is kept: going back to it embeds only what came since."""
     background_niceness: int = Field(default=10, ge=0, le=19)
     """How far this process steps back where the cores are all busy: nobody waits for a text to be found."""
     search_seconds: float = Field(default=10.0, gt=0, le=60)

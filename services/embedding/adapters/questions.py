@@ -20,11 +20,11 @@ class Questions:
 
     def __init__(self) -> None:
         """Nothing was asked yet."""
-        self._known: OrderedDict[tuple[str, str], NDArray[np.float32]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int, str], NDArray[np.float32]] = OrderedDict()
 
     async def embed(self, embedder: Embedder, question: str) -> NDArray[np.float32]:
         """Return the vector of a question; raises what the embedder raises."""
-        key = embedder.model_id, question
+        key = embedder.model_id, embedder.dimensions, question
         known = self._known.get(key)
         if known is None:
             # A copy: a row would keep the whole batch that it came with.

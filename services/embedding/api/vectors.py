@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.web import CallerOf
-from services.embedding import domain
+from services.embedding import usecases
 from services.embedding.api.parts import DepsOf
 
 router = APIRouter()
@@ -27,7 +27,7 @@ class Texts(BaseModel):
 
 
 class ModelView(BaseModel):
-    """The installation's model."""
+    """The model that searches go by."""
 
     model: str
     dimensions: int
@@ -42,12 +42,14 @@ class VectorsView(ModelView):
 @router.get("/internal/embeddings/model", include_in_schema=False)
 async def get_model(_caller: CallerOf, deps: DepsOf) -> ModelView:
     """Say which model embeds."""
-    return ModelView(model=deps.embedder.model_id, dimensions=domain.DIMENSIONS)
+    index, _ = await usecases.model_to_search(deps)
+    return ModelView(model=index.model_id, dimensions=index.dimensions)
 
 
 @router.post("/internal/embeddings", include_in_schema=False)
 async def embed(texts: Texts, _caller: CallerOf, deps: DepsOf) -> VectorsView:
     """Embed texts for a client, who gets their vectors; nothing is kept."""
-    vectors = await deps.embedder.embed(texts.input)
+    index, embedder = await usecases.model_to_search(deps)
+    vectors = await embedder.embed(texts.input)
     content = base64.b64encode(vectors.astype("<f4").tobytes()).decode()
-    return VectorsView(model=deps.embedder.model_id, dimensions=domain.DIMENSIONS, vectors=content)
+    return VectorsView(model=index.model_id, dimensions=index.dimensions, vectors=content)

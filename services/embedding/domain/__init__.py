@@ -13,6 +13,7 @@ from services.embedding.domain.errors import (
     ModelChanged,
 )
 from services.embedding.domain.files import PAGE, FileKind, FileRefused, Reading, join_pages, kind_of, text_of
+from services.embedding.domain.indexes import MOST_DIMENSIONS, Index, ModelKey, expired, searched, written
 from services.embedding.domain.passages import highlights, tokens_of, within_budget
 from services.embedding.domain.ranking import (
     FUSION_K,
@@ -46,6 +47,7 @@ __all__ = [
     "DIMENSIONS",
     "FUSION_K",
     "LEAST_DEPTH",
+    "MOST_DIMENSIONS",
     "PAGE",
     "TITLE_CHARACTERS",
     "Document",
@@ -59,7 +61,9 @@ __all__ = [
     "FileRefused",
     "FilesUnreadable",
     "Hit",
+    "Index",
     "ModelChanged",
+    "ModelKey",
     "Piece",
     "Ranked",
     "Reading",
@@ -72,6 +76,7 @@ __all__ = [
     "TextFormat",
     "content_hash",
     "cut",
+    "expired",
     "fuse",
     "fuse_documents",
     "fuse_passages",
@@ -81,9 +86,11 @@ __all__ = [
     "language_name",
     "most_compared",
     "read_text",
+    "searched",
     "text_of",
     "title_of",
     "tokens_of",
     "voice_text",
     "within_budget",
+    "written",
 ]

@@ -29,10 +29,10 @@ class FilesUnreadable(Exception):
 
 
 class ModelChanged(EmbeddingError):
-    """The index holds another model's vectors, with which the configured model's cannot be compared."""
+    """The index was made with another model, which is needed until all is embedded anew, and is not configured."""
 
     def __init__(self, indexed: str, configured: str) -> None:
         super().__init__(
-            f"The search index was made with {indexed}, but {configured} is configured. Configure {indexed} again, "
-            "or empty the embedding service's database and replay the events into it."
+            f"The search index was made with {indexed}, but {configured} is configured. Until everything is embedded "
+            f"anew, searches need {indexed}: say where it is by ANTIPHON_EMBEDDING_FORMER_URL, or configure it again."
         )

@@ -1,23 +1,23 @@
-"""What can be found, and the model that made it so."""
+"""What can be found."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, Integer, Text, bindparam, cast, delete, func, select, text, tuple_, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.database import Prepared
+from libs.database import Prepared, driver_of
 from libs.ids import SYSTEM_ORG, new_id
-from services.embedding.domain import PAGE, Piece, Source, SourceKey, SourceType, content_hash
-from services.embedding.store.tables import UUID_TYPE, chunks, documents, index_model, vector_text
+from services.embedding.domain import PAGE, Index, Piece, Source, SourceKey, SourceType, content_hash
+from services.embedding.store.tables import UUID_TYPE, chunks, documents, vector_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,14 +68,28 @@ async def save_documents(session: AsyncSession, sources: Sequence[Source]) -> di
     return {key: (document_id, document_id != ids[key]) for key, document_id in saved.items()}
 
 
-async def list_known_vectors(session: AsyncSession, org_id: UUID, hashes: Sequence[str]) -> dict[str, str]:
-    """Return the vectors, as pgvector writes them, of those texts by hash that the organisation has chunks of."""
-    statement = (
-        select(chunks.c.content_hash, cast(chunks.c.embedding, Text))
-        .distinct(chunks.c.content_hash)
-        .where(chunks.c.org_id == org_id, chunks.c.content_hash.in_(hashes))
+ContentKey = tuple[UUID | None, str]
+"""Whose a text is, and its hash."""
+
+
+async def list_known_vectors(
+    session: AsyncSession, index: Index, keys: Sequence[ContentKey]
+) -> dict[ContentKey, NDArray[np.float32]]:
+    """Return the vectors that an index has of those texts of which their owners have chunks."""
+    import numpy as np
+
+    rows = await driver_of(session).fetch(
+        """
+        select distinct on (wanted.org_id, wanted.hash) wanted.org_id, wanted.hash, vectors.embedding::text as vector
+        from unnest($2::uuid[], $3::text[]) as wanted (org_id, hash)
+        join chunks on chunks.content_hash = wanted.hash and chunks.org_id is not distinct from wanted.org_id
+        join vectors on vectors.id = chunks.id and vectors.index_id = $1
+        """,
+        index.id,
+        [org_id for org_id, _ in keys],
+        [hashed for _, hashed in keys],
     )
-    return dict((await session.execute(statement)).tuples().all())
+    return {(row["org_id"], row["hash"]): np.array(orjson.loads(row["vector"]), np.float32) for row in rows}
 
 
 async def delete_chunks(session: AsyncSession, document_ids: Sequence[UUID]) -> None:
@@ -85,29 +99,37 @@ async def delete_chunks(session: AsyncSession, document_ids: Sequence[UUID]) -> 
 _INSERT_CHUNKS = Prepared(
     text(
         """
-        insert into chunks (id, document_id, org_id, source_type, idx, content, content_hash, embedding, metadata)
-        select id, document_id, org_id, source_type, idx, content, content_hash, embedding::halfvec, metadata::jsonb
-        from unnest(:ids, :document_ids, :org_ids, :types, :idxs, :contents, :hashes, :embeddings, :metadata)
-            as new (id, document_id, org_id, source_type, idx, content, content_hash, embedding, metadata)
-        on conflict (document_id, content_hash) do nothing
-        returning document_id
+        with kept as (
+            insert into chunks (id, document_id, org_id, source_type, idx, content, content_hash, metadata)
+            select id, document_id, org_id, source_type, idx, content, content_hash, metadata::jsonb
+            from unnest(:ids, :document_ids, :org_ids, :types, :idxs, :contents, :hashes, :metadata)
+                as new (id, document_id, org_id, source_type, idx, content, content_hash, metadata)
+            on conflict (document_id, content_hash) do nothing
+            returning id, document_id, org_id, source_type, metadata, created_at
+        ), placed as (
+            insert into vectors (id, index_id, document_id, org_id, source_type, metadata, created_at, embedding)
+            select kept.id, index_id, document_id, org_id, source_type, metadata, created_at, embedding::halfvec
+            from unnest(:vector_ids, :index_ids, :embeddings) as made (id, index_id, embedding)
+            join kept on kept.id = made.id
+        )
+        select document_id from kept
         """
     ).bindparams(
-        *(bindparam(name, type_=ARRAY(UUID_TYPE)) for name in ("ids", "document_ids", "org_ids")),
+        *(bindparam(name, type_=ARRAY(UUID_TYPE)) for name in ("ids", "document_ids", "org_ids", "vector_ids")),
         *(bindparam(name, type_=ARRAY(Text)) for name in ("types", "contents", "hashes", "embeddings", "metadata")),
-        bindparam("idxs", type_=ARRAY(Integer)),
+        *(bindparam(name, type_=ARRAY(Integer)) for name in ("idxs", "index_ids")),
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class NewChunks:
-    """The pieces of a document that has none, and their vectors."""
+    """The pieces of a document that has none, and their vectors by the ids of the indexes that they are for."""
 
     document_id: UUID
     source: Source
     pieces: Sequence[Piece]
-    vectors: NDArray[np.float32]
+    vectors: Mapping[int, NDArray[np.float32]]
     pages: Sequence[int] | None = None
     """On which page each piece begins, where there are pages."""
 
@@ -119,27 +141,28 @@ class NewChunks:
         return told if self.pages is None else told | {PAGE: str(self.pages[row])}
 
 
+_CHUNK_COLUMNS = ("ids", "document_ids", "org_ids", "types", "idxs", "contents", "hashes", "metadata")
+_VECTOR_COLUMNS = ("vector_ids", "index_ids", "embeddings")
+
+
 async def insert_chunks(session: AsyncSession, new: Sequence[NewChunks]) -> Counter[UUID]:
-    """Keep the chunks of documents, of equal ones in a document one; return how many each document has."""
-    rows = [
-        (
-            new_id(),
-            one.document_id,
-            one.source.org_id,
-            one.source.type,
-            piece.idx,
-            piece.content,
-            content_hash(piece.content),
-            vector_text(vector),
-            orjson.dumps(one.metadata(row)).decode(),
-        )
-        for one in new
-        for row, (piece, vector) in enumerate(zip(one.pieces, one.vectors, strict=True))
-    ]
+    """Keep the chunks of documents, of equal ones in a document one; return how many each document has.
+
+    The transaction began with `indexes.WRITING`.
+    """
+    rows: list[tuple[object, ...]] = []
+    made: list[tuple[UUID, int, str]] = []
+    for one in new:
+        for row, piece in enumerate(one.pieces):
+            chunk_id, source = new_id(), one.source
+            told = orjson.dumps(one.metadata(row)).decode()
+            hashed = content_hash(piece.content)
+            rows.append((chunk_id, one.document_id, source.org_id, source.type, piece.idx, piece.content, hashed, told))
+            made += [(chunk_id, index_id, vector_text(vectors[row])) for index_id, vectors in one.vectors.items()]
     if not rows:
         return Counter()
-    names = ("ids", "document_ids", "org_ids", "types", "idxs", "contents", "hashes", "embeddings", "metadata")
-    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    columns = dict(zip(_CHUNK_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    columns |= dict(zip(_VECTOR_COLUMNS, map(list, zip(*made, strict=True)), strict=True))
     return Counter(row["document_id"] for row in await _INSERT_CHUNKS.fetch(session, **columns))
 
 
@@ -182,10 +205,3 @@ async def bury_documents(
     if removed:
         await delete_chunks(session, [document_id for document_id, *_ in removed])
     return removed
-
-
-async def adopt_model(session: AsyncSession, model_id: str) -> str:
-    """Return the model that the index is made with: `model_id` if it was made with none yet."""
-    await session.execute(upsert(index_model).values(model_id=model_id).on_conflict_do_nothing())
-    adopted: str = (await session.execute(select(index_model.c.model_id))).scalar_one()
-    return adopted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,14 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs.database import driver_of
 from services.embedding.domain import Hit, Ranked, SourceType
 from services.embedding.domain.reach import ALWAYS_COMPARED
+from services.embedding.store.indexes import QueryVector
 from services.embedding.store.nearest import Sizes
 from services.embedding.store.scope import Arguments, Scope
-from services.embedding.store.tables import vector_text
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 
 RANKED_MOST: Final = 1_000
 """Chunks with all the words whose places are compared: 9 ms. Words that so many have say little anyway."""
@@ -31,7 +26,7 @@ async def list_worded(
     limit: int,
     *,
     sizes: Sizes,
-    query: NDArray[np.float32] | None = None,
+    query: QueryVector | None = None,
     by_chunk: bool = False,
 ) -> list[Ranked]:
     """The documents with all `words`, in which clients may quote phrases, write `or`, and exclude by a minus.
@@ -69,7 +64,7 @@ async def _list_best(
     found: str,
     arguments: Arguments,
     limit: int,
-    query: NDArray[np.float32] | None,
+    query: QueryVector | None,
     *,
     by_chunk: bool,
 ) -> tuple[list[Ranked], int]:
@@ -80,14 +75,15 @@ async def _list_best(
     once = (
         "found" if by_chunk else "(select distinct on (document_id) * from found order by document_id, score desc, id)"
     )
-    similarity = "null::double precision"
+    similarity, joined = "null::double precision", ""
     if query is not None:
-        similarity = f"1 - (chunks.embedding <=> {arguments.put(vector_text(query))}::halfvec)"
+        similarity = f"1 - {query.distance(arguments)}"
+        joined = f"left join {query.relation} on chunks.id = best.id"
     rows = await driver_of(session).fetch(
         f"with found as materialized (select * from {found} every), "  # noqa: S608
         f"best as (select * from {once} once order by score desc, document_id, id limit {arguments.put(limit)}) "
         f"select best.*, {similarity} as similarity, (select count(*) from found) as looked "
-        f"from best {'join chunks on chunks.id = best.id' if query is not None else ''} "
+        f"from best {joined} "
         "order by best.score desc, best.document_id, best.id",
         *arguments,
     )
@@ -95,9 +91,7 @@ async def _list_best(
     return ranked, rows[0]["looked"] if rows else 0
 
 
-async def list_hits(
-    session: AsyncSession, ranked: Sequence[Ranked], query: NDArray[np.float32] | None = None
-) -> list[Hit]:
+async def list_hits(session: AsyncSession, ranked: Sequence[Ranked], query: QueryVector | None = None) -> list[Hit]:
     """What is shown of chunks, in their order; with a `query` vector they have similarities."""
     if not ranked:
         return []
@@ -105,12 +99,12 @@ async def list_hits(
     chosen = arguments.put([one.chunk_id for one in ranked])
     similarity = "null"
     if query is not None and any(one.similarity is None for one in ranked):
-        similarity = f"1 - (chunks.embedding <=> {arguments.put(vector_text(query))}::halfvec)"
+        similarity = f"(select 1 - {query.distance(arguments)} from {query.relation} where chunks.id = found.id)"  # noqa: S608
     rows = await driver_of(session).fetch(
-        "select chunks.id, documents.source_type, documents.source_id, documents.title, chunks.content, "  # noqa: S608
-        f"chunks.metadata, {similarity} as similarity "
-        "from chunks join documents on documents.id = chunks.document_id "
-        f"where chunks.id = any({chosen}::uuid[])",
+        "select found.id, documents.source_type, documents.source_id, documents.title, found.content, "  # noqa: S608
+        f"found.metadata, {similarity} as similarity "
+        "from chunks found join documents on documents.id = found.document_id "
+        f"where found.id = any({chosen}::uuid[])",
         *arguments,
     )
     known = {row["id"]: row for row in rows}

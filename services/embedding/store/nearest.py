@@ -13,12 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs.database import driver_of
 from services.embedding.domain import Ranked, most_compared
 from services.embedding.domain.reach import MOST_COMPARED
+from services.embedding.store.indexes import QueryVector
 from services.embedding.store.scope import Arguments, Scope
-from services.embedding.store.tables import vector_text
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 SETTINGS: Final = (
     # Planned for the very parameters: what is best for a large organisation is worst for a small one.
@@ -70,7 +69,7 @@ class Sizes:
 async def list_nearest(
     session: AsyncSession,
     scope: Scope,
-    query: NDArray[np.float32],
+    query: QueryVector,
     limit: int,
     *,
     sizes: Sizes,
@@ -100,7 +99,7 @@ async def list_nearest(
 
 
 async def list_nearest_by_index(
-    session: AsyncSession, scope: Scope, query: NDArray[np.float32], limit: int, *, by_chunk: bool = False
+    session: AsyncSession, scope: Scope, query: QueryVector, limit: int, *, by_chunk: bool = False
 ) -> list[Ranked]:
     """Almost all of the documents nearest in meaning; may be fewer than `limit` though there are more."""
     best: list[Ranked] = []
@@ -111,9 +110,10 @@ async def list_nearest_by_index(
         reach = min(max(candidates, _EF_SEARCH), _EF_SEARCH_MOST)
         await driver_of(session).execute(f"set local enable_sort = off; set local hnsw.ef_search = {reach}")
         arguments = Arguments()
-        distance = f"chunks.embedding <=> {arguments.put(vector_text(query))}::halfvec"
+        distance = query.distance(arguments)
         rows = await driver_of(session).fetch(
-            f"select id, document_id, 1 - ({distance}) as score from chunks where {scope.condition(arguments)} "  # noqa: S608 - of constants
+            f"select id, document_id, 1 - {distance} as score from {query.relation} "  # noqa: S608 - of constants
+            f"where {scope.condition(arguments)} "
             f"order by {distance} limit {arguments.put(candidates)}",
             *arguments,
         )
@@ -127,7 +127,7 @@ async def list_nearest_by_index(
 async def _compare(
     session: AsyncSession,
     scope: Scope,
-    query: NDArray[np.float32],
+    query: QueryVector,
     limit: int,
     *,
     by_chunk: bool,
@@ -137,14 +137,14 @@ async def _compare(
     best: list[Ranked] = []
     for times in (1,) if by_chunk else (*_CHUNKS_A_DOCUMENT, None):
         arguments = Arguments()
-        distance = f"(chunks.embedding <=> {arguments.put(vector_text(query))}::halfvec)"
+        distance = query.distance(arguments)
         within = (
             scope.condition(arguments) if among is None else f"chunks.id = any({arguments.put(list(among))}::uuid[])"
         )
         candidates = None if times is None else times * limit
         rows = await driver_of(session).fetch(
             # + 0: not by the index.
-            f"select id, document_id, 1 - {distance} as score from chunks where {within} "  # noqa: S608 - of constants
+            f"select id, document_id, 1 - {distance} as score from {query.relation} where {within} "  # noqa: S608 - of constants
             f"order by {distance} + 0, document_id, id limit {arguments.put(candidates)}",
             *arguments,
         )

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
-from sqlalchemy.types import UserDefinedType
-
-from services.embedding.domain import DIMENSIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,18 +13,6 @@ if TYPE_CHECKING:
 
 _metadata = MetaData()
 UUID_TYPE = PgUuid(as_uuid=True)
-
-
-class HalfVector(UserDefinedType["NDArray[np.float32]"]):
-    """pgvector's vector of 16-bit numbers, sent as text: [0.1,0.2]. It holds finite numbers only."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_options: Any) -> str:  # Any: SQLAlchemy's own signature
-        return f"halfvec({DIMENSIONS})"
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[NDArray[np.float32] | None], str | None]:  # noqa: ARG002
-        return lambda vector: None if vector is None else vector_text(vector)
 
 
 def vector_text(vector: NDArray[np.float32]) -> str:
@@ -72,10 +56,7 @@ chunks = Table(
     Column("idx", Integer),
     Column("content", Text),
     Column("content_hash", Text),
-    Column("embedding", HalfVector),
     Column("metadata", JSONB),
     Column("words", TSVECTOR),
     Column("created_at", DateTime(timezone=True)),
 )
-
-index_model = Table("index_model", _metadata, Column("model_id", Text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.embedding.usecases.deps import Deps
 from services.embedding.usecases.filing import Entry, Filing
-from services.embedding.usecases.indexing import adopt_model, index, remove
+from services.embedding.usecases.indexing import index, remove
 from services.embedding.usecases.knowledge import (
     fail_document,
     index_document,
@@ -12,6 +12,8 @@ from services.embedding.usecases.knowledge import (
     remove_source,
     submit_document,
 )
+from services.embedding.usecases.models import adopt_model, model_to_search
+from services.embedding.usecases.reembedding import Reembedding
 from services.embedding.usecases.saying import Heard, find_times
 from services.embedding.usecases.searching import Wanted, find_passages, search
 
@@ -20,6 +22,7 @@ __all__ = [
     "Entry",
     "Filing",
     "Heard",
+    "Reembedding",
     "Wanted",
     "adopt_model",
     "fail_document",
@@ -27,6 +30,7 @@ __all__ = [
     "find_times",
     "index",
     "index_document",
+    "model_to_search",
     "remove",
     "remove_document",
     "remove_source",

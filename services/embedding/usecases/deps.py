@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,11 +11,15 @@ from libs.objectstore import ObjectStore
 from services.embedding.adapters import Embedder, PdfReading, Questions, SpokenTimes
 from services.embedding.store.nearest import Sizes
 from services.embedding.usecases.filing import Filing
+from services.embedding.usecases.models import KnownIndexes, Making
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
     """What the use cases work with.
+
+    `embedder` is the configured model; `former` are those that indexes were made with before, as far as they are
+    needed.
 
     Up to `exact_chunks` chunks are all compared in a search; None leaves it to what is faster. Without `spoken`
     nothing is known of when passages are heard. After `search_seconds` the database's answer is waited for no longer.
@@ -26,9 +30,12 @@ class Deps:
     clock: Callable[[], datetime]
     exact_chunks: int | None
     objects: ObjectStore
+    former: Sequence[Embedder] = ()
     filing: Filing = field(default_factory=Filing)
     pdf: PdfReading = field(default_factory=PdfReading)
     questions: Questions = field(default_factory=Questions)
     sizes: Sizes = field(default_factory=Sizes)
     spoken: SpokenTimes | None = None
     search_seconds: float = 10.0
+    known: KnownIndexes = field(default_factory=KnownIndexes)
+    making: Making = field(default_factory=Making)

@@ -12,7 +12,7 @@ from services.embedding.usecases.deps import Deps
 
 ERASE_ORGANIZATION = "embedding-erase_organization"
 """The durable of the consumer: what the inbox remembers is its."""
-ERASED = ("document_texts", "chunks", "documents")
+ERASED = ("document_texts", "vectors", "chunks", "documents")
 """Every table with rows of organisations, those that refer to others first."""
 
 

@@ -8,8 +8,8 @@ EXPORTED = (
     Exported("documents"),
     # A file is on its way to be read; its text is told once it is.
     Exported("document_texts", order=("document_id",), without=("content",), rows_at_once=10),
-    Exported("chunks", without=("embedding", "words")),
+    Exported("chunks", without=("words",)),
 )
-"""Which tables, and what of them; vectors and words are computed from the content."""
-NOT_EXPORTED: dict[str, str] = {}
+"""Which tables, and what of them; words are computed from the content."""
+NOT_EXPORTED = {"vectors": "they are computed from the chunks' contents"}
 """Tables with rows of organisations that are left out, and why."""

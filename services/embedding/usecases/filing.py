@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,11 +14,11 @@ from services.embedding.adapters import Vectors
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A source with its vectors, as an event brought it: to `consumer`, in the trace of `context`."""
+    """A source with its vectors by index, as an event brought it: to `consumer`, in the trace of `context`."""
 
     source: domain.Source
     pieces: Sequence[domain.Piece]
-    vectors: Vectors
+    vectors: Mapping[int, Vectors]
     consumer: str
     event_id: UUID
     context: Context

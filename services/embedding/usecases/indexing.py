@@ -14,21 +14,12 @@ from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentIndexed, Doc
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.ids import SYSTEM_ORG
-from libs.messaging import Unavailable, inbox
+from libs.messaging import inbox
 from services.embedding import domain
-from services.embedding.adapters import Embedder, Vectors
-from services.embedding.store import documents
+from services.embedding.store import documents, indexes
 from services.embedding.usecases.deps import Deps
 from services.embedding.usecases.filing import Entry
-
-
-async def adopt_model(deps: Deps) -> None:
-    """Make sure that the index holds the configured model's vectors and no other's; raises ModelChanged."""
-    configured = deps.embedder.model_id
-    async with deps.database.transaction() as session:
-        indexed = await documents.adopt_model(session, configured)
-    if indexed != configured:
-        raise domain.ModelChanged(indexed, configured)
+from services.embedding.usecases.models import embed_for_all, usable
 
 
 async def index(deps: Deps, source: domain.Source, *, consumer: str, event_id: str) -> None:
@@ -38,7 +29,7 @@ async def index(deps: Deps, source: domain.Source, *, consumer: str, event_id: s
     EmbeddingRefused.
     """
     pieces = domain.cut(source.text)
-    vectors = await _embed(deps.embedder, pieces)
+    vectors = await embed_for_all(deps, source.org_id, pieces)
     entry = Entry(source, pieces, vectors, consumer, UUID(event_id), copy_context())
     await deps.filing.file(entry, partial(_write, deps))
 
@@ -46,7 +37,7 @@ async def index(deps: Deps, source: domain.Source, *, consumer: str, event_id: s
 async def _write(deps: Deps, entries: Sequence[Entry]) -> None:
     """Write entries, no two of them of one source, in one transaction."""
     owners = sorted({entry.source.org_id or SYSTEM_ORG for entry in entries})
-    async with deps.database.transaction(*owners) as session:
+    async with deps.database.transaction(*owners, holding=indexes.WRITING) as session:
         fresh: list[Entry] = []
         for consumer in sorted({entry.consumer for entry in entries}):
             own = [entry for entry in entries if entry.consumer == consumer]
@@ -62,7 +53,7 @@ async def _write(deps: Deps, entries: Sequence[Entry]) -> None:
         counts = await documents.insert_chunks(
             session,
             [
-                documents.NewChunks(document_id, entry.source, entry.pieces, entry.vectors)
+                documents.NewChunks(document_id, entry.source, entry.pieces, await usable(deps, session, entry.vectors))
                 for document_id, entry in told.items()
             ],
         )
@@ -77,13 +68,6 @@ async def _write(deps: Deps, entries: Sequence[Entry]) -> None:
             )
             # In the trace of whoever brought it.
             entry.context.run(outbox.add, session, indexed)
-
-
-async def _embed(embedder: Embedder, pieces: tuple[domain.Piece, ...]) -> Vectors:
-    try:
-        return await embedder.embed([piece.content for piece in pieces])
-    except domain.EmbeddingUnavailable as error:
-        raise Unavailable(str(error)) from error
 
 
 async def remove(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from uuid import UUID
-
-import orjson
 
 from libs import outbox
 from libs.contracts.antiphon.embedding.v1.events_pb2 import (
@@ -18,9 +16,9 @@ from libs.ids import new_id
 from libs.messaging import Delivery, Unavailable, inbox
 from libs.web import Caller
 from services.embedding import domain
-from services.embedding.adapters import Vectors
-from services.embedding.store import documents, knowledge
+from services.embedding.store import documents, indexes, knowledge
 from services.embedding.usecases.deps import Deps
+from services.embedding.usecases.models import embed_for_all, usable
 
 INDEX_DOCUMENT = "embedding-index_document"
 """The durable of the consumer that indexes: what the inbox remembers is its."""
@@ -91,7 +89,7 @@ async def index_document(deps: Deps, delivery: Delivery[DocumentSubmitted]) -> N
         await fail_document(deps, delivery, str(reason))
         return
     pieces = domain.cut(reading.text)
-    vectors = await _vectors(deps, org_id, pieces)
+    vectors = await embed_for_all(deps, org_id, pieces)
     source = domain.Source(
         org_id=org_id,
         type=domain.SourceType(document.source_type),
@@ -101,14 +99,14 @@ async def index_document(deps: Deps, delivery: Delivery[DocumentSubmitted]) -> N
         text=reading.text,
         metadata=document.metadata,
     )
-    async with deps.database.transaction(org_id) as session:
+    async with deps.database.transaction(org_id, holding=indexes.WRITING) as session:
         if not await inbox.is_new(session, INDEX_DOCUMENT, delivery.event_id):
             return
         if not await knowledge.finish(session, document_id, event.revision, title=source.title):
             return  # removed, or brought anew meanwhile
         await documents.delete_chunks(session, [document_id])
         pages = [reading.page_at(piece.start) for piece in pieces] if reading.pages else None
-        new = documents.NewChunks(document_id, source, pieces, vectors, pages)
+        new = documents.NewChunks(document_id, source, pieces, await usable(deps, session, vectors), pages)
         counts = await documents.insert_chunks(session, [new])
         indexed = DocumentIndexed(
             document_id=str(document_id),
@@ -129,25 +127,6 @@ async def _read(deps: Deps, content: str | bytes) -> domain.Reading:
         return await deps.pdf.read(content)
     except domain.FilesUnreadable as error:
         raise Unavailable(str(error)) from error
-
-
-async def _vectors(deps: Deps, org_id: UUID, pieces: Sequence[domain.Piece]) -> Vectors:
-    """Return the pieces' vectors; what the organisation has embedded before is not embedded again."""
-    import numpy as np
-
-    hashes = [domain.content_hash(piece.content) for piece in pieces]
-    async with deps.database.transaction(org_id) as session:
-        known = await documents.list_known_vectors(session, org_id, hashes)
-    missing = {hashes[row]: piece.content for row, piece in enumerate(pieces) if hashes[row] not in known}
-    try:
-        made = await deps.embedder.embed(list(missing.values())) if missing else ()
-    except domain.EmbeddingUnavailable as error:
-        raise Unavailable(str(error)) from error
-    by_hash = dict(zip(missing, made, strict=True))
-    vectors = np.empty((len(pieces), domain.DIMENSIONS), np.float32)
-    for row, one in enumerate(hashes):
-        vectors[row] = by_hash[one] if one in by_hash else orjson.loads(known[one])
-    return vectors
 
 
 async def fail_document(deps: Deps, delivery: Delivery[DocumentSubmitted], reason: str) -> None:

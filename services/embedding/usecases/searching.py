@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.embedding import domain
-from services.embedding.store import hits, nearest
+from services.embedding.store import hits, indexes, nearest
+from services.embedding.store.indexes import QueryVector
 from services.embedding.store.scope import Scope
 from services.embedding.usecases.deps import Deps
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from services.embedding.usecases.models import model_to_search
 
 PASSAGES_MOST = 100
 """Chunks that are looked at for a prompt."""
+_TRIES: Final = 3
+"""How often a search begins anew as its index was dropped: each time another one is active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,29 @@ async def find_passages(deps: Deps, wanted: Wanted, tokens: int) -> list[domain.
 
 
 async def _find(deps: Deps, wanted: Wanted, limit: int, *, by_chunk: bool) -> list[domain.Hit]:
-    vector = None if wanted.mode is domain.SearchMode.TEXT else await deps.questions.embed(deps.embedder, wanted.query)
     fuse = domain.fuse_passages if by_chunk else domain.fuse_documents
-    try:
-        async with (
-            asyncio.timeout(deps.search_seconds),
-            deps.database.transaction(wanted.scope.org_id, holding=nearest.SETTINGS) as session,
-        ):
-            rankings = await _rankings(deps, session, wanted, limit, vector, by_chunk=by_chunk)
-            best = fuse(rankings, limit) if len(rankings) > 1 else rankings[0]
-            return await hits.list_hits(session, best, vector)
-    except TimeoutError as error:
-        raise domain.SearchTooSlow from error
+    for _ in range(_TRIES):
+        vector = None if wanted.mode is domain.SearchMode.TEXT else await _vector(deps, wanted.query)
+        try:
+            async with (
+                asyncio.timeout(deps.search_seconds),
+                deps.database.transaction(wanted.scope.org_id, holding=nearest.SETTINGS) as session,
+            ):
+                rankings = await _rankings(deps, session, wanted, limit, vector, by_chunk=by_chunk)
+                best = fuse(rankings, limit) if len(rankings) > 1 else rankings[0]
+                found = await hits.list_hits(session, best, vector)
+                # One that was dropped meanwhile has hidden what it had.
+                if vector is None or await indexes.is_there(session, vector.index):
+                    return found
+        except TimeoutError as error:
+            raise domain.SearchTooSlow from error
+        deps.known.forget()
+    raise domain.EmbeddingUnavailable("The search index is being changed.")
+
+
+async def _vector(deps: Deps, query: str) -> QueryVector:
+    index, embedder = await model_to_search(deps)
+    return QueryVector(index, await deps.questions.embed(embedder, query))
 
 
 async def _rankings(
@@ -65,7 +76,7 @@ async def _rankings(
     session: AsyncSession,
     wanted: Wanted,
     limit: int,
-    vector: NDArray[np.float32] | None,
+    vector: QueryVector | None,
     *,
     by_chunk: bool,
 ) -> Sequence[list[domain.Ranked]]:

@@ -33,8 +33,8 @@ Way = Callable[[Tenant, int], Awaitable[None]]
 
 _BARE = """
 with near as materialized (
-    select id, document_id, embedding <=> $1::halfvec as distance from chunks
-    where org_id = $2 or org_id is null order by {order} limit {candidates}
+    select id, document_id, embedding::halfvec(384) <=> $1::halfvec(384) as distance from vectors
+    where index_id = 1 and (org_id = $2 or org_id is null) order by {order} limit {candidates}
 ), nearest as (
     select id, document_id, row_number() over (order by distance) as place from (
         select distinct on (document_id) * from near order by document_id, distance) once
@@ -50,11 +50,15 @@ with near as materialized (
     from nearest full join worded using (document_id) order by score desc limit {limit}
 )
 select documents.id, documents.source_type, documents.source_id, documents.title, chunks.content, fused.score,
-    chunks.metadata, 1 - (chunks.embedding <=> $1::halfvec) as similarity
+    chunks.metadata, 1 - (vectors.embedding <=> $1::halfvec) as similarity
 from fused join chunks on chunks.id = fused.id join documents on documents.id = chunks.document_id
+join vectors on vectors.id = fused.id and vectors.index_id = 1
 order by fused.score desc
 """
 """The same hybrid search as one statement: {order} compares all or asks the index."""
+
+
+_DISTANCE = "(embedding::halfvec(384) <=> $1::halfvec(384))"
 
 
 async def measure(stage: Stage) -> list[Row]:
@@ -124,7 +128,7 @@ async def _ask_bare(
 ) -> Sequence[asyncpg.Record]:
     by_index = tenant.size_class == "90%"
     statement = _BARE.format(
-        order="embedding <=> $1::halfvec" if by_index else "(embedding <=> $1::halfvec) + 0",
+        order=_DISTANCE if by_index else f"{_DISTANCE} + 0",
         candidates=2 * LEAST_DEPTH,
         depth=LEAST_DEPTH,
         limit=LIMIT,

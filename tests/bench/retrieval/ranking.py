@@ -10,6 +10,7 @@ from pathlib import Path
 from libs.ids import new_id
 from services.embedding.domain import Piece, SearchMode, Source, SourceType
 from services.embedding.store import documents
+from services.embedding.store.indexes import WRITING
 from services.embedding.store.scope import Scope
 from services.embedding.usecases import Wanted, search
 from tests.bench.harness import Row, row
@@ -56,11 +57,14 @@ async def measure(stage: Stage) -> list[Row]:
     lines = [line.split("\t") for line in (LABELLED / "passages.tsv").read_text().splitlines()]
     vectors = await stage.minilm.embed([text for _, text in lines])
     sources = [Source(org_id, SourceType.KNOWLEDGE, name, 1, name, text, {}) for name, text in lines]
-    async with stage.database.transaction(org_id) as session:
+    async with stage.database.transaction(org_id, holding=WRITING) as session:
         saved = await documents.save_documents(session, sources)
         new = [
             documents.NewChunks(
-                saved[source.key][0], source, [Piece(0, source.text, 0, len(source.text))], vectors[number : number + 1]
+                saved[source.key][0],
+                source,
+                [Piece(0, source.text, 0, len(source.text))],
+                {1: vectors[number : number + 1]},
             )
             for number, source in enumerate(sources)
         ]

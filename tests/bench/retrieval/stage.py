@@ -74,6 +74,8 @@ async def fill(servers: Servers, corpus: Corpus) -> None:
     url = make_url(servers.admin_url).set(database="antiphon_embedding").render_as_string(hide_password=False)
     admin = await asyncpg.connect(url, password=servers.secret("postgres_admin"))
     try:
+        opened = await admin.fetchval("select open_vector_index($1, $2)", MiniLm.model_id, MiniLm.dimensions)
+        await admin.execute("update vector_indexes set is_active = true, is_wanted = true, was_active = true")
         large = await admin.fetch(
             "select indexname, indexdef from pg_indexes where schemaname = 'public' and indexdef ~ 'hnsw|gin'"
         )
@@ -81,11 +83,15 @@ async def fill(servers: Servers, corpus: Corpus) -> None:
             await admin.execute(f'drop index "{index["indexname"]}"')
         await admin.copy_records_to_table("documents", records=_documents(corpus), columns=_DOCUMENT)
         await admin.execute("create temporary table brought (like chunks including defaults)")
-        await admin.execute("alter table brought alter embedding type text, drop words")
+        await admin.execute("alter table brought add embedding text, drop words")
         await admin.copy_records_to_table("brought", records=_chunks(corpus), columns=_CHUNK)
-        columns = ", ".join(_CHUNK)
-        values = columns.replace("embedding", "embedding::halfvec")
-        await admin.execute(f"insert into chunks ({columns}) select {values} from brought")  # noqa: S608 - constants
+        kept = ", ".join(name for name in _CHUNK if name != "embedding")
+        searched = "id, document_id, org_id, source_type, metadata, created_at"
+        await admin.execute(f"insert into chunks ({kept}) select {kept} from brought")  # noqa: S608 - constants
+        await admin.execute(
+            f"insert into vectors ({searched}, index_id, embedding) "  # noqa: S608 - constants
+            f"select {searched}, {opened:d}, embedding::halfvec from brought"
+        )
         await admin.execute("set maintenance_work_mem = '512MB'")
         for index in large:
             await admin.execute(index["indexdef"])

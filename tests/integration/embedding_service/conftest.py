@@ -34,8 +34,9 @@ from libs.web.identity import HEADER, sign
 from services.embedding.adapters import Gathering, MiniLm, Vectors
 from services.embedding.api import PROBLEMS, router
 from services.embedding.consumers import CONSUMERS
-from services.embedding.domain import EmbeddingError
+from services.embedding.domain import EmbeddingError, Index
 from services.embedding.usecases import Deps
+from services.embedding.usecases.models import look
 from tests.support.http import serving as serving_app
 from tests.support.polling import eventually
 from tests.support.servers import Servers
@@ -85,7 +86,7 @@ class Failing:
     """An embedder that always fails in the same way."""
 
     error: EmbeddingError
-    model_id: str = "failing"
+    model_id: str = MiniLm.model_id
     dimensions: int = 384
 
     async def embed(self, texts: Sequence[str]) -> Vectors:  # noqa: ARG002 - whatever it is asked
@@ -212,6 +213,13 @@ async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
 @pytest.fixture
 def deps(database: Database, objects: ObjectStore, minilm: MiniLm) -> Deps:
     return Deps(database, Gathering(minilm), lambda: datetime.now(UTC), exact_chunks=EVERYTHING, objects=objects)
+
+
+@pytest.fixture
+async def active(deps: Deps) -> Index:
+    """The index that is searched."""
+    (index,) = [one for one in await look(deps) if one.is_active]
+    return index
 
 
 @pytest.fixture

@@ -120,26 +120,6 @@ async def test_the_process_indexes_and_finds_and_stops_when_asked(
     assert '"level": "error"' not in log.read_text()
 
 
-@pytest.mark.usefixtures("broker")
-async def test_a_changed_model_is_refused_with_what_to_do(
-    servers: Servers, migrated: Callable[[str], None], model_dir: Path, tmp_path: Path
-) -> None:
-    await asyncio.to_thread(migrated, "embedding")
-    variables = environment(servers, model_dir, tmp_path)
-    with running(ALONE, variables, tmp_path / "first") as (_, url):
-        async with aiohttp.ClientSession(url) as http:
-            await eventually(partial(is_ready, http), within=30, what="readiness")
-    other = variables | {
-        "ANTIPHON_EMBEDDING_PROVIDER": "openai",
-        "ANTIPHON_EMBEDDING_URL": "http://127.0.0.1:1/v1",
-        "ANTIPHON_EMBEDDING_MODEL": "another-model",
-    }
-    with running(ALONE, other, tmp_path / "second") as (process, _):
-        assert await asyncio.to_thread(process.wait, 30) != 0
-    said = (tmp_path / "second").read_text()
-    assert "The search index was made with all-MiniLM-L6-v2, but another-model is configured." in said
-
-
 def test_nothing_heavy_is_imported_before_the_fork() -> None:
     """Threads and memory of the numeric libraries do not survive a fork, and other services do not want them."""
     script = f"import sys, services.embedding.main; print(*sorted({HEAVY!r} & sys.modules.keys()))"

@@ -15,8 +15,9 @@ from libs.database import Database, migrate
 from libs.ids import SYSTEM_ORG, new_id
 from libs.messaging import Delivery
 from services.embedding import consumers as handlers
-from services.embedding.domain import EmbeddingUnavailable, ModelChanged
-from services.embedding.usecases import Deps, adopt_model
+from services.embedding.domain import EmbeddingUnavailable, Index, ModelChanged, SearchMode
+from services.embedding.store.scope import Scope
+from services.embedding.usecases import Deps, Wanted, adopt_model, search
 from tests.integration.embedding_service.conftest import Client, Failing, completed, ready
 from tests.support.servers import Servers
 
@@ -90,6 +91,51 @@ async def test_an_index_holds_the_vectors_of_one_model(deps: Deps) -> None:
     with pytest.raises(ModelChanged, match=r"made with all-MiniLM-L6-v2, but another-model is configured"):
         await adopt_model(other)
     await adopt_model(deps)
+
+
+async def test_vectors_of_another_organisation_are_not_seen_through_any_table(
+    deps: Deps, client: Client, database: Database, active: Index
+) -> None:
+    """Neither through the table that all indexes share, nor through the one that an index has to itself."""
+    await index(deps, client, "private")
+    count = f"select count(*) from vectors where {OWN}"
+    async with database.transaction(client.org_id) as session:
+        assert (await session.execute(text(count))).scalar_one() == 1
+        assert (await session.execute(text(f"select count(*) from vectors_{active.id}"))).scalar_one() == 0
+    for others in ((new_id(),), (), (SYSTEM_ORG,)):
+        async with database.transaction(*others) as session:
+            assert (await session.execute(text(count))).scalar_one() == 0
+            assert (await session.execute(text(f"delete from vectors where {OWN}"))).rowcount == 0  # type: ignore[attr-defined]
+
+
+async def test_vectors_go_with_their_chunks(deps: Deps, client: Client, database: Database) -> None:
+    await index(deps, client, "short-lived")
+    async with database.transaction(client.org_id) as session:
+        await session.execute(text(f"delete from documents where {OWN}"))
+        assert (await session.execute(text(f"select count(*) from vectors where {OWN}"))).scalar_one() == 0
+
+
+async def test_vectors_come_through_the_migration_and_back(
+    servers: Servers, deps: Deps, client: Client, database: Database
+) -> None:
+    await index(deps, client, "lasting")
+    kept = f"select embedding::text from {{}} where {OWN}"
+    async with database.transaction(client.org_id) as session:
+        (vector,) = (await session.execute(text(kept.format("vectors")))).scalars()
+    url, password = servers.url("owner", "embedding"), servers.service_database("embedding").owner_password
+    await asyncio.to_thread(migrate.downgrade, "embedding", url, password, "0008")
+    try:
+        async with database.transaction(client.org_id) as session:
+            assert (await session.execute(text(kept.format("chunks")))).scalars().all() == [vector]
+    finally:
+        await asyncio.to_thread(migrate.upgrade, "embedding", url, password)
+    async with database.transaction(client.org_id) as session:
+        assert (await session.execute(text(kept.format("vectors")))).scalars().all() == [vector]
+    await adopt_model(deps)
+    wanted = Wanted("lasting", SearchMode.VECTOR, Scope(client.org_id, None))
+    assert [hit.text for hit in await search(deps, wanted, 5) if hit.source_type == "generation"] == [
+        "Something lasting"
+    ]
 
 
 async def test_migrations_go_up_down_and_up(

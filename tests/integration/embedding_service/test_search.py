@@ -15,8 +15,9 @@ from libs.ids import new_id
 from libs.messaging import Delivery
 from services.embedding import consumers as handlers
 from services.embedding.adapters import MiniLm
-from services.embedding.domain import EmbeddingError, EmbeddingRefused, EmbeddingUnavailable
+from services.embedding.domain import EmbeddingError, EmbeddingRefused, EmbeddingUnavailable, Index
 from services.embedding.store import hits, nearest
+from services.embedding.store.indexes import QueryVector
 from services.embedding.store.scope import Scope
 from services.embedding.usecases import Deps
 from tests.integration.embedding_service.conftest import EVERYTHING, Client, Failing, completed, ready, serving
@@ -53,13 +54,13 @@ async def test_as_many_are_found_as_are_asked_for(deps: Deps, client: Client, ex
 
 
 async def test_the_index_is_used_and_finds_what_comparing_all_finds(
-    deps: Deps, client: Client, database: Database, minilm: MiniLm
+    deps: Deps, client: Client, database: Database, minilm: MiniLm, active: Index
 ) -> None:
     """Row-level security keeps the planner from it unless it is told."""
     await many(deps, client)
     scope = Scope(client.org_id, None)
-    (query,) = await minilm.embed(["astronomy"])
-    scans = text("select pg_stat_get_xact_numscans('chunks_embedding'::regclass)")
+    query = QueryVector(active, (await minilm.embed(["astronomy"]))[0])
+    scans = text(f"select pg_stat_get_xact_numscans('vectors_{active.id}_nearest'::regclass)")
     async with database.transaction(client.org_id, holding=nearest.SETTINGS) as session:
         exact = await nearest.list_nearest(session, scope, query, 50, sizes=nearest.Sizes(), exact_chunks=EVERYTHING)
         assert (await session.execute(scans)).scalar_one() == 0

@@ -322,7 +322,7 @@ PARTIES = (
         _texts,
         _embedding_deps,
         _findable,
-        hidden={"chunks": frozenset({"document_id"})},
+        hidden={"chunks": frozenset({"document_id"}), "vectors": frozenset({"document_id"})},
     ),
     Party(
         STORAGE,

@@ -218,7 +218,9 @@ class Stage:
     async def _tables(self, connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
         rows = await connection.fetch(
             "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
-            " and not relispartition and relname <> 'alembic_version' and relname !~ '^(inbox|outbox)' order by relname"
+            # The installation's own model is no event's doing.
+            " and not relispartition and relname not in ('alembic_version', 'vector_indexes')"
+            " and relname !~ '^(inbox|outbox)' order by relname"
         )
         return [row["relname"] for row in rows]
 

@@ -38,7 +38,7 @@ class Book:
 
 def entry(title: str, source_id: str | None = None) -> Entry:
     source = Source(UUID(int=1), SourceType.CHAT, source_id or title, 1, title, title, {})
-    return Entry(source, (), np.zeros((0, 384), np.float32), "test", new_id(), copy_context())
+    return Entry(source, (), {1: np.zeros((0, 384), np.float32)}, "test", new_id(), copy_context())
 
 
 async def test_what_comes_meanwhile_goes_together_next() -> None:
