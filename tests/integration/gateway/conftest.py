@@ -20,6 +20,7 @@ from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Bus, connect
 from libs.objectstore import ObjectStore, ObjectStoreAddress
+from libs.outbox import OutboxHook
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.known_keys import KnownKeys
@@ -258,3 +259,22 @@ async def facade(database: Database, bus: Bus, tenant: Tenant, maker: Maker) -> 
             gateway = running_gateway(database, bus, urls, routes=theirs, requests=requests)
             gateways.urls.append(await stack.enter_async_context(gateway))
         yield gateways
+
+
+async def nobody_to_wake() -> None:
+    """No relay runs: what was written stays to be looked at."""
+
+
+@pytest.fixture
+async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
+    store = servers.object_store()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def keeping(servers: Servers, schema: None) -> AsyncIterator[Database]:
+    """The database with an outbox that keeps."""
+    opened = servers.database("gateway", hooks=[OutboxHook(nobody_to_wake)])
+    yield opened
+    await opened.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from sqlalchemy import text
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
 from libs.database import Database
 from libs.ids import new_id
-from libs.outbox import OutboxHook
 from services.analytics.usecases.erasing import ERASED as ANALYTICS
 from services.embedding.usecases.erasing import ERASED as EMBEDDING
 from services.gateway.domain.access import Role
@@ -44,18 +43,6 @@ select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
     and a.attname = 'org_id'
 """
-
-
-async def _nobody_to_wake() -> None:
-    """No relay runs: what was written stays to be looked at."""
-
-
-@pytest.fixture
-async def keeping(servers: Servers, schema: None) -> AsyncIterator[Database]:
-    """The database with an outbox that keeps."""
-    opened = servers.database("gateway", hooks=[OutboxHook(_nobody_to_wake)])
-    yield opened
-    await opened.close()
 
 
 async def _tables(servers: Servers, service: str) -> set[str]:
