@@ -10,14 +10,23 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_DIFFERENCES = text("select * from usage_differences(:since)")
+_DIFFERENCES = text(
+    """
+    select * from usage_differences(:since)
+    union all
+    select 'quarters', org_id, date_trunc('month', begins_at at time zone 'UTC')::date,
+        case unit when 'generations' then 'requests' else unit end, sum(kept), sum(counted)
+    from usage_quarter_differences(:since) group by 1, 2, 3, 4
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A sum, `kept` as it is and as it is `counted`: None where there is none.
 
-    `what` is totals, days, reservations or levels; levels and reservations have no period.
+    `what` is totals, days, quarters, reservations or levels; levels and reservations have no period. Of quarters that
+    differ those of a month are one difference: where use is with the wrong key or voice, both numbers are the same.
     """
 
     what: str

@@ -72,6 +72,29 @@ _MONTH = (
         where usage_daily.org_id = :org and usage_daily.day = known_day
         """
     ),
+    # Whoever adds to them holds a total first.
+    text(
+        """
+        delete from usage_quarters
+        where org_id = :org and begins_at >= :month ::date::timestamp at time zone 'UTC'
+            and begins_at < (:month ::date + interval '1 month')::timestamp at time zone 'UTC'
+        """
+    ),
+    text(
+        """
+        insert into usage_quarters (org_id, begins_at, voice_id, key_id, user_id, format,
+            characters, audio_seconds, generations, characters_cached)
+        select org_id, date_bin('15 minutes', created_at, '2000-01-01Z'), voice_id, key_id, user_id, format,
+            coalesce(sum(quantity) filter (where unit = 'characters'), 0),
+            coalesce(sum(quantity) filter (where unit = 'audio_seconds'), 0),
+            count(*) filter (where unit = 'characters'),
+            coalesce(sum(quantity) filter (where unit = 'characters_cached'), 0)
+        from usage_metrics
+        where org_id = :org and created_at >= :month ::date::timestamp at time zone 'UTC'
+            and created_at < (:month ::date + interval '1 month')::timestamp at time zone 'UTC'
+        group by 1, 2, 3, 4, 5, 6
+        """
+    ),
 )
 _LEVELS = tuple(
     text(statement)
@@ -91,7 +114,7 @@ _LEVELS = tuple(
 
 
 async def add_up_month(session: AsyncSession, org_id: UUID, month: date) -> None:
-    """Make an organisation's totals and days of a month what the ledger says, beside others who add to them."""
+    """Make the sums of an organisation's month what the ledger says, beside others who add to them."""
     for statement in _MONTH:
         await session.execute(statement, {"org": org_id, "month": month})
 

@@ -16,6 +16,7 @@ from services.analytics import store, usecases
 from services.analytics.consumers import record_usage
 from services.analytics.domain import oldest_month
 from services.analytics.domain.whose import Whose
+from services.analytics.usecases.verifying import repair_sums, verify_sums
 from tests.integration.analytics.conftest import NOW, Books
 
 LEDGER = "select sum(quantity) from usage_metrics where org_id = :org and unit = 'characters'"
@@ -71,6 +72,10 @@ async def test_what_differs_from_the_ledger_is_found(books: Books, damage: str, 
     async with books.database.transaction(books.org_id) as session:
         await session.execute(text(damage), {"org": books.org_id})
     assert unit in {one.unit for one in await differences(books)}
+    found = [one for one in await verify_sums(books.database) if one.org_id == books.org_id]
+    assert "quarters" in {one.what for one in found}
+    await repair_sums(books.database, found)
+    assert await differences(books) == []
     assert await differences(books, NOW.date() + timedelta(days=1)) == []
 
 

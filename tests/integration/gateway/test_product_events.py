@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import mmap
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +28,7 @@ from services.gateway.domain.access import Scope
 from services.gateway.domain.credentials import digest_of, shown_prefix
 from services.gateway.domain.keys import ApiKey
 from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID
+from services.gateway.domain.visitors import Visitors
 from services.gateway.store import organizations as store
 from tests.integration.gateway.conftest import IDENTITY_KEYS, Tenant, running_gateway
 from tests.support.http import serving
@@ -124,11 +128,12 @@ async def test_an_event_is_kept_without_whoever_did_it(
 ) -> None:
     before = await site.count()
     with caplog.at_level(logging.DEBUG):
-        assert await site.tell(EVENT, {"name": "clicked"}) == (204, None)
-        assert (await site.tell())[0] == 204
+        alone = {"name": "seen_by_this_test"}
+        assert await site.tell(alone, EVENT) == (204, None)
+        assert (await site.tell(alone))[0] == 204
     assert await site.count() == before + 3
     async with site.analytics.transaction() as session:
-        query = "select count(distinct visitor) from analytics_events where hour >= now() - interval '2 hours'"
+        query = "select count(distinct visitor) from analytics_events where name = 'seen_by_this_test'"
         assert (await session.execute(text(query))).scalar_one() == 1
     for wanted in ("127.0.0.1", "Zaunkoenig", str(FIRST_ORGANIZATION_ID), site.key):
         assert await site.rows_with(wanted) == []
@@ -136,6 +141,49 @@ async def test_an_event_is_kept_without_whoever_did_it(
         assert "Zaunkoenig" not in str(written.__dict__)
     for log in servers.home.rglob("*.log"):
         assert "Zaunkoenig" not in log.read_text(errors="replace")
+
+
+VISITORS = 500
+
+
+async def test_nothing_on_the_disk_says_who_the_visitors_were(
+    site: Site, servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tables, logs of changes, logs and streams: all that a backup could ever be made of."""
+    before = await site.count()
+    with caplog.at_level(logging.DEBUG):
+        for begin in range(0, VISITORS, 100):
+            tellings = (site.tell(user_agent=f"Rohrdommel/{number}") for number in range(begin, begin + 100))
+            assert {status for status, _ in await asyncio.gather(*tellings)} == {204}
+    assert await site.count() == before + VISITORS
+    today = datetime.now(UTC).date()
+    token = Visitors(IDENTITY_KEYS["analytics"]).token("127.0.0.1", "Rohrdommel/77", today)
+    owner = Database(
+        servers.url("owner", "analytics"), servers.service_database("analytics").owner_password, application="test"
+    )
+    async with owner.transaction() as session:
+        salt = (await session.execute(text("select salt from analytics_salts"))).scalar_one()
+        (table,) = (await session.execute(text("select pg_relation_filepath('analytics_salts')"))).one()
+    await owner.close()
+    async with site.analytics.transaction() as session:
+        kept = (await session.execute(text("select visitor from analytics_events limit 1"))).scalar_one()
+    assert files_with(servers.home, bytes(kept)), "what is kept is found, or this looks in the wrong place"
+    for needle in (b"Rohrdommel", token, token.hex().encode()):
+        assert files_with(servers.home, needle) == []
+    # The salt is in its own table at most, and in nothing that is copied.
+    assert [path for path in files_with(servers.home, bytes(salt)) if not str(path).endswith(table)] == []
+    assert "Rohrdommel" not in "".join(str(record.__dict__) for record in caplog.records)
+
+
+def files_with(home: Path, needle: bytes) -> list[Path]:
+    """The files of all servers in which these bytes stand."""
+    found = []
+    for path in home.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_size:
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if content.find(needle) >= 0:
+                    found.append(path)
+    return found
 
 
 @pytest.mark.parametrize("header", [{"DNT": "1"}, {"Sec_GPC": "1"}])
