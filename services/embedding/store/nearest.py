@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,9 +15,6 @@ from services.embedding.domain import Ranked, most_compared
 from services.embedding.domain.reach import MOST_COMPARED
 from services.embedding.store.indexes import QueryVector
 from services.embedding.store.scope import Arguments, Scope
-
-if TYPE_CHECKING:
-    pass
 
 SETTINGS: Final = (
     # Planned for the very parameters: what is best for a large organisation is worst for a small one.
