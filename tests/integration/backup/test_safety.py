@@ -111,7 +111,9 @@ async def test_a_directory_with_data_is_only_replaced_by_its_name_and_put_aside(
         with nobody_writes(backed_up.stack):
             # The last moment of a system that rests is followed by no commit but the backup's own.
             backed_up.stack.run("backup")
-            backed_up.stack.run("restore", "--to", "latest", "--into", str(home), "--replace", str(home))
+            shutil.copytree(backed_up.vault, folder / "vault")
+            where = ("--dir", str(folder / "vault"), "--into", str(home), "--replace", str(home))
+            backed_up.stack.run("restore", "--to", "latest", *where)
         (aside,) = folder.glob("home.before-*")
         assert (aside / "precious").read_text() == "data"
         assert (home / "VERSION").exists()
