@@ -212,7 +212,8 @@ async def test_a_refused_change_says_which_field(free: Books) -> None:
 async def test_what_ends_by_time_is_told_of_exactly_once(free: Books) -> None:
     await change(free, "pro", end_date=int((datetime.now(UTC) + timedelta(days=2)).timestamp()))
     later = at(free, datetime.now(UTC) + timedelta(days=3))
-    await asyncio.gather(*(usecases.sweep_once(later.deps) for _ in range(5)))
+    await asyncio.gather(*(usecases.apply_due_changes(later.deps, later.deps.clock()) for _ in range(30)))
+    await usecases.sweep_once(later.deps)
     events = await changes(free)
     assert [(one.status, one.plan_in_force) for one in events] == [("active", "pro"), ("expired", "free")]
     assert events[1].revision > events[0].revision
@@ -289,13 +290,17 @@ async def test_adding_up_anew_beside_what_is_settled_loses_nothing(free: Books) 
     await free.apply(record_usage, free.completed(characters=1, seconds=0))
     difference = Difference("totals", free.org_id, domain.period_of(NOW), "characters", None, None)
 
-    async def repair() -> None:
-        for _ in range(20):
+    async def settle() -> None:
+        for _ in range(25):
+            await free.apply(record_usage, free.completed(characters=1, seconds=0))
+
+    async def repair(while_running: Sequence[asyncio.Task[None]]) -> None:
+        while not all(one.done() for one in while_running):
             await usecases.repair_sums(free.database, [difference])
 
-    settling = (free.apply(record_usage, free.completed(characters=1, seconds=0)) for _ in range(60))
-    await asyncio.gather(repair(), *settling)
+    settling = [asyncio.create_task(settle()) for _ in range(4)]
+    await asyncio.gather(repair(settling), *settling)
     used = "select quantity from usage_totals where org_id = :org and unit = 'characters'"
-    assert await free.value(used) == 61
+    assert await free.value(used) == 101
     differing = await usecases.verify_sums(free.database)
     assert [one for one in differing if one.org_id == free.org_id] == []
