@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,18 +22,25 @@ from aiohttp import web
 from sqlalchemy.engine import make_url
 
 from libs.ids import new_id
-from libs.messaging import connect
+from libs.messaging import Delivery, connect
 from libs.messaging.provision import provision
+from libs.outbox import OutboxHook
+from libs.outbox.erasing import erase_rows
 from libs.web import Caller
 from libs.web.identity import HEADER, sign
 from services.embedding.adapters import MiniLm, Vectors
-from services.embedding.consumers import CONSUMERS
+from services.embedding.consumers import CONSUMERS, index_generation
+from services.embedding.store.indexes import CHANGING, activate, drop_index, list_gaps, list_indexes, want_index
+from services.embedding.usecases import Deps, adopt_model, model_to_search
+from services.embedding.usecases.erasing import ERASED
+from services.embedding.usecases.models import look
+from services.embedding.usecases.reembedding import change_over, fill
 from tests.integration.embedding_service.conftest import Broker, completed
 from tests.integration.embedding_service.test_process import ALONE, KEY, environment, is_ready, running
 from tests.support.polling import eventually
 from tests.support.servers import Servers, running_servers
 
-TEXTS, SHORT = 400, 256
+TEXTS, SHORT = 280, 256
 LONG_MODEL, SHORT_MODEL = MiniLm.model_id, "short"
 QUERIES = ("an old lighthouse", "the price of apples", "how a machine is repaired", "winter in the mountains")
 SUBJECTS = ("lighthouse", "orchard", "engine", "mountain", "harbour", "letter", "garden", "violin", "bridge", "market")
@@ -142,6 +150,7 @@ class Searching:
         while not done.is_set():
             await self.once(http, number)
             number += 1
+            await asyncio.sleep(0.01)  # what is searched beside needs the cores, too
         return number
 
 
@@ -184,7 +193,7 @@ class Scene:
         """Run the service with these settings until it is ready, and for the time of the block."""
         own = self.folder / name
         await asyncio.to_thread(own.mkdir)
-        variables = environment(self.servers, self.model_dir, own)
+        variables = environment(self.servers, self.model_dir, own) | {"ANTIPHON_BACKGROUND_NICENESS": "0"}
         with running(ALONE, variables | settings, own / "log") as (process, url):
             async with aiohttp.ClientSession(url) as http:
                 await eventually(lambda: is_ready(http), within=30, what=f"readiness; see {own}")
@@ -203,8 +212,7 @@ class Scene:
         return not known and bool(await self.admin.fetchval("select to_regclass($1) is null", f"vectors_{index}"))
 
     async def publish(self, first: int, last: int, into: str) -> None:
-        for event in self.events[first:last]:
-            await self.broker.publish(event)
+        await asyncio.gather(*(self.broker.publish(event) for event in self.events[first:last]))
         await eventually(lambda: self.have(into, last), within=60, what=f"what is new in the index of {into}")
 
     @property
@@ -232,20 +240,20 @@ async def scene(own_servers: Servers, minilm: MiniLm, model_dir: Path, tmp_path:
 
 
 async def test_searches_go_on_while_the_model_is_changed_and_changed_back(scene: Scene) -> None:
-    async with scene.process("before") as (process, http):
+    async with scene.process("before") as (process, http), AsyncExitStack() as throughout:
         await scene.publish(0, TEXTS, LONG_MODEL)
-        async with scene.searching.going_on(http):
-            made = await kill_in_the_middle(scene)
-            await scene.publish(TEXTS, TEXTS + 10, LONG_MODEL)
-            async with scene.process("after", **scene.elsewhere) as (_, new_http):
-                await change(scene, new_http, made)
-                # The process with the old settings keeps to the index that was left.
-                assert await scene.searching.once(http, 3) == "long"
-        stop(process)
-    async with scene.process("later", **scene.elsewhere) as (_, http):
-        await scene.publish(TEXTS + 10, TEXTS + 20, SHORT_MODEL)
-        assert not await scene.have(LONG_MODEL, TEXTS + 11)
-        assert await scene.searching.once(http, 0) == "short"
+        await throughout.enter_async_context(scene.searching.going_on(http))
+        made = await kill_in_the_middle(scene)
+        await scene.publish(TEXTS, TEXTS + 10, LONG_MODEL)
+        async with scene.process("after", **scene.elsewhere) as (_, new_http):
+            await change(scene, new_http, made)
+            # The process with the old settings keeps to the index that was left.
+            assert await scene.searching.once(http, 3) == "long"
+            await throughout.aclose()
+            stop(process)
+            await scene.publish(TEXTS + 10, TEXTS + 20, SHORT_MODEL)
+            assert not await scene.have(LONG_MODEL, TEXTS + 11)
+            assert await scene.searching.once(new_http, 0) == "short"
     await change_back(scene)
 
 
@@ -298,6 +306,60 @@ async def answers(searching: Searching, model: str) -> bool:
 def stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
+
+
+@dataclass(frozen=True)
+class Short:
+    """The shorter model in this process."""
+
+    minilm: MiniLm
+    model_id: str = "shorter"
+    dimensions: int = SHORT
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        return shortened(await self.minilm.embed(texts))
+
+    async def close(self) -> None:
+        """It belongs to others."""
+
+
+async def test_searches_change_over_to_no_index_with_a_gap(own_servers: Servers, minilm: MiniLm) -> None:
+    """Not while one passage lacks its vector, and at once when none does."""
+    database = own_servers.database("embedding", [OutboxHook(_no_wake)])
+    objects = own_servers.object_store()
+    first = Deps(database, minilm, lambda: datetime.now(UTC), None, objects)
+    second = Deps(database, Short(minilm), first.clock, None, objects, former=[minilm])
+    try:
+        await adopt_model(first)
+        event = completed(new_id(), "What has no vector in the second index.")
+        await index_generation.handler(Delivery(event, str(new_id()), 1), first)
+        await adopt_model(second)
+        (wanted,) = [one for one in await look(second) if one.is_wanted]
+        assert not await change_over(second, wanted)
+        async with database.transaction() as session:
+            gaps = await list_gaps(session, wanted, UUID(int=0), 1_000)
+        assert await fill(second, wanted, second.embedder, gaps[1:]) == len(gaps) - 1
+        assert not await change_over(second, wanted)
+        assert await fill(second, wanted, second.embedder, gaps) == 1
+        assert await change_over(second, wanted)
+        assert not await change_over(second, wanted)
+        index, embedder = await model_to_search(second)
+        assert (index.id, embedder) == (wanted.id, second.embedder)
+    finally:
+        async with database.transaction(holding=CHANGING) as session:
+            (active,) = [one for one in await list_indexes(session) if one.model_id == minilm.model_id]
+            await want_index(session, minilm.model_id, minilm.dimensions)
+            await activate(session, active)
+            for other in await list_indexes(session):
+                if not other.is_active:
+                    assert await drop_index(session, other)
+        await erase_rows(database, UUID(event.org_id), ERASED)
+        await objects.close()
+        await database.close()
+
+
+async def _no_wake() -> None:
+    """No relay runs in this process."""
 
 
 async def test_a_model_that_is_left_and_not_known_is_asked_for(
