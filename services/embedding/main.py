@@ -10,8 +10,9 @@ from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.service.niceness import step_back
 from libs.web import IdentityVerifier, create_app
-from services.embedding.adapters import Embedder, Gathering, MiniLm, SpokenTimes
+from services.embedding.adapters import Embedder, Gathering, MiniLm
 from services.embedding.adapters.leading import leading
+from services.embedding.adapters.spoken import SpokenTimes
 from services.embedding.api import PROBLEMS, router
 from services.embedding.consumers import CONSUMERS
 from services.embedding.settings import Settings

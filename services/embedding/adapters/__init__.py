@@ -8,5 +8,3 @@ from services.embedding.adapters.gathering import Gathering as Gathering
 from services.embedding.adapters.minilm import MiniLm as MiniLm
 from services.embedding.adapters.pdf import PdfReading as PdfReading
 from services.embedding.adapters.questions import Questions as Questions
-from services.embedding.adapters.spoken import Said as Said
-from services.embedding.adapters.spoken import SpokenTimes as SpokenTimes

@@ -25,6 +25,14 @@ _LONGEST_BACKOFF: Final = 8.0
 _MESSAGE_CHARACTERS: Final = 300
 
 
+# A text that is refused though it is shorter is refused for another reason: 100 characters are a window nowhere.
+_LEAST_CHARACTERS: Final = 100
+
+
+class _Unprocessable(EmbeddingRefused):
+    """The server refuses what it is asked for; it may be too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How a provider is called. Times are seconds."""
@@ -125,6 +133,27 @@ class OpenAiEmbeddings:
         await self._http.close()
 
     async def _request(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of a batch. A text that is longer than the model's window counts as far as it is taken.
+
+        Servers refuse such a text, and the whole batch with it; nothing in the answer says reliably which it is.
+        """
+        import numpy as np
+
+        try:
+            return await self._ask(texts)
+        except _Unprocessable:
+            if len(texts) > 1:
+                half = len(texts) // 2
+                vectors: Vectors = np.concatenate(
+                    [await self._request(texts[:half]), await self._request(texts[half:])]
+                )
+                return vectors
+            shorter = texts[0][: len(texts[0]) // 2]
+            if len(shorter) < _LEAST_CHARACTERS:
+                raise
+            return await self._request([shorter])
+
+    async def _ask(self, texts: Sequence[str]) -> Vectors:
         # OpenAI refuses empty strings, which the model itself would not mind.
         body: dict[str, Any] = {"model": self._model_id, "input": [text or " " for text in texts]}
         body["encoding_format"] = "float"
@@ -162,7 +191,7 @@ class OpenAiEmbeddings:
             return EmbeddingUnavailable(message, retry_after=_retry_after(response.headers.get("Retry-After")))
         if response.status in (401, 403):
             message += " Check the API key file of the embeddings provider."
-        raise EmbeddingRefused(message)
+        raise _Unprocessable(message) if response.status in (400, 413, 422) else EmbeddingRefused(message)
 
     def _vectors(self, content: bytes, count: int) -> Vectors:
         import numpy as np

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from libs.database import Database
 from libs.objectstore import ObjectStore
-from services.embedding.adapters import Embedder, PdfReading, Questions, SpokenTimes
+from services.embedding.adapters import Embedder, PdfReading, Questions
+from services.embedding.adapters.spoken import SpokenTimes
 from services.embedding.store.nearest import Sizes
 from services.embedding.usecases.filing import Filing
 from services.embedding.usecases.models import KnownIndexes, Making

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from libs.messaging import Unavailable
 from services.embedding import domain
-from services.embedding.adapters import Said
+from services.embedding.adapters.spoken import Said
 from services.embedding.usecases.deps import Deps
 
 TIMED_HIGHLIGHTS = 10

@@ -40,6 +40,8 @@ class EmbeddingsServer:
         self.hold: asyncio.Event | None = None
         """While unset, no request is answered."""
         self.most_at_once = 0
+        self.window: int | None = None
+        """Longer texts are refused, in characters."""
         self.shared = asyncio.Event()
         """Set when a second request arrives beside another."""
         self._at_once = 0
@@ -84,6 +86,8 @@ class EmbeddingsServer:
         texts = body["input"]
         if not 0 < len(texts) <= 2_048 or "" in texts:
             return _error(400, "'$.input' is invalid.")
+        if self.window is not None and max(map(len, texts)) > self.window:
+            return _error(400, "This model's maximum context length is exceeded.")
         vectors = await self._model.embed(texts)
         # Not in order and not of length 1: the protocol promises neither.
         data = [self._item(index, 3 * row) for index, row in reversed(list(enumerate(vectors)))]

@@ -175,9 +175,29 @@ async def test_a_redirect_does_not_carry_the_key_away(provider: OpenAiEmbeddings
 
 
 async def test_what_cannot_be_mended_outweighs_what_can(provider: OpenAiEmbeddings, server: EmbeddingsServer) -> None:
-    server.next_answers.extend([Canned(400, {"error": {"message": "Too long."}}), *[BUSY] * 10])
-    with pytest.raises(EmbeddingRefused, match=r"Too long."):
+    server.next_answers.extend([Canned(404, {"error": {"message": "No such model."}}), *[BUSY] * 10])
+    with pytest.raises(EmbeddingRefused, match=r"No such model."):
         await provider.embed(["text"] * 30)
+
+
+async def test_text_beyond_the_window_has_no_influence(
+    provider: OpenAiEmbeddings, server: EmbeddingsServer, minilm: MiniLm
+) -> None:
+    """Neither on its own vector nor on those that are asked for with it."""
+    server.window = 300
+    long = "What is said of the lighthouse and its keeper. " * 20
+    vectors = await provider.embed(["first", long, "last"])
+    expected = await minilm.embed(["first", long[: len(long) // 4], "last"])
+    assert np.abs(vectors - expected).max() < 1e-5
+
+
+async def test_what_is_refused_for_another_reason_is_not_asked_for_endlessly(
+    provider: OpenAiEmbeddings, server: EmbeddingsServer
+) -> None:
+    server.next_answers.extend([Canned(400, {"error": {"message": "No such parameter."}})] * 100)
+    with pytest.raises(EmbeddingRefused, match="No such parameter"):
+        await provider.embed(["a long text " * 80] * 4)
+    assert len(server.requests) <= 8
 
 
 async def test_a_server_that_does_not_answer_is_given_up(server: EmbeddingsServer, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from libs.ids import new_id
 from libs.messaging import Delivery, connect
 from libs.messaging.rpc import RpcServer
 from services.embedding import consumers as handlers
-from services.embedding.adapters import SpokenTimes
+from services.embedding.adapters.spoken import SpokenTimes
 from services.embedding.usecases import Deps
 from tests.integration.embedding_service.conftest import Client, completed, ready, serving
 from tests.support.servers import Servers
