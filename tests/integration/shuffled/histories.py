@@ -26,6 +26,7 @@ from tests.integration.shuffled.lives import (
     Voice,
     document_events,
     generation_events,
+    media_events,
     org_events,
     voice_events,
 )
@@ -108,6 +109,7 @@ def _history(plans: Iterable[_Plan], system_revisions: int, seed: int) -> Histor
             generations += [made, *others]
             sharing.append([made, *others])
         lives.append(list(org_events(org_id, plan.plan, ids, now)))
+        lives.append(list(media_events(org_id, ids, now)))
         documents.append(Brought(ids(), org_id, f"Knowledge of {plan.plan}."))
     lives += [list(document_events(brought, ids, now)) for brought in documents]
     lives += [list(voice_events(voice, ids, now)) for voice in voices]

@@ -39,9 +39,17 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationDeferred,
     GenerationDeleted,
     GenerationFailed,
+    GenerationProgressed,
     GenerationRequested,
 )
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
+from libs.contracts.antiphon.storage.v1.events_pb2 import (
+    AudioDeleted,
+    AudioRejected,
+    AudioStored,
+    MediaDeleted,
+    MediaRemoved,
+    MediaStored,
+)
 from libs.contracts.antiphon.voice.v1.events_pb2 import (
     VoiceCreated,
     VoiceDeleted,
@@ -188,6 +196,25 @@ def org_events(org_id: UUID, plan: str, ids: Ids, now: Clock) -> Iterator[Messag
     yield WebhookDisabled(**about, webhook_id=str(ids()), reason="gone", disabled_at=now())
 
 
+def media_events(org_id: UUID, ids: Ids, now: Clock) -> Iterator[Message]:
+    """A file that stays, and one that is deleted."""
+    for is_removed in (False, True):
+        about = {"media_id": str(ids()), "org_id": str(org_id)}
+        key = f"media/orgs/{org_id}/{about['media_id']}/file"
+        yield MediaStored(
+            **about,
+            kind="document",
+            purpose="document",
+            object_key=key,
+            content_type="text/plain",
+            size_bytes=21,
+            sha256=hashlib.sha256(b"Doors open at seven.\n").hexdigest(),
+            stored_at=now(),
+        )
+        if is_removed:
+            yield MediaRemoved(**about, object_keys=[key], size_bytes=21, removed_at=now())
+
+
 def document_events(brought: Brought, ids: Ids, now: Clock) -> Iterator[Message]:
     """A text that is indexed, and one that cannot be."""
     for document_id, kind in ((brought.id, DocumentIndexed), (ids(), DocumentFailed)):
@@ -267,6 +294,8 @@ def _asked(made: Generation, now: Clock) -> Iterator[Message]:
         yield GenerationFailed(**_about(made), code="quota_exceeded", reason="too much", failed_at=now())
     else:
         yield made.requested
+    if made.is_rendered:
+        yield GenerationProgressed(**_about(made), chunks_done=1, chunks_total=2, progressed_at=now())
     if made.outcome is Outcome.UNSPEAKABLE:
         yield GenerationFailed(**_about(made), code="text_not_speakable", reason="no such voice", failed_at=now())
     if made.outcome is Outcome.CANCELED:
