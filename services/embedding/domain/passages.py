@@ -98,13 +98,20 @@ def _joined(chosen: Sequence[Hit]) -> list[Hit]:
     """Join passages of one document that overlap, at the place of the best of them."""
     joined: list[Hit] = []
     for passage in chosen:
-        for place, other in enumerate(joined):
-            if other.document_id == passage.document_id and other.start <= passage.end and passage.start <= other.end:
-                joined[place] = _union(other, passage)
-                break
-        else:
+        # One may close the gap between several, which are apart until then.
+        places = [place for place, other in enumerate(joined) if _touch(other, passage)]
+        if not places:
             joined.append(passage)
+            continue
+        whole = passage
+        for place in reversed(places):
+            whole = _union(joined.pop(place), whole)
+        joined.insert(places[0], whole)
     return joined
+
+
+def _touch(one: Hit, other: Hit) -> bool:
+    return one.document_id == other.document_id and one.start <= other.end and other.start <= one.end
 
 
 def _union(one: Hit, other: Hit) -> Hit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.embedding.domain import Hit, TextFormat, highlights, read_text, tokens_of, within_budget
@@ -107,6 +107,7 @@ def test_what_is_too_long_makes_room_for_the_next() -> None:
     assert [hit.text[0] for hit in within_budget(found, 200)] == ["a", "c"]
 
 
+@example([(1, 366, 1), (1, 0, 109), (1, 17, 349)], 128)
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(0, 900), st.integers(1, 400)), max_size=12), st.integers(0, 500)
 )
