@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from minio import Minio
 from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
 from sqlalchemy.engine import make_url
 
 from libs.contracts.registry import decode, event_type
@@ -280,6 +281,9 @@ async def running(servers: Servers, party: Party) -> AsyncIterator[Stage]:
         stage = Stage(servers, party, bus, teller, database, objects)
         await provision(teller.jetstream, [])
         for stream, config in durables([party.consumers]):
+            # One that an earlier test left would first bring what others have told since.
+            with suppress(NotFoundError):
+                await teller.jetstream.delete_consumer(stream, config.durable_name or "")
             await teller.jetstream.add_consumer(stream, config.evolve(deliver_policy=DeliverPolicy.NEW))
         deps = await party.deps(stage)
         stack.push_async_callback(stage.closing.aclose)
