@@ -13,7 +13,8 @@ def test_the_interface_describes_itself() -> None:
     assert set(document["paths"]["/v1/voices/{voice_id}"]) == {"get", "patch", "delete"}
     create = document["paths"]["/v1/voices"]["post"]
     form = create["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert form["required"] == ["name", "file"]
+    assert form["required"] == ["name"]
+    assert {"file", "upload_ids"} <= form["properties"].keys()
     assert form["properties"]["name"]["maxLength"] == 100
     assert form["properties"]["category"]["$ref"] == "#/components/schemas/Category"
     assert "unique within an organisation" in create["description"]
