@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from opentelemetry import metrics, trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from libs.telemetry.logs import configure_logs
@@ -60,6 +61,15 @@ def start_telemetry(service: str, *, environment: str, otlp_endpoint: str | None
     return _export(resource)
 
 
+class _WithoutQueries(SpanProcessor):
+    """Takes what users search for out of the spans of requests, to which the web framework adds it."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - as it is called
+        """Blank the query before anybody else sees the span."""
+        if span.attributes and "url.query" in span.attributes:
+            span.set_attribute("url.query", "REDACTED")
+
+
 def _export(resource: Resource) -> Telemetry:
     # Imported here: a process that exports nothing need not pay for the exporters.
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -70,6 +80,7 @@ def _export(resource: Resource) -> Telemetry:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     tracers = TracerProvider(resource=resource)
+    tracers.add_span_processor(_WithoutQueries())
     tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(tracers)
     meters = MeterProvider(resource=resource, metric_readers=[PeriodicExportingMetricReader(OTLPMetricExporter())])

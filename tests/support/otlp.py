@@ -38,6 +38,8 @@ class SpanReceiver:
     """Keeps what it receives."""
 
     url: str = ""
+    bodies: list[bytes] = field(default_factory=list)
+    """All that came, as it came; if that is asked for."""
     _spans: list[ReceivedSpan] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,7 +66,7 @@ class SpanReceiver:
 
     @classmethod
     @contextmanager
-    def running(cls) -> Iterator[Self]:
+    def running(cls, *, keeps_bodies: bool = False) -> Iterator[Self]:
         """Run a receiver on a free port of this machine."""
         receiver = cls()
 
@@ -78,6 +80,8 @@ class SpanReceiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
+                if keeps_bodies:
+                    receiver.bodies.append(body)
                 if self.path.endswith("/v1/traces"):
                     receiver.take(body)
                 self.send_response(200)
