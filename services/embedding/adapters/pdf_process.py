@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pypdf import PdfReader
-from pypdf.errors import DependencyError
 
 from libs.bounded.process import Answer, serve
 
 _SCANNED = "the PDF has no text, only pictures (a scan?); recognise its text (OCR) first, and bring that"
-_PROTECTED = "the PDF is protected by a password; save it without one"
+_PROTECTED = "the PDF is protected, by a password or otherwise; save it without protection"
 _DAMAGED = "the PDF is damaged and cannot be read; export it again, or bring its text"
 
 
@@ -66,7 +65,7 @@ def _read(content: bytes, most_pages: int, most_characters: int) -> list[str]:
         # Many forbid only printing or copying and open without a password.
         try:
             is_open = bool(reader.decrypt(""))
-        except DependencyError:
+        except Exception:  # noqa: BLE001 - as below; whatever it is that keeps it shut
             is_open = False
         if not is_open:
             raise _Refused(_PROTECTED)

@@ -56,7 +56,7 @@ UNREADABLE = {
     "noise": (b"%PDF-1.7\n" + bytes(range(256)) * 2_000, "damaged"),
     "an unknown protection": (
         pdf(BOOK, trailer="/Encrypt << /Filter /Unheard /V 9 >> /ID [(a) (b)]"),
-        "damaged",
+        "damaged|protected",
     ),
 }
 
