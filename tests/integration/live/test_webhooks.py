@@ -114,7 +114,7 @@ async def test_what_fails_is_tried_again_under_the_same_id(replicas: Replicas, o
 async def test_who_is_gone_is_told_nothing_more_until_it_is_enabled(
     replica: Replica, database: Database, operator: Bus, tenant: Tenant
 ) -> None:
-    async with receiving(410) as receiver, owner_of(replica, tenant) as owner:
+    async with receiving(410) as receiver, receiving() as witness, owner_of(replica, tenant) as owner:
         made = await owner.add(receiver.url)
         path = f"/{made['id']}"
         event_id = await publish(operator, completed(tenant.org_id))
@@ -127,7 +127,10 @@ async def test_who_is_gone_is_told_nothing_more_until_it_is_enabled(
             (row,) = (await session.execute(query, {"org": tenant.org_id})).all()
         told = WebhookDisabled.FromString(row.payload)
         assert (told.webhook_id, told.reason) == (made["id"], "gone")
+        await owner.add(witness.url)
         await publish(operator, completed(tenant.org_id))
+        # Whom it concerns is decided by then.
+        await witness.until(1)
         await owner.ask("POST", f"{path}/test", 409)
         await owner.ask("POST", f"{path}/deliveries/{failed['id']}/redeliver", 409)
         enabled = await owner.ask("PATCH", path, json={"status": "enabled"})
