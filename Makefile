@@ -46,8 +46,8 @@ migrate: ready ## Bring the databases of the running system to the current schem
 
 ##@ Test
 .PHONY: test check bench fuzz chaos chaos-short chaos-long compose-test
-CLUSTER := tests/integration/cluster
-# What takes longest begins first, so that both are done at about the same time.
+ALONE := tests/integration/poison tests/integration/cluster
+# What takes longest begins first, so that all are done at about the same time.
 LONGEST := $(addprefix tests/integration/,gateway generation backup embedding_service speech shuffled)
 INTEGRATION := $(patsubst %/__init__.py,%,$(sort $(wildcard tests/integration/*/__init__.py)))
 test: ready ## Run all tests, or those in TESTS=path
@@ -57,9 +57,10 @@ else
 	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/contract
 	# Each folder on servers of its own: what one service's tests tell the broker, another's would hear. And the
 	# supervisor under test ends every child of its process that it did not start, other tests' servers too.
-	# Two at a time: they mostly wait for servers and for events. The cluster's three brokers get the machine alone.
-	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(LONGEST) $(filter-out $(CLUSTER) $(LONGEST),$(INTEGRATION)) | xargs -P 2 -I @ sh tests/folder.sh @
-	@$(IN) sh tests/folder.sh $(CLUSTER)
+	# Three at a time: they mostly wait for servers and for events. What is measured, and the cluster's three brokers,
+	# get the machine alone.
+	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(LONGEST) $(filter-out $(ALONE) $(LONGEST),$(INTEGRATION)) | xargs -P 3 -I @ sh tests/folder.sh @
+	@$(IN) for folder in $(ALONE); do sh tests/folder.sh $$folder || exit 1; done
 	@$(IN) printf '%s\n' tests/e2e tests/document | xargs -P 2 -I @ sh tests/folder.sh @
 endif
 
