@@ -48,7 +48,8 @@ migrate: ready ## Bring the databases of the running system to the current schem
 .PHONY: test check bench fuzz chaos chaos-short chaos-long compose-test
 ALONE := tests/integration/poison tests/integration/cluster
 # What takes longest begins first, so that all are done at about the same time.
-LONGEST := $(addprefix tests/integration/,gateway generation backup embedding_service speech shuffled)
+LONGEST := tests/e2e $(addprefix tests/integration/,gateway generation) tests/document \
+	$(addprefix tests/integration/,backup embedding_service speech shuffled)
 INTEGRATION := $(patsubst %/__init__.py,%,$(sort $(wildcard tests/integration/*/__init__.py)))
 test: ready ## Run all tests, or those in TESTS=path
 ifneq ($(strip $(TESTS)),)
@@ -61,7 +62,6 @@ else
 	# get the machine alone.
 	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(LONGEST) $(filter-out $(ALONE) $(LONGEST),$(INTEGRATION)) | xargs -P 3 -I @ sh tests/folder.sh @
 	@$(IN) for folder in $(ALONE); do sh tests/folder.sh $$folder || exit 1; done
-	@$(IN) printf '%s\n' tests/e2e tests/document | xargs -P 2 -I @ sh tests/folder.sh @
 endif
 
 check: lint contracts-check test chaos-short ## Run what CI runs: lint, types, import rules, contracts, tests, kills
