@@ -35,7 +35,11 @@ def fitting(count: int) -> int:
     return count * 6 // 10
 
 
-@pytest.fixture(params=[pytest.param(200, id="200"), pytest.param(1000, id="1000", marks=pytest.mark.long)])
+# What decides is tested on the analytics service alone, too (tests/integration/analytics/test_quotas.py).
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(params=[200, 1000], ids=["200", "1000"])
 def count(request: pytest.FixtureRequest) -> int:
     chosen: int = request.param
     return chosen
@@ -106,10 +110,7 @@ async def kill_analytics(stack: Stack, times: int) -> None:
 
 
 @pytest.mark.timeout(420)
-# What holds through kills holds without: that is looked at where there is time.
-@pytest.mark.parametrize(
-    "kills", [pytest.param(0, id="undisturbed", marks=pytest.mark.long), pytest.param(3, id="killed")]
-)
+@pytest.mark.parametrize("kills", [0, 3], ids=["undisturbed", "killed"])
 async def test_exactly_what_fits_is_spoken(stack: Stack, count: int, kills: int) -> None:
     limit = fitting(count) * SIZE + SIZE // 2
     async with Api(stack.url, stack.api_key) as operator:
