@@ -78,6 +78,7 @@ class Bus:
     _wakes: dict[str, bool] = field(default_factory=dict)
     """Subjects that were woken a moment ago, and whether that was asked for once more since."""
     _sending: set[asyncio.Future[None]] = field(default_factory=set)
+    _closing: bool = False
 
     def on_reconnect(self, action: Callable[[], None]) -> None:
         """Call `action` whenever the connection was lost and is back."""
@@ -122,8 +123,20 @@ class Bus:
         if self.client.is_connected:
             await self.client.publish(subject)
 
+    async def lost(self) -> None:
+        """Log that the connection is gone, unless we closed it: the client's library reports both alike."""
+        if not self._closing:
+            logger.warning("nats connection lost")
+
+    async def restored(self) -> None:
+        """Log that the connection is back, and tell who asked."""
+        logger.info("nats connection restored")
+        for action in self._on_reconnect:
+            action()
+
     async def close(self) -> None:
         """Send what is buffered and close."""
+        self._closing = True
         if self.client.is_connected:
             await self.client.flush(timeout=2)
         await self.client.close()
@@ -140,19 +153,10 @@ async def connect(address: NatsAddress, name: str) -> Bus:
             return
         logger.error("nats error", extra={"error": f"{type(error).__name__}: {error}"})
 
-    async def on_disconnect() -> None:
-        logger.warning("nats connection lost")
-
-    callbacks: list[Callable[[], None]] = []
-
-    async def on_reconnect() -> None:
-        logger.info("nats connection restored")
-        for action in callbacks:
-            action()
-
     client = Client()
-    await client.connect(address.servers, **_options(address, name, on_error, on_disconnect, on_reconnect))
-    return Bus(client, client.jetstream(timeout=PUBLISH_TIMEOUT), callbacks)
+    bus = Bus(client, client.jetstream(timeout=PUBLISH_TIMEOUT))
+    await client.connect(address.servers, **_options(address, name, on_error, bus.lost, bus.restored))
+    return bus
 
 
 def _options(
