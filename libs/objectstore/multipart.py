@@ -1,15 +1,18 @@
-"""Uploads in parts that clients send themselves: begun, completed and given up by us."""
+"""Uploads in parts: begun, completed and given up by us; the parts are sent by clients or by us."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
 from xml.sax.saxutils import escape
 
-from libs.objectstore.store import STORED_TYPES, ObjectMissing, ObjectStore, ObjectStoreUnavailable
+from libs.objectstore.objects import STORED_TYPES, ObjectMissing, ObjectStoreUnavailable, digests
+from libs.objectstore.requests import SignedRequests
 
 _UPLOAD = re.compile(rb"<Upload>.*?<Key>([^<]+)</Key>.*?<UploadId>([^<]+)</UploadId>.*?</Upload>", re.DOTALL)
 
@@ -29,20 +32,30 @@ class PartsUpload:
 class PartsUploads:
     """Uploads in parts in the bucket of an object store."""
 
-    def __init__(self, objects: ObjectStore) -> None:
-        """`objects` says how the store is reached."""
-        self._objects = objects
+    def __init__(self, requests: SignedRequests) -> None:
+        """`requests` reach the bucket."""
+        self._requests = requests
 
     async def begin(self, key: str, content_type: str) -> str:
         """Begin an upload and return its id. Raises ObjectStoreUnavailable."""
         headers = {"Content-Type": STORED_TYPES.get(content_type, content_type)}
-        async with self._objects.request("POST", key, headers=headers, query={"uploads": ""}) as response:
+        async with self._requests.send("POST", key, headers=headers, query={"uploads": ""}) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"beginning an upload was answered {response.status}")
             found = re.search(rb"<UploadId>([^<]+)</UploadId>", await response.read())
         if found is None:
             raise ObjectStoreUnavailable("the answer has no UploadId")
         return unescape(found[1].decode())
+
+    async def put(self, key: str, upload_id: str, number: int, content: bytes) -> str:
+        """Send a part, the first being number 1, and return its ETag. Raises ObjectStoreUnavailable."""
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        found = await asyncio.to_thread(digests, content)
+        headers = {"Content-MD5": b64encode(bytes.fromhex(found.md5)).decode()}
+        async with self._requests.send("PUT", key, data=io.BytesIO(content), headers=headers, query=query) as response:
+            if response.status != 200:
+                raise ObjectStoreUnavailable(f"writing a part was answered {response.status}")
+            return response.headers["ETag"]
 
     async def complete(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
         """Put the parts together, by their numbers.
@@ -54,7 +67,7 @@ class PartsUploads:
             for number, etag in sorted(etags.items())
         )
         body = io.BytesIO(f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode())
-        async with self._objects.request("POST", key, data=body, query={"uploadId": upload_id}) as response:
+        async with self._requests.send("POST", key, data=body, query={"uploadId": upload_id}) as response:
             answer = await response.read()
             if response.status == 404:
                 raise ObjectMissing
@@ -69,7 +82,7 @@ class PartsUploads:
 
         Raises ObjectStoreUnavailable.
         """
-        async with self._objects.request("DELETE", key, query={"uploadId": upload_id}) as response:
+        async with self._requests.send("DELETE", key, query={"uploadId": upload_id}) as response:
             if response.status not in (200, 204, 404):
                 raise ObjectStoreUnavailable(f"giving an upload up was answered {response.status}")
 
@@ -81,7 +94,7 @@ class PartsUploads:
         return len(pending)
 
     async def _list(self, prefix: str) -> list[PartsUpload]:
-        async with self._objects.request("GET", "", query={"uploads": "", "prefix": prefix}) as response:
+        async with self._requests.send("GET", "", query={"uploads": "", "prefix": prefix}) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"listing uploads was answered {response.status}")
             answer = await response.read()

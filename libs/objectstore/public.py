@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from minio import Minio
 
+from libs.objectstore.objects import ObjectStoreAddress
+from libs.objectstore.requests import SIGNATURE_LIFETIME
 from libs.objectstore.signing import presign
-from libs.objectstore.store import SIGNATURE_LIFETIME, ObjectStoreAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,116 +15,39 @@ import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import aiohttp
 import urllib3
 from minio import Minio
 from minio.error import S3Error
-from yarl import URL
 
-from libs.objectstore.signing import presign
+from libs.objectstore.multipart import PartsRefused, PartsUploads
+from libs.objectstore.objects import (
+    STORED_TYPES,
+    Digests,
+    Listed,
+    ObjectMissing,
+    ObjectReader,
+    ObjectStoreAddress,
+    ObjectStoreUnavailable,
+    Stored,
+    digests,
+)
+from libs.objectstore.requests import CHUNK_BYTES, SignedRequests
 
-SIGNATURE_LIFETIME = timedelta(minutes=15)
-# No limit on the whole: a client may take longer than a minute to download what the store sends at once.
-TIMEOUT = aiohttp.ClientTimeout(total=None, connect=5, sock_read=20)
-CHUNK_BYTES = 256 * 1024
 LARGE_BYTES = 256 * 1024
 """From here on hashing takes longer than a millisecond, and goes to a thread."""
-
 
 PART_BYTES = 8 * 2**20
 """Of uploads in parts; S3 wants at least 5 MiB, and at most 10,000 of them."""
 
-STORED_TYPES = {"audio/wav": "audio/vnd.wave"}
-"""Under which names types are stored: SeaweedFS compresses what is `audio/wav` as it comes in, takes it apart again to
-check it, and once more whenever it is read, which costs four times what storing it does. `audio/vnd.wave` is the name
-by which IANA knows the same."""
 _TYPES = {stored: known for known, stored in STORED_TYPES.items()}
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 logger = logging.getLogger(__name__)
-
-
-class ObjectMissing(Exception):
-    """There is no object under that key."""
-
-
-class ObjectStoreUnavailable(OSError):
-    """The object store did not do what it should; trying again later may help."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectStoreAddress:
-    """Where the object store is and who we are to it."""
-
-    endpoint: str
-    region: str
-    bucket: str
-    access_key: str
-    secret_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectReader:
-    """An object, or the asked part of it, while it is read.
-
-    `status` is 200 or 206 (or 304, 412, 416 without content); `headers` are the store's, lower-case names, with the
-    type that the object was written with.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: AsyncIterator[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An object as a listing tells of it: its size in bytes, and when all of it was there."""
-
-    key: str
-    size: int
-    modified: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Digests:
-    """What identifies a content, in lower-case hexadecimal."""
-
-    sha256: str
-    md5: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What was written: SHA-256 and MD5 in lower-case hexadecimal, and its size in bytes.
-
-    No MD5 of what was written in several parts: the store does not know it by that.
-    """
-
-    sha256: str
-    md5: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Upload:
-    """An upload in parts; `etags` are what the store answered to those that it has."""
-
-    key: str
-    id: str
-    etags: list[str]
-
-
-def _element(document: bytes, name: str) -> str:
-    """Return the text of an element of one of the store's answers."""
-    found = re.search(rf"<{name}>([^<]+)</{name}>".encode(), document)
-    if found is None:
-        raise ObjectStoreUnavailable(f"the answer has no {name}")
-    return found[1].decode()
 
 
 def _machine_time() -> datetime:
@@ -136,9 +59,7 @@ class ObjectStore:
 
     def __init__(self, address: ObjectStoreAddress, clock: Callable[[], datetime] = _machine_time) -> None:
         """Connects lazily; `close` when done. Requests are dated by `clock`: the store refuses what is too old."""
-        self._clock = clock
         scheme, _, host = address.endpoint.partition("://")
-        self._address = address
         self._bucket = address.bucket
         self._region = address.region
         # Only for the bucket; held here so that its connections can be closed.
@@ -152,7 +73,9 @@ class ObjectStore:
             region=address.region,
             http_client=self._pool,
         )
-        self._session: aiohttp.ClientSession | None = None
+        self._requests = SignedRequests(address, self._minio, clock)
+        self.uploads = PartsUploads(self._requests)
+        """Of those that clients send themselves, and of what `put_parts` sends."""
 
     async def put(self, key: str, content: bytes, content_type: str) -> str:
         """Write an object and return the SHA-256 of its content in hexadecimal.
@@ -164,16 +87,16 @@ class ObjectStore:
     async def put_checked(self, key: str, content: bytes, content_type: str) -> Digests:
         """As `put`; returns the MD5, too, by which `is_unchanged` knows the content again."""
         large = len(content) > LARGE_BYTES
-        digests = await asyncio.to_thread(_digests, content) if large else _digests(content)
-        await self._put(key, content, content_type, digests.md5)
-        return digests
+        found = await asyncio.to_thread(digests, content) if large else digests(content)
+        await self._put(key, content, content_type, found.md5)
+        return found
 
     async def _put(self, key: str, content: bytes, content_type: str, md5: str) -> None:
         headers = {
             "Content-Type": STORED_TYPES.get(content_type, content_type),
             "Content-MD5": b64encode(bytes.fromhex(md5)).decode(),
         }
-        async with self.request("PUT", key, data=io.BytesIO(content), headers=headers) as response:
+        async with self._requests.send("PUT", key, data=io.BytesIO(content), headers=headers) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing an object was answered {response.status}")
 
@@ -184,7 +107,8 @@ class ObjectStore:
         visible before all of it is there, and nothing stays when `parts` fails. Raises ObjectStoreUnavailable.
         """
         sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-        upload: _Upload | None = None
+        upload_id: str | None = None
+        etags: dict[int, str] = {}
         waiting = bytearray()
         try:
             async for part in parts:
@@ -194,62 +118,43 @@ class ObjectStore:
                 if size < PART_BYTES:
                     md5.update(part)
                 while len(waiting) >= PART_BYTES:
-                    if upload is None:
-                        upload = await self._begin_upload(key, content_type)
-                    await self._upload_part(upload, bytes(waiting[:PART_BYTES]))
+                    if upload_id is None:
+                        upload_id = await self.uploads.begin(key, content_type)
+                    await self._put_part(key, upload_id, etags, bytes(waiting[:PART_BYTES]))
                     del waiting[:PART_BYTES]
-            if upload is None:
+            if upload_id is None:
                 await self._put(key, bytes(waiting), content_type, md5.hexdigest())
             else:
                 if waiting:
-                    await self._upload_part(upload, bytes(waiting))
-                await self._complete_upload(upload)
+                    await self._put_part(key, upload_id, etags, bytes(waiting))
+                await self._complete(key, upload_id, etags)
         except BaseException:
-            if upload is not None:
-                await asyncio.shield(self._abort_upload(upload))
+            if upload_id is not None:
+                await asyncio.shield(self._abort(key, upload_id))
             raise
-        return Stored(sha256.hexdigest(), md5.hexdigest() if upload is None else "", size)
+        return Stored(sha256.hexdigest(), md5.hexdigest() if upload_id is None else "", size)
 
-    async def _begin_upload(self, key: str, content_type: str) -> _Upload:
-        headers = {"Content-Type": STORED_TYPES.get(content_type, content_type)}
-        async with self.request("POST", key, headers=headers, query={"uploads": ""}) as response:
-            if response.status != 200:
-                raise ObjectStoreUnavailable(f"beginning an upload was answered {response.status}")
-            upload_id = _element(await response.read(), "UploadId")
-        return _Upload(key, upload_id, [])
+    async def _put_part(self, key: str, upload_id: str, etags: dict[int, str], content: bytes) -> None:
+        number = len(etags) + 1
+        etags[number] = await self.uploads.put(key, upload_id, number, content)
 
-    async def _upload_part(self, upload: _Upload, content: bytes) -> None:
-        query = {"partNumber": str(len(upload.etags) + 1), "uploadId": upload.id}
-        digests = await asyncio.to_thread(_digests, content)
-        headers = {"Content-MD5": b64encode(bytes.fromhex(digests.md5)).decode()}
-        async with self.request("PUT", upload.key, data=io.BytesIO(content), headers=headers, query=query) as response:
-            if response.status != 200:
-                raise ObjectStoreUnavailable(f"writing a part was answered {response.status}")
-            upload.etags.append(response.headers["ETag"])
-
-    async def _complete_upload(self, upload: _Upload) -> None:
-        parts = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
-            for number, etag in enumerate(upload.etags, 1)
-        )
-        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-        query = {"uploadId": upload.id}
-        async with self.request("POST", upload.key, data=io.BytesIO(body), query=query) as response:
-            # S3 may begin to answer 200 and then say that it failed after all.
-            if response.status != 200 or b"<Error>" in await response.read():
-                raise ObjectStoreUnavailable(f"completing an upload was answered {response.status}")
-
-    async def _abort_upload(self, upload: _Upload) -> None:
+    async def _complete(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
         try:
-            async with self.request("DELETE", upload.key, query={"uploadId": upload.id}) as response:
-                logger.info("an upload was aborted", extra={"status": response.status})
+            await self.uploads.complete(key, upload_id, etags)
+        except (PartsRefused, ObjectMissing):
+            # We have sent them all: it is the store that has lost some.
+            raise ObjectStoreUnavailable("the store does not have the parts that it took") from None
+
+    async def _abort(self, key: str, upload_id: str) -> None:
+        try:
+            await self.uploads.abort(key, upload_id)
         except ObjectStoreUnavailable as error:
             # What was uploaded of it stays until the store's own rule for unfinished uploads removes it.
             logger.warning("an upload could not be aborted", extra={"error": str(error)})
 
     async def get(self, key: str) -> bytes:
         """Return an object's content; raises ObjectMissing or ObjectStoreUnavailable."""
-        async with self.request("GET", key) as response:
+        async with self._requests.send("GET", key) as response:
             self._expect(response, 200)
             return await response.read()
 
@@ -259,7 +164,7 @@ class ObjectStore:
 
         Raises ObjectMissing or ObjectStoreUnavailable.
         """
-        async with self.request("HEAD" if head else "GET", key, headers=dict(conditions)) as response:
+        async with self._requests.send("HEAD" if head else "GET", key, headers=dict(conditions)) as response:
             self._expect(response, 200, 206, 304, 412, 416)
             headers = {name.lower(): value for name, value in response.headers.items()}
             if (stored := headers.get("content-type")) is not None:
@@ -289,7 +194,7 @@ class ObjectStore:
     async def copy(self, source: str, key: str) -> None:
         """Copy an object within the store, up to 5 GiB. Raises ObjectMissing or ObjectStoreUnavailable."""
         headers = {"x-amz-copy-source": quote(f"/{self._bucket}/{source}")}
-        async with self.request("PUT", key, headers=headers) as response:
+        async with self._requests.send("PUT", key, headers=headers) as response:
             self._expect(response, 200)
             # S3 may begin to answer 200 and then say that it failed after all.
             if b"<Error>" in await response.read():
@@ -297,13 +202,13 @@ class ObjectStore:
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error. Raises ObjectStoreUnavailable."""
-        async with self.request("DELETE", key) as response:
+        async with self._requests.send("DELETE", key) as response:
             if response.status not in (200, 204, 404):
                 raise ObjectStoreUnavailable(f"deleting an object was answered {response.status}")
 
     async def exists(self, key: str) -> bool:
         """Say whether there is an object under `key`."""
-        async with self.request("HEAD", key) as response:
+        async with self._requests.send("HEAD", key) as response:
             if response.status == 404:
                 return False
             self._expect(response, 200)
@@ -311,15 +216,7 @@ class ObjectStore:
 
     async def list_keys(self, prefix: str, limit: int) -> list[str]:
         """Return up to `limit` keys that begin with `prefix`. Raises ObjectStoreUnavailable."""
-
-        def listed() -> list[str]:
-            found = self._minio.list_objects(self._bucket, prefix=prefix, recursive=True)
-            return [one.object_name for one in itertools.islice(found, limit) if one.object_name is not None]
-
-        try:
-            return await asyncio.to_thread(listed)
-        except (S3Error, urllib3.exceptions.HTTPError) as error:
-            raise ObjectStoreUnavailable(f"objects could not be listed: {type(error).__name__}") from None
+        return [one.key for one in await self.list_page(prefix, limit=limit)]
 
     async def list_page(self, prefix: str, *, after: str = "", limit: int = 1000) -> list[Listed]:
         """Return up to `limit` objects whose keys begin with `prefix` and come behind `after`, in their order.
@@ -354,8 +251,7 @@ class ObjectStore:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._requests.close()
         self._pool.clear()
 
     @staticmethod
@@ -364,55 +260,3 @@ class ObjectStore:
             raise ObjectMissing
         if response.status not in wanted:
             raise ObjectStoreUnavailable(f"reading an object was answered {response.status}")
-
-    @asynccontextmanager
-    async def request(
-        self,
-        method: str,
-        key: str,
-        *,
-        data: io.BytesIO | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: dict[str, str] | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send one request for `key`, or for the bucket where that is empty. Raises ObjectStoreUnavailable."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False, read_bufsize=CHUNK_BYTES)
-        signed = self._sign(method, key, headers or {}, query)
-        url = URL(signed, encoded=True)
-        try:
-            async with self._session.request(method, url, data=data, headers=headers) as response:
-                yield response
-        except (aiohttp.ClientError, TimeoutError) as error:
-            # The signed URL must not reach a log.
-            raise ObjectStoreUnavailable(f"the object store cannot be reached: {type(error).__name__}") from None
-
-    def _sign(self, method: str, key: str, headers: Mapping[str, str], query: dict[str, str] | None) -> str:
-        # S3 refuses headers of its own that are not signed.
-        amazon = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
-        if key and not amazon:
-            return self._minio.get_presigned_url(
-                method,
-                self._bucket,
-                key,
-                expires=SIGNATURE_LIFETIME,
-                request_date=self._clock(),
-                extra_query_params=query,  # type: ignore[arg-type]  # a wider dict is all that it asks for
-            )
-        return presign(
-            method,
-            self._address.endpoint,
-            f"/{self._bucket}/{key}".rstrip("/"),
-            access_key=self._address.access_key,
-            secret_key=self._address.secret_key,
-            region=self._region,
-            signed_at=self._clock(),
-            lifetime=SIGNATURE_LIFETIME,
-            headers=amazon,
-            query=query,
-        )
-
-
-def _digests(content: bytes) -> Digests:
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    return Digests(sha256=hashlib.sha256(content).hexdigest(), md5=md5)

@@ -6,7 +6,7 @@ from functools import partial
 
 from libs.contracts.antiphon.storage.v1.rpc_pb2 import FindMediaRequest, TimesRequest
 from libs.messaging.rpc import RpcServer
-from libs.objectstore import ByteCache, ObjectStore, PartsUploads, PublicSigner
+from libs.objectstore import ByteCache, ObjectStore, PublicSigner
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
 from services.storage.adapters.probing import Prober
@@ -29,7 +29,7 @@ def main() -> None:
             objects=objects,
             signer=PublicSigner(settings.object_store, settings.public_object_store, runtime.clock),
             small=small,
-            parts=PartsUploads(objects),
+            parts=objects.uploads,
             prober=Prober(objects),
             small_bytes=settings.small_audio_bytes,
             clock=runtime.clock,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from libs.ids import new_id
 from libs.objectstore import SIGNATURE_LIFETIME, SignedUrl
-from libs.objectstore.store import STORED_TYPES
+from libs.objectstore.objects import STORED_TYPES
 from libs.web import Caller, Once
 from services.storage.domain import uploads as domain
 from services.storage.domain.uploads import Status, Upload

@@ -17,7 +17,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRejected, AudioStored, MediaDeleted
 from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
-from libs.objectstore import ByteCache, ObjectStoreAddress, PartsUploads, PublicSigner
+from libs.objectstore import ByteCache, ObjectStoreAddress, PublicSigner
 from services.analytics.consumers import CONSUMERS as ANALYTICS
 from services.analytics.domain import Plan
 from services.analytics.usecases import Deps as AnalyticsDeps
@@ -234,7 +234,7 @@ async def _storage_deps(stage: Stage) -> StorageDeps:
         objects=stage.objects,
         signer=signer,
         small=small,
-        parts=PartsUploads(stage.objects),
+        parts=stage.objects.uploads,
         prober=Prober(stage.objects),
         clock=_now,
     )

@@ -25,7 +25,7 @@ from libs.messaging import Bus, Consumers, Delivery, connect
 from libs.messaging.envelope import Attributes
 from libs.messaging.provision import provision
 from libs.messaging.works import WorkRunner
-from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PartsUploads, PublicSigner
+from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PublicSigner
 from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
@@ -228,7 +228,7 @@ def deps(servers: Servers, database: Database, objects: ObjectStore) -> Deps:
         objects=objects,
         signer=PublicSigner(servers.object_store_address, None, clock),
         small=ByteCache(most_bytes=2**20, ttl_seconds=60),
-        parts=PartsUploads(objects),
+        parts=objects.uploads,
         prober=Prober(objects),
         clock=clock,
     )
