@@ -30,9 +30,9 @@ from services.gateway.domain.webhooks import (
     rest_after,
     signed_headers,
 )
-from services.gateway.store import webhook_queue
+from services.gateway.store import webhook_deliveries, webhook_queue
 from services.gateway.store import webhooks as store
-from services.gateway.store.webhooks import ToDeliver
+from services.gateway.store.webhook_deliveries import ToDeliver
 from services.gateway.usecases.webhooks import disable
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Deliverer:
         if not taken:
             return 0
         async with self._database.transaction(*{one.org_id for one in taken}) as session:
-            found = await store.get_to_deliver(session, [one.delivery_id for one in taken])
+            found = await webhook_deliveries.get_to_deliver(session, [one.delivery_id for one in taken])
         for one in found:
             task = asyncio.create_task(self._deliver(one))
             self._under_way.add(task)
@@ -141,7 +141,7 @@ class Deliverer:
         if one.webhook.status != "enabled":
             # It was queued just when the webhook was disabled.
             async with self._database.transaction(one.webhook.org_id) as session:
-                await store.fail_pending(session, one.webhook.id)
+                await webhook_deliveries.fail_pending(session, one.webhook.id)
             return
         outcome = await self._sender.post(one.webhook.url, one.body, headers)
         _attempts.add(1, {"outcome": outcome.error.value if outcome.error else "delivered"})
@@ -165,7 +165,7 @@ class Deliverer:
             again = next_attempt(one.tried + 1, one.queued_at, now, random.random())  # noqa: S311 - spreads attempts
             status = DeliveryStatus.PENDING if again and webhook.status == "enabled" else DeliveryStatus.FAILED
         attempt = Attempt(one.tried + 1, at, outcome.duration_ms, outcome.status_code, outcome.error)
-        await store.add_attempt(session, one.id, attempt, status)
+        await webhook_deliveries.add_attempt(session, one.id, attempt, status)
         await webhook_queue.settle(session, one.id, again if status is DeliveryStatus.PENDING else None)
         await self._judge(session, webhook, outcome, now)
 

@@ -36,8 +36,9 @@ from services.gateway.domain.webhooks import (
     shown_secret,
     wants,
 )
-from services.gateway.store import webhook_queue
+from services.gateway.store import webhook_deliveries, webhook_queue
 from services.gateway.store import webhooks as store
+from services.gateway.store.webhook_deliveries import NewDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Webhooks:
             if before.status != after.status:
                 await webhook_queue.set_lane(session, webhook_id, None)
                 if after.status == "disabled":
-                    await store.fail_pending(session, webhook_id)
+                    await webhook_deliveries.fail_pending(session, webhook_id)
         return after
 
     async def rotate_secret(self, org_id: UUID, webhook_id: UUID) -> tuple[str, datetime]:
@@ -139,8 +140,8 @@ class Webhooks:
         body = PublicEvent(event_id, TEST_TYPE, {"webhook_id": str(webhook_id)}).body()
         async with self.database.transaction(org_id) as session:
             webhook = await _enabled(session, webhook_id)
-            new = store.NewDelivery(new_id(), webhook.org_id, webhook_id, event_id, TEST_TYPE, body)
-            await store.insert_deliveries(session, [new])
+            new = NewDelivery(new_id(), webhook.org_id, webhook_id, event_id, TEST_TYPE, body)
+            await webhook_deliveries.insert_deliveries(session, [new])
             note_queued(session)
             return await _delivery(session, webhook_id, new.id)
 
@@ -151,7 +152,9 @@ class Webhooks:
         before = Cursor.decode(cursor) if cursor else None
         async with self.database.transaction(org_id) as session:
             await _found(session, webhook_id)
-            rows = await store.list_deliveries(session, webhook_id, status=status, before=before, limit=limit + 1)
+            rows = await webhook_deliveries.list_deliveries(
+                session, webhook_id, status=status, before=before, limit=limit + 1
+            )
         return page_of(rows, limit, lambda row: Cursor(row.created_at, row.id))
 
     async def redeliver(self, org_id: UUID, webhook_id: UUID, delivery_id: UUID) -> Delivery:
@@ -161,7 +164,7 @@ class Webhooks:
         """
         async with self.database.transaction(org_id) as session:
             await _enabled(session, webhook_id)
-            if not await store.queue_again(session, webhook_id, delivery_id, self.clock()):
+            if not await webhook_deliveries.queue_again(session, webhook_id, delivery_id, self.clock()):
                 raise DeliveryNotFound
             note_queued(session)
             return await _delivery(session, webhook_id, delivery_id)
@@ -172,7 +175,7 @@ async def queue_deliveries(session: AsyncSession, events: Sequence[Message]) -> 
     webhooks = await store.list_enabled(session)
     if not webhooks:
         return
-    new: list[store.NewDelivery] = []
+    new: list[NewDelivery] = []
     for event in events:
         event_id = UUID(cause_of(session, event).event_id)
         shown = public_event(event_id, event)
@@ -181,15 +184,15 @@ async def queue_deliveries(session: AsyncSession, events: Sequence[Message]) -> 
         org_id: str = getattr(event, "org_id", "")
         wanting = [one for one in webhooks if str(one.org_id) == org_id and wants(one.events, shown.type)]
         body = shown.body() if wanting else b""
-        new += [store.NewDelivery(new_id(), one.org_id, one.id, event_id, shown.type, body) for one in wanting]
-    if await store.insert_deliveries(session, new):
+        new += [NewDelivery(new_id(), one.org_id, one.id, event_id, shown.type, body) for one in wanting]
+    if await webhook_deliveries.insert_deliveries(session, new):
         note_queued(session)
 
 
 async def disable(session: AsyncSession, webhook: Webhook, reason: DisabledReason, now: datetime) -> None:
     """Tell a webhook nothing more, and the organisation that it is so."""
     await store.save_webhook(session, replace(webhook, status="disabled", disabled_reason=reason))
-    await store.fail_pending(session, webhook.id)
+    await webhook_deliveries.fail_pending(session, webhook.id)
     outbox.add(
         session,
         WebhookDisabled(webhook_id=str(webhook.id), org_id=str(webhook.org_id), reason=reason, disabled_at=now),
@@ -224,7 +227,7 @@ async def _enabled(session: AsyncSession, webhook_id: UUID) -> Webhook:
 
 
 async def _delivery(session: AsyncSession, webhook_id: UUID, delivery_id: UUID) -> Delivery:
-    delivery = await store.get_delivery(session, webhook_id, delivery_id)
+    delivery = await webhook_deliveries.get_delivery(session, webhook_id, delivery_id)
     if delivery is None:
         raise DeliveryNotFound
     return delivery
