@@ -8,7 +8,7 @@ from uuid import uuid4
 import nats
 import orjson
 
-from libs.outbox.relay import BATCH_EVENTS
+from libs.outbox.shard_relay import BATCH_EVENTS
 from tests.bench.backbone.events import empty, fill_outbox, until
 from tests.bench.harness import Row, row
 from tests.support.scratch import Scratch
