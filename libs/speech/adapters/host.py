@@ -7,10 +7,7 @@ its job cancelled is ended first and then started again, and the next job waits 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from asyncio import Future, Task
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +22,7 @@ from libs.speech.adapters.protocol import (
     UnusableReference,
     WordTime,
 )
+from libs.speech.adapters.seats import Room, Seat, own_environment
 from libs.speech.engine import (
     EngineCrashed,
     EngineTimeout,
@@ -42,10 +40,6 @@ _LEAVE_SECONDS = 2.0
 
 _FULL = 0.8
 """The share of its memory at which a process is replaced between two jobs, before one would die of it."""
-_PASSED_ON = (
-    "CUDA_VISIBLE_DEVICES", "HF_HOME", "HOME", "LANG", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "ONNX_PROVIDER", "PATH",
-    "TMPDIR", "XDG_CACHE_HOME",
-)  # fmt: skip
 _REFUSALS = {
     "text": TextNotSpeakable,
     "voice": UnknownEngineVoice,
@@ -77,29 +71,6 @@ class Engine:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-class _Seat:
-    """The place of one process: `attempt` is the process that serves, or is being started, or why there is none."""
-
-    def __init__(self) -> None:
-        self.attempt: Future[EngineProcess] = asyncio.get_running_loop().create_future()
-        self.filling: Task[None] | None = None
-
-    @property
-    def process(self) -> EngineProcess | None:
-        """The process, if it serves."""
-        done = self.attempt.done() and not self.attempt.cancelled() and self.attempt.exception() is None
-        return self.attempt.result() if done else None
-
-
-class _Room:
-    """The seats from a start to the next close, and the turns of those who wait for one."""
-
-    def __init__(self, seats: int) -> None:
-        self.seats = [_Seat() for _ in range(seats)]
-        self.idle = deque(self.seats)
-        self.turns = asyncio.Semaphore(seats)
-
-
 class HostedEngine:
     """`PcmEngine` on a model in processes of its own, to be had from `piper`, `kokoro` and `chatterbox`.
 
@@ -110,7 +81,7 @@ class HostedEngine:
     def __init__(self, engine: Engine, hosting: Hosting | None = None) -> None:
         self._engine = engine
         self._hosting = hosting or Hosting()
-        self._room: _Room | None = None
+        self._room: Room | None = None
         self._problem = ""
         self._living: set[EngineProcess] = set()
         self._greeting = Greeting(kind="ready", version="", voices=[], languages=None)
@@ -161,7 +132,7 @@ class HostedEngine:
         if self._room is not None:
             return
         self._problem = ""
-        self._room = room = _Room(self._hosting.processes)
+        self._room = room = Room(self._hosting.processes)
         try:
             for seat in room.seats:
                 self._fill(room, seat)
@@ -201,14 +172,14 @@ class HostedEngine:
             process.kill()
         await asyncio.gather(*(process.gone() for process in living))
 
-    async def _process_of(self, seat: _Seat) -> EngineProcess:
+    async def _process_of(self, seat: Seat) -> EngineProcess:
         try:
             return await asyncio.shield(seat.attempt)
         except EngineUnavailable as failure:
             # One failure may be everybody's, but a raised exception is its raiser's alone.
             raise EngineUnavailable(f"the engine {self.name} is not running: {failure}") from None
 
-    async def _ask(self, room: _Room, process: EngineProcess, order: Order, text: bytes) -> Frame:
+    async def _ask(self, room: Room, process: EngineProcess, order: Order, text: bytes) -> Frame:
         seconds = self._hosting.timeout_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -240,11 +211,11 @@ class HostedEngine:
             )
         return f"the engine process died while it spoke this text (exit code {process.exit_code})"
 
-    def _fill(self, room: _Room, seat: _Seat) -> None:
+    def _fill(self, room: Room, seat: Seat) -> None:
         """Start a process for the seat, trying until one comes."""
         seat.filling = asyncio.get_running_loop().create_task(self._fill_until_it_serves(room, seat))
 
-    async def _fill_until_it_serves(self, room: _Room, seat: _Seat) -> None:
+    async def _fill_until_it_serves(self, room: Room, seat: Seat) -> None:
         delay = _FIRST_RETRY_SECONDS
         while True:
             try:
@@ -264,23 +235,23 @@ class HostedEngine:
                 seat.attempt.set_result(process)
                 return
 
-    def _settle(self, seat: _Seat, failure: EngineUnavailable) -> None:
+    def _settle(self, seat: Seat, failure: EngineUnavailable) -> None:
         """Whoever waits for a process of this seat, or comes for it before there is one, gets the failure."""
         if not seat.attempt.done():
             seat.attempt.set_exception(failure)
             seat.attempt.exception()  # nobody may be waiting, which is no error
 
-    async def _start_one(self, room: _Room, seat: _Seat) -> EngineProcess:
+    async def _start_one(self, room: Room, seat: Seat) -> EngineProcess:
         if seat.attempt.done():
             seat.attempt = asyncio.get_running_loop().create_future()
         return await start_process(
             lambda process: self._ended(room, seat, process),
             self._command(),
-            environment=_environment(),
+            environment=own_environment(),
             within_seconds=self._hosting.start_seconds,
         )
 
-    def _ended(self, room: _Room, seat: _Seat, process: EngineProcess) -> None:
+    def _ended(self, room: Room, seat: Seat, process: EngineProcess) -> None:
         """A process ended, closed its pipes or is being ended: when it is gone, another takes its place."""
         asyncio.get_running_loop().call_later(_LEAVE_SECONDS, process.kill)
         if seat.process is not process:
@@ -288,7 +259,7 @@ class HostedEngine:
         seat.attempt = asyncio.get_running_loop().create_future()
         process.when_gone(lambda _: self._replace(room, seat))
 
-    def _replace(self, room: _Room, seat: _Seat) -> None:
+    def _replace(self, room: Room, seat: Seat) -> None:
         if room is self._room:
             self._fill(room, seat)
         else:
@@ -316,11 +287,3 @@ def _order(job: SpeechJob) -> Order:
 
 def _words(reply: Voiced) -> tuple[WordTime, ...] | None:
     return None if reply["words"] is None else tuple(WordTime(*word) for word in reply["words"])
-
-
-def _environment() -> dict[str, str]:
-    """What an engine needs to find its libraries, caches and devices: the worker's own environment leads to secrets.
-
-    Weights come from the operator's paths, so nothing is to be fetched from anywhere.
-    """
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"HF_HUB_OFFLINE": "1"}

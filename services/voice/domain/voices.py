@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from libs.audio.quality import MOST_BYTES
-from libs.speech.catalogue import SystemVoice
+from libs.speech.catalogue.voice import SystemVoice
 
 # From the platform's data model and its rules for reference audio.
 NAME_MAX_LENGTH = 100

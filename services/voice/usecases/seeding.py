@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from libs.ids import SYSTEM_ORG
 from libs.objectstore import ObjectStore
-from libs.speech.catalogue import SystemVoice
+from libs.speech.catalogue.voice import SystemVoice
 from libs.speech.encoding import Joiner, parse_output_format
 from libs.speech.engine import RenderJob, SpeechEngine
 from services.voice import domain, store

@@ -13,7 +13,8 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceReady
 from libs.database import Database
 from libs.ids import SYSTEM_ORG, new_id
 from libs.objectstore import ObjectStore, ObjectStoreAddress, ObjectStoreUnavailable
-from libs.speech.catalogue import SYSTEM_VOICES, SystemVoice
+from libs.speech.catalogue import SYSTEM_VOICES
+from libs.speech.catalogue.voice import SystemVoice
 from libs.speech.engine import Rendered, RenderJob, VoiceProfile
 from libs.speech.espeak import EspeakEngine
 from services.voice import domain

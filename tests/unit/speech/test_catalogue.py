@@ -6,8 +6,10 @@ from typing import get_args
 
 import pytest
 
-from libs.speech.catalogue import SYSTEM_VOICES, Category, profile_for_language
+from libs.speech.catalogue import SYSTEM_VOICES
+from libs.speech.catalogue.voice import Category
 from libs.speech.engine import RenderJob, VoiceProfile
+from libs.speech.languages import profile_for_language
 
 
 def test_there_are_voices_of_every_category_and_all_differ() -> None:

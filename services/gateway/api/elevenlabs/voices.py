@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from libs.speech.catalogue import Category
+from libs.speech.catalogue.voice import Category
 from libs.web.described import file_answers
 from services.gateway.adapters.asking import Asking
 from services.gateway.adapters.forms import FIELD_MAX_BYTES, PassedForm
