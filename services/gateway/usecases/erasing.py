@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
+from libs.messaging import tombstones
 from services.gateway.adapters.key_changes import tell_changed_keys
 from services.gateway.domain.access import Credential, Role, Scope
 from services.gateway.domain.erasures import (
@@ -46,6 +47,8 @@ async def erase_organization(deps: Deps, caller: Credential, name: str) -> UUID:
         organization = await lock_organization(session, actor.org_id)
         if organization is None or organization.name != name:
             raise NotConfirmed
+        # Whoever is writing something of it is waited for: before anything is locked that they may need for that.
+        await tombstones.bury(session, actor.org_id)
         # Random throughout: whoever knows it reads the report, as nobody will have a key.
         erasure_id = uuid4()
         await store.insert_erasure(session, erasure_id, actor.org_id, now)

@@ -1,4 +1,4 @@
-"""What uploads leave behind: files in quarantine, unfinished parts, copies that nobody refers to."""
+"""What uploads leave behind: files in quarantine, unfinished parts, copies that nobody refers to; and late objects."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from libs.objectstore import ObjectStoreUnavailable
 from services.storage.domain.uploads import Status, Upload
 from services.storage.store import media, uploads
 from services.storage.usecases.deps import Deps
+from services.storage.usecases.erasing import sweep_erased
 
 SWEEP_SECONDS = 15.0
-"""How often it is looked for uploads whose remains are due."""
+"""How often it is looked for what is due."""
 SWEPT_AT_ONCE, FORGOTTEN_AT_ONCE, LISTED_AT_ONCE = 50, 1000, 100
 logger = logging.getLogger(__name__)
 
@@ -23,10 +24,11 @@ async def keep_sweeping(deps: Deps) -> None:
     while True:
         try:
             await sweep_uploads(deps)
+            await sweep_erased(deps)
         except Exception as error:
             if not isinstance(error, ObjectStoreUnavailable) and not is_database_away(error):
                 raise
-            logger.warning("uploads wait to be swept", extra={"error": type(error).__name__})
+            logger.warning("what was left behind waits to be swept", extra={"error": type(error).__name__})
         await asyncio.sleep(SWEEP_SECONDS)
 
 

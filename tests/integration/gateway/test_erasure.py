@@ -10,15 +10,21 @@ from uuid import UUID
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.contracts.antiphon.gateway.v1.events_pb2 import OrganizationErasureRequested
-from libs.database import Database
+from libs import outbox
+from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyRevoked, OrganizationErasureRequested
+from libs.database import Database, driver_of, is_database_away
 from libs.ids import new_id
+from libs.outbox.erasing import erase_rows
 from services.analytics.usecases.erasing import ERASED as ANALYTICS
 from services.embedding.usecases.erasing import ERASED as EMBEDDING
 from services.gateway.domain.access import Role
 from services.gateway.domain.erasures import SERVICES, Report
+from services.gateway.domain.members import Invitation
 from services.gateway.store import erasures as store
+from services.gateway.store import members
 from services.gateway.usecases.erasing import collect_report
 from services.generation.usecases.erasing import ERASED as GENERATION
 from services.storage.usecases.erasing import ERASED as STORAGE
@@ -26,6 +32,8 @@ from services.voice.usecases.erasing import ERASED as VOICE
 from tests.integration.gateway.access import Person, new_person
 from tests.integration.gateway.asking import Api
 from tests.integration.gateway.conftest import Tenant, new_tenant
+from tests.integration.gateway.exporting import events_of
+from tests.support.polling import eventually
 from tests.support.servers import Servers
 
 BY_EVENT = {"outbox", "outbox_sent", "erased_organizations"}
@@ -38,6 +46,20 @@ ERASED = {
     "storage": {*STORAGE, *BY_EVENT},
     "voice": {*VOICE, *BY_EVENT},
 }
+GUARDED = {
+    "analytics": ANALYTICS,
+    "embedding": EMBEDDING,
+    "gateway": (*store.ERASED, "memberships"),
+    "generation": GENERATION,
+    "storage": STORAGE,
+    "voice": VOICE,
+}
+_GUARDS = """
+select t.tgrelid::regclass::text as table, p.proname as function
+from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+where t.tgenabled = 'O' and p.proname in ('refuse_erased', 'drop_erased_events')
+    and not (select c.relispartition from pg_class c where c.oid = t.tgrelid)
+"""
 _TABLES_OF_ORGANISATIONS = """
 select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
@@ -45,11 +67,11 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and no
 """
 
 
-async def _tables(servers: Servers, service: str) -> set[str]:
+async def _asked(servers: Servers, service: str, query: str) -> list[asyncpg.Record]:
     password = servers.service_database(service).owner_password
     connection = await asyncpg.connect(servers.url("owner", service), password=password)
     try:
-        return {row["relname"] for row in await connection.fetch(_TABLES_OF_ORGANISATIONS)}
+        return await connection.fetch(query)
     finally:
         await connection.close()
 
@@ -59,9 +81,78 @@ def test_every_table_with_rows_of_organisations_is_named(
     servers: Servers, migrated: Callable[[str], None], service: str
 ) -> None:
     migrated(service)
-    tables = asyncio.run(_tables(servers, service))
+    tables = {row["relname"] for row in asyncio.run(_asked(servers, service, _TABLES_OF_ORGANISATIONS))}
     assert tables - ERASED[service] == set(), "delete their rows in `ERASED`, or say in `KEPT` why they stay"
     assert ERASED[service] - tables == set()
+
+
+@pytest.mark.parametrize("service", sorted(GUARDED))
+def test_every_table_that_is_emptied_takes_nothing_more(
+    servers: Servers, migrated: Callable[[str], None], service: str
+) -> None:
+    migrated(service)
+    guards = {(row["table"], row["function"]) for row in asyncio.run(_asked(servers, service, _GUARDS))}
+    wanted = {(table, "refuse_erased") for table in GUARDED[service]} | {("outbox", "drop_erased_events")}
+    assert wanted - guards == set(), "a migration has to execute `tombstones.refuse` for these tables"
+
+
+async def _insert_invitation(session: AsyncSession, org_id: UUID) -> None:
+    invitation = Invitation(new_id(), "ada@example.org", Role.VIEWER, datetime.now(UTC), datetime.now(UTC))
+    await members.insert_invitation(session, org_id, invitation, new_id().bytes * 2)
+
+
+async def _count(database: Database, org_id: UUID, table: str) -> int:
+    async with database.transaction(org_id) as session:
+        found = await session.execute(text(f"select count(*) from {table} where org_id = :org"), {"org": org_id})  # noqa: S608
+        return int(found.scalar_one())
+
+
+async def _held_in_the_middle(database: Database, org_id: UUID) -> None:
+    """As a request that has read something, and writes when its organisation is erased meanwhile."""
+    async with database.transaction(org_id) as session:
+        await session.execute(text("select count(*) from invitations"))
+        await erase_rows(database, org_id, store.ERASED)
+        await _insert_invitation(session, org_id)
+
+
+async def test_what_was_begun_before_the_erasure_writes_nothing_after_it(database: Database, tenant: Tenant) -> None:
+    with pytest.raises(DBAPIError, match="erased") as refused:
+        await _held_in_the_middle(database, tenant.org_id)
+    assert is_database_away(refused.value), "whoever is refused tries again, and finds that there is nobody left"
+    assert await _count(database, tenant.org_id, "invitations") == 0
+
+
+async def test_what_is_written_when_the_erasure_comes_is_waited_for_and_erased(
+    database: Database, tenant: Tenant
+) -> None:
+    async with database.transaction(tenant.org_id) as session:
+        await _insert_invitation(session, tenant.org_id)
+        erasing = asyncio.create_task(erase_rows(database, tenant.org_id, store.ERASED))
+
+        async def waits() -> bool:
+            query = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and wait_event = 'advisory'"
+            async with database.apart() as other:
+                return bool(await driver_of(other).fetchval(query))
+
+        await eventually(waits, within=10, what="the erasure to wait")
+        other = await new_tenant(database)
+        async with database.transaction(other.org_id) as theirs:
+            await _insert_invitation(theirs, other.org_id)
+    assert (await asyncio.wait_for(erasing, 10))["invitations"] == 1
+    assert await _count(database, tenant.org_id, "invitations") == 0
+    assert await _count(database, other.org_id, "invitations") == 1
+
+
+async def test_what_is_told_of_it_afterwards_is_left_out(keeping: Database, tenant: Tenant) -> None:
+    other = await new_tenant(keeping)
+    async with keeping.transaction(tenant.org_id, other.org_id) as session:
+        await erase_rows(keeping, tenant.org_id, store.ERASED)
+        for org_id in (tenant.org_id, other.org_id):
+            outbox.add(session, ApiKeyRevoked(org_id=str(org_id), key_id=str(new_id())))
+            outbox.add(session, OrganizationErasureRequested(org_id=str(org_id), erasure_id=str(new_id()), round=2))
+    assert await events_of(keeping, tenant.org_id, ApiKeyRevoked) == []
+    assert len(await events_of(keeping, other.org_id, ApiKeyRevoked)) == 1
+    assert len(await events_of(keeping, tenant.org_id, OrganizationErasureRequested)) == 1
 
 
 @pytest.fixture

@@ -16,10 +16,12 @@ from libs.contracts.antiphon.storage.v1.events_pb2 import MediaDeleted, MediaRem
 from libs.ids import new_id
 from libs.objectstore import ObjectStore
 from services.storage import usecases
+from services.storage.domain import afterwards
 from services.storage.domain import uploads as domain
-from services.storage.usecases import Deps, completing, sweeping
+from services.storage.domain.keys import organization_prefixes
+from services.storage.usecases import Deps, completing, erasing, sweeping
 from services.storage.usecases import media as media_usecases
-from tests.integration.storage.conftest import Client, Ledger, delivery
+from tests.integration.storage.conftest import Client, Ledger, Studio, delivery
 from tests.integration.storage.test_uploads import (
     WAVE,
     caller_of,
@@ -87,6 +89,30 @@ async def test_unfinished_parts_vanish(
     assert await deps.parts.abort_all(prefix) == 0
     async with outside.put(URL(part["url"], encoded=True), data=WAVE) as response:
         assert response.status == 404
+
+
+async def test_what_is_put_after_an_erasure_vanishes_whatever_is_at_work_that_long(
+    deps: Deps, studio: Studio, objects: ObjectStore
+) -> None:
+    asked = OrganizationErasureRequested(org_id=str(studio.org_id), erasure_id=str(new_id()), round=1)
+    await usecases.erase_organization(deps, delivery(asked))
+    late = [f"{prefix}{new_id()}" for prefix in organization_prefixes(studio.org_id)]
+
+    async def swept_at(span: timedelta) -> bool:
+        for key in late:
+            await objects.put(key, b"begun before, ended afterwards", "audio/wav")
+        await erasing.sweep_erased(after(deps, span))
+        left = [key for prefix in organization_prefixes(studio.org_id) for key in await objects.list_keys(prefix, 10)]
+        assert left in ([], sorted(late))
+        return not left
+
+    assert await swept_at(timedelta(0))
+    assert not await swept_at(afterwards.FIRST / 2)
+    span = afterwards.FIRST + timedelta(seconds=5)
+    while span < 2 * afterwards.LAST:
+        assert await swept_at(span), span
+        span = 2 * span + timedelta(seconds=5)
+    assert not await swept_at(span), "what cannot be any more is not looked for"
 
 
 async def test_what_is_sent_after_completion_vanishes_and_what_was_stored_stays(
