@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from minio import Minio
-
 from libs.objectstore.objects import ObjectStoreAddress
-from libs.objectstore.requests import SIGNATURE_LIFETIME
+from libs.objectstore.requests import SIGNATURE_LIFETIME, minio_client
 from libs.objectstore.signing import presign
 
 
@@ -32,17 +30,9 @@ class PublicSigner:
         """`endpoint` is scheme, host and port of the store as clients reach it; None: as the services do."""
         self._address = address
         self._endpoint = (endpoint or address.endpoint).rstrip("/")
-        scheme, _, host = self._endpoint.partition("://")
         self._bucket = address.bucket
         self._clock = clock
-        self._minio = Minio(
-            host,
-            access_key=address.access_key,
-            secret_key=address.secret_key,
-            secure=scheme == "https",
-            # With the region known, signing needs no request.
-            region=address.region,
-        )
+        self._minio = minio_client(address, self._endpoint)
 
     def sign(
         self,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import aiohttp
 from minio import Minio
+from urllib3 import PoolManager
 from yarl import URL
 
 from libs.objectstore.objects import ObjectStoreAddress, ObjectStoreUnavailable
@@ -18,6 +19,20 @@ SIGNATURE_LIFETIME = timedelta(minutes=15)
 # No limit on the whole: a client may take longer than a minute to download what the store sends at once.
 TIMEOUT = aiohttp.ClientTimeout(total=None, connect=5, sock_read=20)
 CHUNK_BYTES = 256 * 1024
+
+
+def minio_client(address: ObjectStoreAddress, endpoint: str, pool: PoolManager | None = None) -> Minio:
+    """Return the client that signs for `endpoint` (scheme, host and port), and asks through `pool`."""
+    scheme, _, host = endpoint.partition("://")
+    return Minio(
+        host,
+        access_key=address.access_key,
+        secret_key=address.secret_key,
+        secure=scheme == "https",
+        # With the region known, signing needs no request.
+        region=address.region,
+        http_client=pool,
+    )
 
 
 class SignedRequests:

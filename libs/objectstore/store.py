@@ -20,7 +20,6 @@ from urllib.parse import quote
 
 import aiohttp
 import urllib3
-from minio import Minio
 from minio.error import S3Error
 
 from libs.objectstore.multipart import PartsRefused, PartsUploads
@@ -35,7 +34,7 @@ from libs.objectstore.objects import (
     Stored,
     digests,
 )
-from libs.objectstore.requests import CHUNK_BYTES, SignedRequests
+from libs.objectstore.requests import CHUNK_BYTES, SignedRequests, minio_client
 
 LARGE_BYTES = 256 * 1024
 """From here on hashing takes longer than a millisecond, and goes to a thread."""
@@ -59,20 +58,11 @@ class ObjectStore:
 
     def __init__(self, address: ObjectStoreAddress, clock: Callable[[], datetime] = _machine_time) -> None:
         """Connects lazily; `close` when done. Requests are dated by `clock`: the store refuses what is too old."""
-        scheme, _, host = address.endpoint.partition("://")
         self._bucket = address.bucket
         self._region = address.region
         # Only for the bucket; held here so that its connections can be closed.
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=30), retries=False)
-        self._minio = Minio(
-            host,
-            access_key=address.access_key,
-            secret_key=address.secret_key,
-            secure=scheme == "https",
-            # With the region known, signing needs no request.
-            region=address.region,
-            http_client=self._pool,
-        )
+        self._minio = minio_client(address, address.endpoint, self._pool)
         self._requests = SignedRequests(address, self._minio, clock)
         self.uploads = PartsUploads(self._requests)
         """Of those that clients send themselves, and of what `put_parts` sends."""

@@ -16,7 +16,7 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, Serves, declared, work
 from libs.outbox.exporting import exports
 from services.storage import usecases
-from services.storage.usecases import Deps, exporting, media
+from services.storage.usecases import Deps, exporting
 
 
 async def _give_up(delivery: Delivery[AudioRendered], deps: Deps, reason: str) -> None:
@@ -58,7 +58,7 @@ async def remove_voice_objects(delivery: Delivery[VoiceDeleted], deps: Deps) -> 
 @work(MediaRemoved, concurrency=4)
 async def remove_media(delivery: Delivery[MediaRemoved], deps: Deps) -> None:
     """The objects go with their row."""
-    await media.remove_media_objects(deps, delivery)
+    await usecases.remove_media_objects(deps, delivery)
 
 
 FINDS_MEDIA = Serves("storage", "find_media")

@@ -6,14 +6,15 @@ from services.storage.usecases.deps import Deps
 from services.storage.usecases.erasing import ERASE_ORGANIZATION, ERASED, erase_organization
 from services.storage.usecases.finding import find_audio, read_alignment
 from services.storage.usecases.keeping import KEEP_AUDIO, keep_audio, reject_audio
-from services.storage.usecases.media import REMOVE_MEDIA
 from services.storage.usecases.removing import (
     EXPIRE_AUDIO,
     REMOVE_AUDIO,
+    REMOVE_MEDIA,
     REMOVE_VOICE_OBJECTS,
     expire_audio,
     remove_abandoned,
     remove_audio,
+    remove_media_objects,
     remove_voice_objects,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "reject_audio",
     "remove_abandoned",
     "remove_audio",
+    "remove_media_objects",
     "remove_voice_objects",
 ]

@@ -5,17 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from libs import outbox
-from libs.contracts.antiphon.storage.v1.events_pb2 import MediaDeleted, MediaRemoved
+from libs.contracts.antiphon.storage.v1.events_pb2 import MediaRemoved
 from libs.contracts.antiphon.storage.v1.rpc_pb2 import FindMediaReply, FindMediaRequest, Media
 from libs.ids import parse_id
-from libs.messaging import Delivery, inbox
 from libs.web import Caller
 from services.storage.domain.uploads import MediaAsset, MediaNotFound
 from services.storage.store import media
 from services.storage.usecases.deps import Deps
-from services.storage.usecases.naming import id_of, own_only
-
-REMOVE_MEDIA = "storage-remove_media"
 
 
 async def find_asset(deps: Deps, caller: Caller, media_id: UUID) -> MediaAsset:
@@ -68,18 +64,3 @@ async def delete_media(deps: Deps, caller: Caller, media_id: UUID) -> None:
                 removed_at=deps.clock(),
             ),
         )
-
-
-async def remove_media_objects(deps: Deps, delivery: Delivery[MediaRemoved]) -> None:
-    """Delete the objects of an asset that was deleted, and tell, once, when they are gone."""
-    event = delivery.event
-    org_id = id_of(event.org_id)
-    own_only("media", org_id, event.object_keys)
-    for key in event.object_keys:
-        await deps.objects.delete(key)
-    async with deps.database.transaction(org_id) as session:
-        if await inbox.is_new(session, REMOVE_MEDIA, delivery.event_id):
-            outbox.add(
-                session,
-                MediaDeleted(owner_id=event.media_id, org_id=event.org_id, owner_type="media", deleted_at=deps.clock()),
-            )

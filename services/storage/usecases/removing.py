@@ -8,7 +8,7 @@ from uuid import UUID
 
 from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioExpired, GenerationDeleted, ObjectsAbandoned
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, MediaDeleted
+from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, MediaDeleted, MediaRemoved
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
 from libs.messaging import Delivery, inbox
 from services.storage.store import patrol, tombstones, tracks
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 REMOVE_AUDIO = "storage-remove_audio"
 EXPIRE_AUDIO = "storage-expire_audio"
 REMOVE_VOICE_OBJECTS = "storage-remove_voice_objects"
+REMOVE_MEDIA = "storage-remove_media"
 
 
 async def remove_audio(deps: Deps, delivery: Delivery[GenerationDeleted]) -> None:
@@ -71,15 +72,33 @@ async def _remove(
 async def remove_voice_objects(deps: Deps, delivery: Delivery[VoiceDeleted]) -> None:
     """Delete the objects of a deleted custom voice and tell, once, when they are gone."""
     event = delivery.event
-    org_id = id_of(event.org_id)
-    own_only("voices", org_id, event.object_keys)
-    for key in event.object_keys:
+    own_only("voices", id_of(event.org_id), event.object_keys)
+    await _remove_objects(deps, delivery, REMOVE_VOICE_OBJECTS, owner_type="voice", owner_id=event.voice_id)
+
+
+async def remove_media_objects(deps: Deps, delivery: Delivery[MediaRemoved]) -> None:
+    """Delete the objects of an asset that was deleted, and tell, once, when they are gone."""
+    event = delivery.event
+    own_only("media", id_of(event.org_id), event.object_keys)
+    await _remove_objects(deps, delivery, REMOVE_MEDIA, owner_type="media", owner_id=event.media_id)
+
+
+async def _remove_objects(
+    deps: Deps,
+    delivery: Delivery[VoiceDeleted] | Delivery[MediaRemoved],
+    consumer: str,
+    *,
+    owner_type: str,
+    owner_id: str,
+) -> None:
+    org_id = delivery.event.org_id
+    for key in delivery.event.object_keys:
         await deps.objects.delete(key)
-    async with deps.database.transaction(org_id) as session:
-        if await inbox.is_new(session, REMOVE_VOICE_OBJECTS, delivery.event_id):
+    async with deps.database.transaction(id_of(org_id)) as session:
+        if await inbox.is_new(session, consumer, delivery.event_id):
             outbox.add(
                 session,
-                MediaDeleted(owner_id=event.voice_id, org_id=event.org_id, owner_type="voice", deleted_at=deps.clock()),
+                MediaDeleted(owner_id=owner_id, org_id=org_id, owner_type=owner_type, deleted_at=deps.clock()),
             )
 
 

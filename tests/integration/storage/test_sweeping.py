@@ -20,7 +20,6 @@ from services.storage.domain import afterwards
 from services.storage.domain import uploads as domain
 from services.storage.domain.keys import organization_prefixes
 from services.storage.usecases import Deps, completing, erasing, sweeping
-from services.storage.usecases import media as media_usecases
 from tests.integration.storage.conftest import Client, Ledger, Studio, delivery
 from tests.integration.storage.test_uploads import (
     WAVE,
@@ -195,10 +194,10 @@ async def test_media_is_deleted_row_first(
     [removed] = await ledger.events(MediaRemoved)
     told = delivery(removed)
     with pytest.raises(OSError, match="cannot be reached"):
-        await media_usecases.remove_media_objects(replace(deps, objects=unreachable), told)
+        await usecases.remove_media_objects(replace(deps, objects=unreachable), told)
     assert await ledger.events(MediaDeleted) == []
     for _ in range(2):
-        await media_usecases.remove_media_objects(deps, told)
+        await usecases.remove_media_objects(deps, told)
     assert await keys(objects, client) == []
     [deleted] = await ledger.events(MediaDeleted)
     assert (deleted.owner_id, deleted.owner_type) == (asset["id"], "media")
