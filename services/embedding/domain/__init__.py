@@ -25,6 +25,7 @@ from services.embedding.domain.ranking import (
     fuse,
     fuse_documents,
     fuse_passages,
+    worded_weight,
 )
 from services.embedding.domain.reach import most_compared
 from services.embedding.domain.reading import TextFormat, read_text
@@ -39,6 +40,7 @@ from services.embedding.domain.sources import (
     title_of,
     voice_text,
 )
+from services.embedding.domain.words import SAMPLED, Vocabulary, Weighed, Words, read_words, weigh
 
 __all__ = [
     "CHUNK_CHARACTERS",
@@ -49,6 +51,7 @@ __all__ = [
     "LEAST_DEPTH",
     "MOST_DIMENSIONS",
     "PAGE",
+    "SAMPLED",
     "TITLE_CHARACTERS",
     "Document",
     "DocumentNotFound",
@@ -74,6 +77,9 @@ __all__ = [
     "SourceType",
     "Status",
     "TextFormat",
+    "Vocabulary",
+    "Weighed",
+    "Words",
     "content_hash",
     "cut",
     "expired",
@@ -86,11 +92,14 @@ __all__ = [
     "language_name",
     "most_compared",
     "read_text",
+    "read_words",
     "searched",
     "text_of",
     "title_of",
     "tokens_of",
     "voice_text",
+    "weigh",
     "within_budget",
+    "worded_weight",
     "written",
 ]

@@ -11,6 +11,7 @@ from libs.objectstore import ObjectStore
 from services.embedding.adapters import Embedder, PdfReading, Questions
 from services.embedding.adapters.spoken import SpokenTimes
 from services.embedding.store.nearest import Sizes
+from services.embedding.store.words import Vocabularies
 from services.embedding.usecases.filing import Filing
 from services.embedding.usecases.models import KnownIndexes, Making
 
@@ -36,6 +37,7 @@ class Deps:
     pdf: PdfReading = field(default_factory=PdfReading)
     questions: Questions = field(default_factory=Questions)
     sizes: Sizes = field(default_factory=Sizes)
+    vocabularies: Vocabularies = field(default_factory=Vocabularies)
     spoken: SpokenTimes | None = None
     search_seconds: float = 10.0
     known: KnownIndexes = field(default_factory=KnownIndexes)

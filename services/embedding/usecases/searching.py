@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.embedding import domain
-from services.embedding.store import hits, indexes, nearest
+from services.embedding.store import hits, indexes, nearest, words
 from services.embedding.store.indexes import QueryVector
 from services.embedding.store.scope import Scope
 from services.embedding.usecases.deps import Deps
@@ -90,8 +90,15 @@ async def _rankings(
         rankings.append(near)
     if wanted.mode is not domain.SearchMode.VECTOR:
         compared = None if least is None else vector
-        worded = await hits.list_worded(
-            session, scope, wanted.query, depth, sizes=deps.sizes, query=compared, by_chunk=by_chunk
+        worded = await words.list_worded(
+            session,
+            scope,
+            wanted.query,
+            depth,
+            sizes=deps.sizes,
+            vocabularies=deps.vocabularies,
+            vector=compared,
+            by_chunk=by_chunk,
         )
         rankings.append(worded)
     if least is None:

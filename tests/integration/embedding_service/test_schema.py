@@ -22,7 +22,10 @@ from tests.integration.embedding_service.conftest import Client, Failing, comple
 from tests.support.servers import Servers
 
 OWN = "org_id is not null"
-FIND = "select count(*) from chunks_with_words(websearch_to_tsquery('simple', :word), null, :org, null)"
+FIND = """
+    select count(*) from chunks_by_words(
+        :word, array[:word], '{1}', '{}', '{}', :org, null, null, null, null, null, cast(:combinations as text[]), 9, 9)
+"""
 
 
 async def index(deps: Deps, client: Client, word: str) -> None:
@@ -61,7 +64,11 @@ async def test_the_functions_keep_to_the_transactions_organisations(
         ((), 0),
     ):
         async with database.transaction(*organisations) as session:
-            assert (await session.execute(text(FIND), {"word": word, "org": client.org_id})).scalar_one() == expected
+            for combinations in (None, ["{1}", "{}"]):
+                asked = {"word": word, "org": client.org_id, "combinations": combinations}
+                assert (await session.execute(text(FIND), asked)).scalar_one() == expected
+            common = await session.execute(text("select chunks from common_words(:org, 9)"), {"org": client.org_id})
+            assert common.scalar_one() == expected
             assert (await session.execute(text("select count_chunks(9, null)"))).scalar_one() == expected
             assert (await session.execute(text("select count_chunks(9, '{voice}')"))).scalar_one() == 0
 
