@@ -24,7 +24,7 @@ def encrypted(url: str, folder: Path) -> Iterator[tuple[str, Path]]:
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(target.hostname, target.port)
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
 
     async def start() -> asyncio.Server:
         return await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
@@ -48,7 +48,8 @@ def encrypted(url: str, folder: Path) -> Iterator[tuple[str, Path]]:
         loop.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hand on what comes until one side ends."""
     try:
         while data := await reader.read(65_536):
             writer.write(data)
