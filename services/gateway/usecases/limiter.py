@@ -88,9 +88,11 @@ class Limiter:
         if admission is None or admission.limits is not self._plans[credential.plan]:
             admission = self._remember(credential, now)
         key, organization, slots = admission.key, admission.organization, admission.slots
+        is_answered = False
         while not (key.has_cell(now) and organization.has_cell(now) and slots.has_one(now)):
-            self._refuse(admission, now)
+            self._refuse(admission, now, is_answered)
             await self._supplied(admission, now)
+            is_answered = True
             now = self._clock()
         key.take(now)
         organization.take(now)
@@ -144,14 +146,19 @@ class Limiter:
         self._admissions[credential.key_id] = admission
         return admission
 
-    def _refuse(self, admission: Admission, now: float) -> None:
-        """Raise LimitReached where the answer is known to be no."""
+    def _refuse(self, admission: Admission, now: float, is_answered: bool) -> None:
+        """Raise LimitReached where the answer is known to be no.
+
+        For a request for which the database has been asked this one answer counts, however long it took to come:
+        who asks again for what others got waits ever longer, with ever more who wait beside.
+        """
         limits = admission.limits
         for name, bucket in ((KEY, admission.key), (ORGANIZATION, admission.organization)):
-            if now < bucket.refused_until and not bucket.has_cell(now):
+            if not bucket.has_cell(now) and (now < bucket.refused_until or (is_answered and bucket.is_empty)):
                 wait = whole_seconds(int((bucket.next_at - now) * SECOND))
                 raise LimitReached(name, bucket.rate.requests, wait, self.standings(admission))
-        if now < admission.slots.refused_until and not admission.slots.has_one(now):
+        slots = admission.slots
+        if not slots.has_one(now) and (now < slots.refused_until or (is_answered and slots.are_taken)):
             raise LimitReached(CONCURRENCY, limits.concurrent, 1, self.standings(admission))
 
     async def _supplied(self, admission: Admission, now: float) -> None:

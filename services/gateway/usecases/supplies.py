@@ -23,7 +23,7 @@ SLOTS_REFUSED_SECONDS = 0.1
 class Slots:
     """An organisation's places for requests in flight. Times are this machine's monotonic seconds."""
 
-    __slots__ = ("_held_until", "_peak", "held", "in_flight", "limit", "others", "refused_until")
+    __slots__ = ("_held_until", "_is_short", "_peak", "held", "in_flight", "limit", "others", "refused_until")
 
     def __init__(self, limit: int) -> None:
         """`limit` is how many requests may be in flight, over all replicas."""
@@ -31,6 +31,7 @@ class Slots:
         self.in_flight = self.held = self.others = 0
         self.refused_until = 0.0
         self._peak = 0
+        self._is_short = False
         self._held_until = 0.0
 
     @property
@@ -42,6 +43,11 @@ class Slots:
     def are_held(self) -> bool:
         """Whether they must be confirmed or given back."""
         return self.held > 0 or self.in_flight > 0
+
+    @property
+    def are_taken(self) -> bool:
+        """Whether fewer were got than needed, and those are in use."""
+        return self._is_short and self.in_flight >= self.held
 
     def has_one(self, now: float) -> bool:
         """Say whether one more request may be in flight without asking anybody."""
@@ -66,7 +72,8 @@ class Slots:
         """Keep what was got where `needed` were wanted."""
         self.held, self.others = share.slots, share.others
         self._held_until = now + SLOT_SECONDS - 1
-        self.refused_until = now + SLOTS_REFUSED_SECONDS if share.slots < needed else 0.0
+        self._is_short = share.slots < needed
+        self.refused_until = now + SLOTS_REFUSED_SECONDS if self._is_short else 0.0
 
 
 class Bucket:
@@ -107,6 +114,11 @@ class Bucket:
     def has_cell(self, now: float) -> bool:
         """Say whether a request may be let in without asking anybody."""
         return self.cells > 0 and now - self._supplied_at < SUPPLY_SECONDS
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is none here, and was none left after the last answer."""
+        return not self.cells and not self._available
 
     def take(self, now: float) -> None:
         """Let a request in."""
@@ -159,7 +171,7 @@ class Bucket:
         if share.cells:
             self._supplied_at = now
             self._taken = 0
-        self.next_at = now + share.wait / SECOND if share.wait and not self.cells else 0.0
+        self.next_at = now + share.wait / SECOND if share.wait else 0.0
         self.refused_until = min(self.next_at, now + REFUSED_SECONDS)
         self._arrival = int(now * SECOND) + self.rate.tolerance - share.available * self.rate.interval
         if self.slots is not None:

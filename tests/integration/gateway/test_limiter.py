@@ -108,6 +108,42 @@ async def test_keys_of_one_organisation_share_its_limit_and_no_other(servers: Se
         assert await _admit_until_refused(another, _credential()) == 60
 
 
+async def test_who_is_too_many_is_refused_by_the_first_answer_however_slow_it_is(
+    servers: Servers, database: Database
+) -> None:
+    credential = _credential()
+    # While an answer takes 0.2 s, ten cells come back: too few for all who wait, and never none.
+    rate, slow = Rate(3000, 60), 0.2
+    async with _replicas(servers, _limits(key=rate), 1) as (limiter,):
+        assert await _admit_until_refused(limiter, credential) >= 3000
+        taken = {"admitted": 0, "refused": 0}
+        longest = 0.0
+
+        async def client() -> None:
+            nonlocal longest
+            begun = time.monotonic()
+            try:
+                limiter.release(await limiter.admit(credential))
+                taken["admitted"] += 1
+            except LimitReached as refused:
+                assert refused.retry_after == 1
+                taken["refused"] += 1
+            longest = max(longest, time.monotonic() - begun)
+
+        async with asyncio.TaskGroup() as clients:
+            for _ in range(15):
+                async with database.transaction() as session:
+                    await session.execute(
+                        text("select 1 from rate_buckets where id = :id for update"), {"id": credential.key_id}
+                    )
+                    for _ in range(100):
+                        clients.create_task(client())
+                    await asyncio.sleep(slow)
+        assert taken["admitted"] + taken["refused"] == 1500
+        assert 0 < taken["admitted"] <= 15 * slow * 2 * 50
+        assert longest < 5 * slow
+
+
 async def test_a_busy_key_costs_few_round_trips(servers: Servers) -> None:
     trips = _Trips()
     database = servers.database("gateway", [trips])
