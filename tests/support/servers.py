@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -138,7 +139,12 @@ async def _run(path: Path) -> None:
     where_and_pids = where | {"pids": {server.name: child.pid for server, child in zip(servers, started, strict=True)}}
     print(json.dumps(where_and_pids), flush=True)
     await asyncio.to_thread(sys.stdin.read)
-    await asyncio.gather(*(child.stop(server.stop_signal, 10) for server, child in zip(servers, started, strict=True)))
+    await asyncio.gather(*(child.stop(_end_of(server), 10) for server, child in zip(servers, started, strict=True)))
+
+
+def _end_of(server: Server) -> signal.Signals:
+    """What ends a server at once, as nobody reads its data again; PostgreSQL has children to end as well."""
+    return signal.SIGQUIT if isinstance(server, Postgres) else signal.SIGKILL
 
 
 async def _start(server: Server, home: Home, children: Children) -> Child:
