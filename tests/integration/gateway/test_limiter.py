@@ -117,6 +117,7 @@ async def test_who_is_too_many_is_refused_by_the_first_answer_however_slow_it_is
     async with _replicas(servers, _limits(key=rate), 1) as (limiter,):
         assert await _admit_until_refused(limiter, credential) >= 3000
         taken = {"admitted": 0, "refused": 0}
+        waits: set[int] = set()
         longest = 0.0
 
         async def client() -> None:
@@ -126,8 +127,8 @@ async def test_who_is_too_many_is_refused_by_the_first_answer_however_slow_it_is
                 limiter.release(await limiter.admit(credential))
                 taken["admitted"] += 1
             except LimitReached as refused:
-                assert refused.retry_after == 1
                 taken["refused"] += 1
+                waits.add(refused.retry_after)
             longest = max(longest, time.monotonic() - begun)
 
         async with asyncio.TaskGroup() as clients:
@@ -140,6 +141,7 @@ async def test_who_is_too_many_is_refused_by_the_first_answer_however_slow_it_is
                         clients.create_task(client())
                     await asyncio.sleep(slow)
         assert taken["admitted"] + taken["refused"] == 1500
+        assert waits == {1}
         assert 0 < taken["admitted"] <= 15 * slow * 2 * 50
         assert longest < 5 * slow
 
