@@ -33,7 +33,6 @@ select aggregate, seq from (
 where stream_seq <= before
 """
 TWICE = "select event_id from outbox_sent group by event_id having count(*) > 1"
-UNPLACED = "select count(*) from outbox_sent where stream_seq is null or stream_created is null"
 _YOUNG = "select count(*) from outbox_sent where created_at > now() - $1::interval"
 _DIFFERENCES = "select what, unit from usage_differences('2000-01-01')"
 _IN_STREAMS = timedelta(seconds=EVENT_MAX_AGE) - timedelta(hours=1)

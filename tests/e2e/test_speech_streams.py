@@ -17,7 +17,6 @@ from tests.support.prose import prose
 from tests.unit.speech.joined_audio import decode
 
 LIVE = "/v1/generations/stream"
-NO_END = 1e9
 
 
 async def state(api: Api, generation_id: str) -> dict[str, Any]:

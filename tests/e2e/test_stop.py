@@ -12,7 +12,6 @@ from tests.support.polling import eventually
 from tests.support.stack import Stack
 
 STOP_SECONDS = 10.0
-ONE_CLIENT_RETRY = (502, 503)
 
 
 async def post(api: Api, voice_id: str, number: int) -> tuple[int, str]:

@@ -36,13 +36,11 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 # Colours are &HAABBGGRR: a word turns from grey to white. Encoding -1: the direction is that of the text.
 
 
-def to_ass(cues: Iterable[Cue], *, title: str = "", words: bool = True) -> str:
-    """Return `cues` as one ASS script; with `words`, karaoke tags say for how long each word is the current one."""
-    return "".join(iter_ass(cues, title=title, words=words))
-
-
 def iter_ass(cues: Iterable[Cue], *, title: str = "", words: bool = True) -> Iterator[str]:
-    """Yield the ASS script line by line. Cues without text or shorter than 1/100 s are left out."""
+    """Yield the ASS script line by line; with `words`, karaoke tags say for how long each word is the current one.
+
+    Cues without text or shorter than 1/100 s are left out.
+    """
     yield _HEADER.format(title=one_line(title).strip())
     for cue in cues:
         start, end = _centiseconds(cue.start), _centiseconds(cue.end)

@@ -17,11 +17,6 @@ _BRACES = {ord("{"): "｛", ord("}"): "｝"}
 """FFmpeg, and with it mpv and VLC, hides what stands in braces, with no way to escape them."""
 
 
-def to_srt(cues: Iterable[Cue]) -> str:
-    """Return `cues` as one SubRip file; empty without cues."""
-    return "".join(iter_srt(cues))
-
-
 def iter_srt(cues: Iterable[Cue]) -> Iterator[str]:
     """Yield the SubRip file cue by cue. Cues without text or shorter than a millisecond are left out."""
     number = 0

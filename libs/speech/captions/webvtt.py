@@ -12,13 +12,11 @@ CONTENT_TYPE = "text/vtt; charset=utf-8"
 _ENTITIES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 
 
-def to_webvtt(cues: Iterable[Cue], *, words: bool = True) -> str:
-    """Return `cues` as one WebVTT file; with `words`, each word but a cue's first has the time at which it starts."""
-    return "".join(iter_webvtt(cues, words=words))
-
-
 def iter_webvtt(cues: Iterable[Cue], *, words: bool = True) -> Iterator[str]:
-    """Yield the WebVTT file cue by cue. Cues without text or shorter than a millisecond are left out."""
+    """Yield the WebVTT file cue by cue, with the times of words if `words` are wanted.
+
+    Cues without text or shorter than a millisecond are left out.
+    """
     yield "WEBVTT\n\n"
     for cue in cues:
         start, end = milliseconds(cue.start), milliseconds(cue.end)

@@ -54,8 +54,6 @@ class GroupOfDay:
 
 
 FUNNEL_STEPS = ("visited", "signed_up", "voice_created", "generated", "returned")
-OWN_STEPS = frozenset(FUNNEL_STEPS[1:])
-"""Steps that nobody can send: they follow from what the platform itself has seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ from uuid import UUID
 from services.analytics.domain.metering import Unit
 from services.analytics.domain.whose import Use
 
-QUARTER = timedelta(minutes=15)
-"""Every time zone's hours and days begin at a multiple of it in UTC, Nepal's and the Chatham Islands', too."""
 GROUPS_MAX = 2
 GROUPS_PAGE_DEFAULT = 1000
 GROUPS_PAGE_MAX = 1000

@@ -11,7 +11,6 @@ from Crypto.Cipher import AES
 
 ID_BYTES, _NONCE_BYTES, _TAG_BYTES = 4, 12, 16
 _FORM = b"\x01"
-_OVERHEAD = len(_FORM) + ID_BYTES + _NONCE_BYTES + _TAG_BYTES
 PLAIN_BYTES_MOST = 64
 """What is not longer was written before secrets were sealed; what is sealed is longer."""
 

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 import pytest
 from hypothesis import given
 
-from libs.speech.captions.ass import iter_ass, to_ass
+from libs.speech.captions.ass import iter_ass
 from libs.speech.captions.cues import Cue, Part
 from tests.unit.speech.captions.texts import HOSTILE, cues_of, one_cue, plain, steps, texts, without_joiners
 
@@ -54,7 +54,7 @@ def _clock(text: str) -> int:
 @given(text=texts, steps=steps)
 def test_every_cue_is_read_back(text: str, steps: Sequence[float]) -> None:
     cues = [cue for cue in cues_of(text, steps) if round(cue.start * 100) < round(cue.end * 100)]
-    read = read_ass(to_ass(cues, title=text))
+    read = read_ass("".join(iter_ass(cues, title=text)))
     assert [without_joiners(text) for _, _, text, _ in read] == [without_joiners(cue.text) for cue in cues]
     assert all(before[1] <= after[0] for before, after in pairwise(read))
     for cue, (start, end, _, lasting) in zip(cues, read, strict=True):
@@ -62,7 +62,7 @@ def test_every_cue_is_read_back(text: str, steps: Sequence[float]) -> None:
         assert sum(lasting) == end - start
         begins = [round(part.start * 100) for line in cue.lines for part in line]
         assert [start + passed for passed in accumulate(lasting[:-1], initial=0)] == begins
-    assert [cue[:3] for cue in read_ass(to_ass(cues, words=False))] == [cue[:3] for cue in read]
+    assert [cue[:3] for cue in read_ass("".join(iter_ass(cues, words=False)))] == [cue[:3] for cue in read]
 
 
 def test_the_events() -> None:
@@ -77,9 +77,9 @@ def test_the_events() -> None:
 @pytest.mark.parametrize("hostile", HOSTILE, ids=ascii)
 def test_a_text_is_never_a_command(hostile: str) -> None:
     text = f"{hostile}a\nDialogue: 0,{hostile}\\"
-    (read,) = read_ass(to_ass([one_cue(text)], title=hostile))
+    (read,) = read_ass("".join(iter_ass([one_cue(text)], title=hostile)))
     assert (*read[:2], without_joiners(read[2].strip()), read[3]) == (0, 100, without_joiners(plain(text)), [100])
 
 
 def test_no_event_without_cues() -> None:
-    assert read_ass(to_ass([one_cue(" \n"), one_cue("a", end=0.004), Cue(0, 1, ())])) == []
+    assert read_ass("".join(iter_ass([one_cue(" \n"), one_cue("a", end=0.004), Cue(0, 1, ())]))) == []

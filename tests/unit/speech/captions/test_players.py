@@ -9,14 +9,18 @@ import av
 import pytest
 from av.subtitles.subtitle import AssSubtitle
 
-from libs.speech.captions.ass import to_ass
-from libs.speech.captions.srt import to_srt
-from libs.speech.captions.webvtt import to_webvtt
+from libs.speech.captions.ass import iter_ass
+from libs.speech.captions.srt import iter_srt
+from libs.speech.captions.webvtt import iter_webvtt
 from tests.unit.speech.captions.texts import HOSTILE, one_cue, plain, without_joiners
 
 TEXTS = [f"a{hostile}b" for hostile in HOSTILE] + ["a{\\an8}b{c}\\n", "שלום 日本 👍🏽"]
 CUES = [one_cue(text, start=number * 2.0, end=number * 2.0 + 1.5) for number, text in enumerate(TEXTS)]
-WRITTEN = {"srt": to_srt(CUES), "webvtt": to_webvtt(CUES), "ass": to_ass(CUES, words=False)}
+WRITTEN = {
+    "srt": "".join(iter_srt(CUES)),
+    "webvtt": "".join(iter_webvtt(CUES)),
+    "ass": "".join(iter_ass(CUES, words=False)),
+}
 
 
 _TOKEN = re.compile(r"\\({){}|(\\(?=\u2060))|([^\\{])")

@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from libs.speech.captions.ass import to_ass
+from libs.speech.captions.ass import iter_ass
 from libs.speech.captions.cues import cues
 from libs.speech.captions.layout import columns
 from libs.speech.captions.levels import sentence_times, word_times
-from libs.speech.captions.srt import to_srt
-from libs.speech.captions.webvtt import to_webvtt
+from libs.speech.captions.srt import iter_srt
+from libs.speech.captions.webvtt import iter_webvtt
 from libs.speech.captions.words import words
 from libs.speech.text.sentences import split_sentences
 
@@ -57,7 +57,11 @@ def test_every_format_shows_every_script() -> None:
         edges = [index * SECONDS for index in range(len(text) + 1)]
         heard = word_times(text, edges[:-1], edges[1:], words(text))
         shown = list(cues(text, heard, split_sentences(text, language), duration_seconds=edges[-1]))
-        for document in (to_srt(shown), to_webvtt(shown, words=False), to_ass(shown, words=False).replace(r"\N", "\n")):
+        for document in (
+            "".join(iter_srt(shown)),
+            "".join(iter_webvtt(shown, words=False)),
+            "".join(iter_ass(shown, words=False)).replace(r"\N", "\n"),
+        ):
             assert all(cue.text in document for cue in shown)
 
 
