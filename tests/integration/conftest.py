@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
+from libs.objectstore import ObjectStore
 from tests.support.servers import Servers, running_servers
 
 
@@ -29,6 +30,14 @@ def migrated(servers: Servers) -> Callable[[str], None]:
             done.add(service)
 
     return ensure
+
+
+@pytest.fixture
+async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
+    """The object store, as services use it."""
+    store = servers.object_store()
+    yield store
+    await store.close()
 
 
 async def _make_bucket(servers: Servers) -> None:

@@ -31,6 +31,7 @@ from services.gateway.store import organizations as store
 from tests.bench.speech.asking import Voice, everyday_voice
 from tests.bench.speech.bare import Bare, running_bare
 from tests.support.api import Api
+from tests.support.outbox import UNSENT
 from tests.support.polling import eventually
 from tests.support.stack import ROOT, Stack, free_port, running_stack
 
@@ -112,7 +113,7 @@ async def new_organization(stage: Stage) -> str:
         url.set(password=None).render_as_string(),  # the environment has it with the password
         str(url.password),
         application="bench",
-        hooks=[outbox.OutboxHook(_nobody_to_wake)],
+        hooks=[UNSENT],
     )
     async with database.transaction(org_id) as session:
         await store.insert_organization(session, Organization(org_id, "Another", "enterprise", now))
@@ -125,7 +126,3 @@ async def new_organization(stage: Stage) -> str:
 
     await eventually(subscribed, within=30, what="the subscription of the new organisation")
     return key
-
-
-async def _nobody_to_wake() -> None:
-    """Leave it to the relay of the service to find by itself what is to be sent."""

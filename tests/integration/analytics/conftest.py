@@ -19,7 +19,6 @@ from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Projection
 from libs.messaging.causes import note_cause
-from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
 from services.analytics.api import PROBLEMS, router
@@ -27,14 +26,11 @@ from services.analytics.domain import Plan
 from services.analytics.domain.whose import Whose
 from services.analytics.usecases import Deps
 from tests.support.http import serving
+from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
 
 NOW = datetime.now(UTC)
 KEY = b"k" * 32
-
-
-async def _no_wake() -> None:
-    """No relay runs here: events stay in the outbox."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ class Books:
 
 @pytest.fixture
 async def books(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Books]:
-    database = servers.database("analytics", hooks=[OutboxHook(_no_wake)])
+    database = servers.database("analytics", hooks=[UNSENT])
     objects = servers.object_store()
     deps = Deps(database=database, objects=objects, default_plan=Plan.ENTERPRISE, clock=lambda: datetime.now(UTC))
     yield Books(deps, new_id())

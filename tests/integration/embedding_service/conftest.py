@@ -28,7 +28,6 @@ from libs.messaging.provision import provision
 from libs.messaging.topology import durables, projection_durable, projections_by_stream
 from libs.messaging.works import WorkRunner
 from libs.objectstore import ObjectStore
-from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
 from services.embedding.adapters import Gathering, MiniLm, Vectors
@@ -38,16 +37,13 @@ from services.embedding.domain import EmbeddingError, Index
 from services.embedding.usecases import Deps
 from services.embedding.usecases.models import look
 from tests.support.http import serving as serving_app
+from tests.support.outbox import UNSENT, written_events
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 
 KEY = b"e" * 32
 EVERYTHING = 10_000_000
 Event = TypeVar("Event", bound=Message)
-
-
-async def _no_wake() -> None:
-    """No relay runs in these tests: events stay in the outbox, where they are looked at."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +135,7 @@ class Ledger:
 
     async def events(self, kind: type[Event]) -> list[Event]:
         """The events of one kind that the organisation's transactions have left to send."""
-        statement = text("select payload from outbox where type_name = :name and org_id = :org order by seq")
-        async with self.database.transaction() as session:
-            found = await session.execute(statement, {"name": event_type(kind).name, "org": self.org_id})
-            return [kind.FromString(payload) for payload in found.scalars()]
+        return await written_events(self.database, kind, org_id=self.org_id)
 
     async def rows(self, statement: str) -> list[Any]:
         async with self.database.transaction(self.org_id) as session:
@@ -198,16 +191,9 @@ def minilm(model_dir: Path) -> Iterator[MiniLm]:
 @pytest.fixture
 async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Database]:
     await asyncio.to_thread(migrated, "embedding")
-    opened = servers.database("embedding", [OutboxHook(_no_wake)])
+    opened = servers.database("embedding", [UNSENT])
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
-    store = servers.object_store()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

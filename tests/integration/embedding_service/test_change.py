@@ -24,7 +24,6 @@ from sqlalchemy.engine import make_url
 from libs.ids import new_id
 from libs.messaging import Delivery, connect
 from libs.messaging.provision import provision
-from libs.outbox import OutboxHook
 from libs.outbox.erasing import erase_rows
 from libs.web import Caller
 from libs.web.identity import HEADER, sign
@@ -37,6 +36,7 @@ from services.embedding.usecases.models import look
 from services.embedding.usecases.reembedding import change_over, fill
 from tests.integration.embedding_service.conftest import Broker, completed
 from tests.integration.embedding_service.test_process import ALONE, KEY, environment, is_ready, running
+from tests.support.outbox import UNSENT
 from tests.support.polling import eventually
 from tests.support.servers import Servers, running_servers
 
@@ -325,7 +325,7 @@ class Short:
 
 async def test_searches_change_over_to_no_index_with_a_gap(own_servers: Servers, minilm: MiniLm) -> None:
     """Not while one passage lacks its vector, and at once when none does."""
-    database = own_servers.database("embedding", [OutboxHook(_no_wake)])
+    database = own_servers.database("embedding", [UNSENT])
     objects = own_servers.object_store()
     first = Deps(database, minilm, lambda: datetime.now(UTC), None, objects)
     second = Deps(database, Short(minilm), first.clock, None, objects, former=[minilm])
@@ -356,10 +356,6 @@ async def test_searches_change_over_to_no_index_with_a_gap(own_servers: Servers,
         await erase_rows(database, UUID(event.org_id), ERASED)
         await objects.close()
         await database.close()
-
-
-async def _no_wake() -> None:
-    """No relay runs in this process."""
 
 
 async def test_a_model_that_is_left_and_not_known_is_asked_for(

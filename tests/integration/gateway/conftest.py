@@ -20,7 +20,6 @@ from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Bus, connect
 from libs.objectstore import ObjectStore, ObjectStoreAddress
-from libs.outbox import OutboxHook
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.known_keys import KnownKeys
@@ -56,6 +55,7 @@ from services.gateway.usecases.webhooks import Webhooks
 from tests.integration.gateway.asking import Api
 from tests.integration.gateway.repeating import Gateways, Maker
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
+from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
 
 IDENTITY_KEYS = {name: name.encode() * 8 for name in ("voice", "generation", "storage", "embedding", "analytics")}
@@ -261,20 +261,9 @@ async def facade(database: Database, bus: Bus, tenant: Tenant, maker: Maker) -> 
         yield gateways
 
 
-async def nobody_to_wake() -> None:
-    """No relay runs: what was written stays to be looked at."""
-
-
-@pytest.fixture
-async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
-    store = servers.object_store()
-    yield store
-    await store.close()
-
-
 @pytest.fixture
 async def keeping(servers: Servers, schema: None) -> AsyncIterator[Database]:
     """The database with an outbox that keeps."""
-    opened = servers.database("gateway", hooks=[OutboxHook(nobody_to_wake)])
+    opened = servers.database("gateway", hooks=[UNSENT])
     yield opened
     await opened.close()

@@ -12,23 +12,19 @@ from sqlalchemy import delete, select, text, update
 from libs.apikeys import new_api_key
 from libs.contracts.antiphon.gateway.v1.events_pb2 import ApiKeyCreated, OrganizationCreated
 from libs.database import Database
-from libs.outbox import OutboxHook
 from services.gateway.domain.credentials import digest_of
 from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID
 from services.gateway.store import organizations as store
 from services.gateway.usecases import organizations as usecases
 from services.gateway.usecases.organizations import MalformedBootstrapKey, ensure_first_organization
+from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
-
-
-async def _wake_nobody() -> None:
-    """No relay runs, so what was written stays to be looked at."""
 
 
 @pytest.fixture
 async def database(servers: Servers, schema: None) -> AsyncIterator[Database]:
     """A database without a first organisation, and with an outbox that keeps."""
-    opened = servers.database("gateway", hooks=[OutboxHook(_wake_nobody)])
+    opened = servers.database("gateway", hooks=[UNSENT])
     async with opened.transaction(FIRST_ORGANIZATION_ID) as session:
         await session.execute(delete(store.organizations).where(store.organizations.c.id == FIRST_ORGANIZATION_ID))
         await session.execute(text("delete from outbox"))

@@ -27,7 +27,6 @@ from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Delivery
 from libs.objectstore import ObjectStore, Stored
-from libs.outbox import OutboxHook
 from libs.outbox.exporting import Exported, export_key, exports
 from services.analytics.usecases import exporting as analytics
 from services.embedding.usecases import exporting as embedding
@@ -35,8 +34,9 @@ from services.gateway.usecases import exporting as gateway
 from services.generation.usecases import exporting as generation
 from services.storage.usecases import exporting as storage
 from services.voice.usecases import exporting as voice
-from tests.integration.gateway.conftest import new_tenant, nobody_to_wake
+from tests.integration.gateway.conftest import new_tenant
 from tests.integration.gateway.exporting import Deps, events_of
+from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
 
 PARTIES: dict[str, tuple[Any, type[Message]]] = {  # Any: a module with EXPORTED and NOT_EXPORTED
@@ -109,7 +109,7 @@ async def test_each_service_writes_its_part_once(
     servers: Servers, migrated: Callable[[str], None], objects: ObjectStore, service: str
 ) -> None:
     await asyncio.to_thread(migrated, service)
-    database = servers.database(service, hooks=[OutboxHook(nobody_to_wake)])
+    database = servers.database(service, hooks=[UNSENT])
     module, told = PARTIES[service]
     work = exports(service, told, module.EXPORTED)
     org_id, export_id = new_id(), new_id()
@@ -134,7 +134,7 @@ async def test_each_service_writes_its_part_once(
 async def test_what_cannot_be_written_is_told_by_its_kind_alone(
     servers: Servers, schema: None, objects: ObjectStore
 ) -> None:
-    database = servers.database("gateway", hooks=[OutboxHook(nobody_to_wake)])
+    database = servers.database("gateway", hooks=[UNSENT])
     work = exports("gateway", gateway_events.DataExported, [Exported("organizations", also={"x": "1 / 0"})])
     org_id = new_id()
     asked = gateway_events.ExportRequested(org_id=str(org_id), export_id=str(new_id()))

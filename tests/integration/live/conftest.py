@@ -18,7 +18,6 @@ from libs.messaging import Bus, connect
 from libs.messaging.projections import ProjectionRunner
 from libs.messaging.provision import provision
 from libs.messaging.topology import projections_by_stream
-from libs.outbox import OutboxHook
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.key_changes import KeyChanges, KeySignals
 from services.gateway.adapters.known_keys import KnownKeys
@@ -52,6 +51,7 @@ from services.gateway.usecases.webhooks import Webhooks
 from tests.integration.gateway.conftest import IDENTITY_KEYS, KEYRING, PLANS, STRANGERS, Tenant, new_tenant
 from tests.integration.gateway.serving import HOST, free_port, serving
 from tests.integration.live.running import running
+from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
 
 LOOPBACK = Allowed.of(["127.0.0.1"])
@@ -119,7 +119,7 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
         allowed: Allowed = LOOPBACK, look_up: LookUp = look_up, clock: Callable[[], datetime] = now
     ) -> AsyncIterator[Replica]:
         bus = await connect(servers.nats("gateway"), "gateway")
-        database = servers.database("gateway", [OutboxHook(_nobody), KeySignals(bus), WebhookWakes(bus)])
+        database = servers.database("gateway", [UNSENT, KeySignals(bus), WebhookWakes(bus)])
         services = Services(dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}"), IDENTITY_KEYS, now)
         limiter = Limiter(database, PLANS)
         feed = EventFeed(bus, now)
@@ -181,10 +181,6 @@ def _projections(bus: Bus, database: Database) -> list[Callable[[], Awaitable[No
         ProjectionRunner(bus, database, stream=stream, durable=CONSUMERS.group, projections=projections).run
         for stream, projections in projections_by_stream(CONSUMERS).items()
     ]
-
-
-async def _nobody() -> None:
-    """Nobody sends what the gateway emits here; it stays in the outbox."""
 
 
 @pytest.fixture

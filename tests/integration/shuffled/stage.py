@@ -34,9 +34,9 @@ from libs.messaging.topology import (
 )
 from libs.messaging.works import WorkRunner
 from libs.objectstore import ObjectStore
-from libs.outbox import OutboxHook
 from tests.integration.shuffled.histories import History, Told
 from tests.integration.shuffled.lives import BEGINNING
+from tests.support.outbox import UNSENT
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 
@@ -262,10 +262,6 @@ class Stage:
         return [item.object_name or "" for item in self._bucket.list_objects(bucket, prefix, recursive=True)]
 
 
-async def _no_wake() -> None:
-    """No relay runs: what is emitted stays in the outbox, where it is looked at."""
-
-
 @asynccontextmanager
 async def running(servers: Servers, party: Party) -> AsyncIterator[Stage]:
     """Run all consumers of the group, which are told only of what comes from now on."""
@@ -274,7 +270,7 @@ async def running(servers: Servers, party: Party) -> AsyncIterator[Stage]:
         stack.push_async_callback(teller.close)
         bus = await connect(servers.nats(party.user), "test")
         stack.push_async_callback(bus.close)
-        database = servers.database(party.service, [OutboxHook(_no_wake)])
+        database = servers.database(party.service, [UNSENT])
         stack.push_async_callback(database.close)
         objects = servers.object_store()
         stack.push_async_callback(objects.close)

@@ -26,7 +26,6 @@ from libs.messaging.envelope import Attributes
 from libs.messaging.provision import provision
 from libs.messaging.works import WorkRunner
 from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PublicSigner
-from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
 from services.storage import usecases
@@ -35,14 +34,11 @@ from services.storage.api import PROBLEMS, router
 from services.storage.consumers import CONSUMERS
 from services.storage.usecases import Deps
 from tests.support.http import serving as serving_app
+from tests.support.outbox import UNSENT, written_events
 from tests.support.servers import Servers
 
 KEY = b"s" * 32
 Event = TypeVar("Event", bound=Message)
-
-
-async def _no_wake() -> None:
-    """No relay runs in these tests: events stay in the outbox, where they are looked at."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +153,7 @@ class Ledger:
 
     async def events(self, kind: type[Event]) -> list[Event]:
         """The events of one kind that the organisation's transactions have left to send."""
-        statement = text("select payload from outbox where type_name = :name and org_id = :org order by seq")
-        async with self.database.transaction() as session:
-            found = await session.execute(statement, {"name": event_type(kind).name, "org": self.org_id})
-            return [kind.FromString(payload) for payload in found.scalars()]
+        return await written_events(self.database, kind, org_id=self.org_id)
 
     async def count(self, table: str) -> int:
         async with self.database.transaction(self.org_id) as session:
@@ -198,16 +191,9 @@ class Broker:
 @pytest.fixture
 async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Database]:
     await asyncio.to_thread(migrated, "storage")
-    opened = servers.database("storage", [OutboxHook(_no_wake)])
+    opened = servers.database("storage", [UNSENT])
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
-    store = servers.object_store()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

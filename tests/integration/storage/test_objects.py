@@ -10,14 +10,6 @@ import pytest
 from libs.ids import new_id
 from libs.objectstore import ObjectMissing, ObjectStore
 from libs.objectstore.store import PART_BYTES
-from tests.support.servers import Servers
-
-
-@pytest.fixture
-async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
-    store = servers.object_store()
-    yield store
-    await store.close()
 
 
 def key() -> str:

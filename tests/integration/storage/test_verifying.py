@@ -17,26 +17,22 @@ from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Permanent
 from libs.objectstore import ObjectStore, ObjectStoreUnavailable
-from libs.outbox import OutboxHook
 from services.storage import usecases
 from services.storage.usecases import Deps
 from services.storage.usecases.verifying import Flaw, Pace, Verified, order_repair, verify
 from tests.integration.storage.conftest import Client, Ledger, Studio, delivery, kept
+from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
 
 CONTENT = b"audio" * 100
 FAST = 1e12
 
 
-async def _no_wake() -> None:
-    """No relay runs in these tests."""
-
-
 @pytest.fixture
 async def administrator(servers: Servers, deps: Deps) -> AsyncIterator[Database]:
     """The service's database without row-level security."""
     url = str(make_url(servers.postgres_url).set(username="antiphon", database="antiphon_storage"))
-    opened = Database(url, servers.secret("postgres_admin"), application="test", hooks=[OutboxHook(_no_wake)])
+    opened = Database(url, servers.secret("postgres_admin"), application="test", hooks=[UNSENT])
     yield opened
     await opened.close()
 

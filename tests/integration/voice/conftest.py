@@ -14,17 +14,14 @@ from uuid import UUID
 import aiohttp
 import pytest
 from google.protobuf.message import Message
-from sqlalchemy import text
 
 from libs.audio.intake import Intake
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
-from libs.contracts.registry import event_type
 from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
 from libs.objectstore import ObjectStore
-from libs.outbox import OutboxHook
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
 from services.voice.adapters.aligning import Aligner
@@ -33,6 +30,7 @@ from services.voice.api import PROBLEMS, router
 from services.voice.domain.uploads import Uploaded
 from services.voice.usecases import Deps
 from tests.support.http import serving as serving_app
+from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
 from tests.unit.voice.wav import silence
 
@@ -46,10 +44,6 @@ Event = TypeVar("Event", bound=Message)
 async def no_uploads(_org_id: UUID, _upload_ids: Sequence[UUID]) -> list[Uploaded]:
     """Storage that knows of no upload."""
     return []
-
-
-async def _no_wake() -> None:
-    """No relay runs in these tests: events stay in the outbox, where they are looked at."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +105,9 @@ class Client:
 @pytest.fixture
 async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Database]:
     await asyncio.to_thread(migrated, "voice")
-    opened = servers.database("voice", [OutboxHook(_no_wake)])
+    opened = servers.database("voice", [UNSENT])
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-async def objects(servers: Servers) -> AsyncIterator[ObjectStore]:
-    store = servers.object_store()
-    yield store
-    await store.close()
 
 
 @pytest.fixture
@@ -206,11 +193,3 @@ def client(http: aiohttp.ClientSession) -> Client:
 def stranger(http: aiohttp.ClientSession) -> Client:
     """Somebody of another organisation."""
     return Client(http, new_id())
-
-
-async def written_events(database: Database, kind: type[Event], *, org_id: UUID) -> list[Event]:
-    """The events of one kind that an organisation's transactions have left to send, in their order."""
-    statement = text("select payload from outbox where type_name = :name and org_id = :org_id order by seq")
-    async with database.transaction() as session:
-        found = await session.execute(statement, {"name": event_type(kind).name, "org_id": org_id})
-        return [kind.FromString(payload) for payload in found.scalars()]

@@ -15,9 +15,10 @@ from libs.objectstore import ObjectStore
 from libs.speech.catalogue import SYSTEM_VOICES
 from services.voice.domain import Matched, MatchingFailed, Reference
 from services.voice.usecases import Deps, examine_voice, give_up
-from tests.integration.voice.conftest import Client, written_events
+from tests.integration.voice.conftest import Client
 from tests.integration.voice.seeded import ready_voice, seed_rows
 from tests.integration.voice.workshop import PREVIEW, found_good, submissions, workshop
+from tests.support.outbox import written_events
 from tests.unit.voice.reports import report
 from tests.unit.voice.wav import silence
 

@@ -17,7 +17,8 @@ from services.storage.domain.keys import Audience, audience_of
 from services.voice import store
 from services.voice.domain import RECORDING_MAX_BYTES, Category, NewVoice, VoiceNotFound
 from services.voice.usecases import Deps, create_voice, delete_voice
-from tests.integration.voice.conftest import QUIET, Client, serving, written_events
+from tests.integration.voice.conftest import QUIET, Client, serving
+from tests.support.outbox import written_events
 from tests.support.servers import Servers
 from tests.unit.voice.wav import silence
 

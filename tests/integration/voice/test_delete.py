@@ -10,8 +10,9 @@ from libs.objectstore import ObjectStore
 from libs.speech.catalogue import SYSTEM_VOICES
 from services.storage.domain.keys import require_own
 from services.voice.usecases import Deps
-from tests.integration.voice.conftest import Client, written_events
+from tests.integration.voice.conftest import Client
 from tests.integration.voice.seeded import seed_rows
+from tests.support.outbox import written_events
 from tests.unit.voice.wav import silence
 
 

@@ -25,7 +25,7 @@ from libs.objectstore import ObjectMissing, ObjectStore
 from services.storage.domain.keys import require_own
 from services.voice.domain import Matched, MatchingFailed, Reference, object_key
 from services.voice.usecases import Deps, examine_voice, give_up
-from tests.integration.voice.conftest import Client, written_events
+from tests.integration.voice.conftest import Client
 from tests.integration.voice.workshop import (
     CLOSER,
     FIT,
@@ -36,6 +36,7 @@ from tests.integration.voice.workshop import (
     submissions,
     workshop,
 )
+from tests.support.outbox import written_events
 from tests.unit.voice.reports import report
 from tests.unit.voice.wav import silence
 

@@ -19,7 +19,8 @@ from libs.speech.engine import Rendered, RenderJob, VoiceProfile
 from libs.speech.espeak import EspeakEngine
 from services.voice import domain
 from services.voice.usecases import Deps, seed_system_voices
-from tests.integration.voice.conftest import Client, written_events
+from tests.integration.voice.conftest import Client
+from tests.support.outbox import written_events
 
 
 @pytest.fixture
