@@ -20,9 +20,9 @@ from services.analytics.store.reservations import (
 )
 from services.analytics.store.rollups import QuarterDifference, add_quarters, list_quarter_differences
 from services.analytics.store.subscriptions import (
+    get_plans,
     get_subscription,
     list_due_subscriptions,
-    list_limits,
     list_subscriptions,
     save_limits,
     save_subscription,
@@ -41,6 +41,7 @@ __all__ = [
     "add_up_month",
     "drop_partitions",
     "get_local_day",
+    "get_plans",
     "get_report",
     "get_reservation",
     "get_standing",
@@ -50,7 +51,6 @@ __all__ = [
     "list_differences",
     "list_due_subscriptions",
     "list_expired",
-    "list_limits",
     "list_lines",
     "list_quarter_differences",
     "list_subscriptions",

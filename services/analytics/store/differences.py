@@ -10,13 +10,18 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+# Days by themselves: what one has too much and another too little, their month does not show.
 _DIFFERENCES = text(
     """
-    select * from usage_differences(:since)
+    with first as (select greatest(:since ::date, usage_first_month()) as month)
+    select found.* from first, usage_differences(first.month) as found where found.what <> 'days'
+    union all
+    select 'days', org_id, date_trunc('month', day::timestamp)::date, unit, sum(kept), sum(counted)
+    from first, usage_day_differences(first.month) group by 1, 2, 3, 4
     union all
     select 'quarters', org_id, date_trunc('month', begins_at at time zone 'UTC')::date,
         case unit when 'generations' then 'requests' else unit end, sum(kept), sum(counted)
-    from usage_quarter_differences(:since) group by 1, 2, 3, 4
+    from first, usage_quarter_differences(first.month) group by 1, 2, 3, 4
     """
 )
 
@@ -25,8 +30,9 @@ _DIFFERENCES = text(
 class Difference:
     """A sum, `kept` as it is and as it is `counted`: None where there is none.
 
-    `what` is totals, days, quarters, reservations or levels; levels and reservations have no period. Of quarters that
-    differ those of a month are one difference: where use is with the wrong key or voice, both numbers are the same.
+    `what` is totals, days, quarters, reservations or levels; levels and reservations have no period. Of days and
+    quarters that differ those of a month are one difference: where use is on the wrong day, or with the wrong key or
+    voice, both numbers are the same.
     """
 
     what: str
@@ -38,5 +44,5 @@ class Difference:
 
 
 async def list_differences(session: AsyncSession, since: date) -> list[Difference]:
-    """Compare sums of all organisations from the month `since` on with the ledger, in one moment."""
+    """Compare sums of all organisations from the month `since` on with what is left of the ledger, in one moment."""
     return [Difference(**row._asdict()) for row in await session.execute(_DIFFERENCES, {"since": since})]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
-from sqlalchemy import any_, bindparam, func, select
+from sqlalchemy import any_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,7 +27,15 @@ _LIST_SUBSCRIPTIONS = Prepared(
         subscriptions.c.org_id == any_(bindparam("orgs", type_=ARRAY(uuid_type)))
     )
 )
-_LIST_LIMITS = select(plan_limits.c.plan, plan_limits.c.limits)
+_LIST_LIMITS = select(plan_limits.c.plan, plan_limits.c.limits, plan_limits.c.is_default)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPlans:
+    """What the plans cover; `default` is the plan of organisations that never subscribed."""
+
+    limits: Mapping[Plan, Limits]
+    default: Plan
 
 
 def _subscription(row: Record) -> Subscription:
@@ -55,9 +63,10 @@ async def list_subscriptions(session: AsyncSession, org_ids: Sequence[UUID]) -> 
     return {row["org_id"]: _subscription(row) for row in rows}
 
 
-async def save_subscriptions(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Write first subscriptions; an organisation that has one keeps it."""
-    await session.execute(insert(subscriptions).values(list(rows)).on_conflict_do_nothing())
+async def save_subscriptions(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[UUID]:
+    """Write first subscriptions; an organisation that has one keeps it. Return those that had none."""
+    statement = insert(subscriptions).values(list(rows)).on_conflict_do_nothing().returning(subscriptions.c.org_id)
+    return list((await session.execute(statement)).scalars())
 
 
 async def save_subscription(session: AsyncSession, org_id: UUID, subscription: Subscription) -> None:
@@ -72,18 +81,26 @@ async def list_due_subscriptions(session: AsyncSession, now: datetime, limit: in
     return list((await session.execute(select(func.subscriptions_due(now, limit)))).scalars())
 
 
-async def save_limits(session: AsyncSession, limits: Mapping[Plan, Limits]) -> None:
-    """Write what the plans cover."""
-    rows = [{"plan": plan.value, "limits": asdict(covered)} for plan, covered in limits.items()]
+async def save_limits(session: AsyncSession, limits: Mapping[Plan, Limits], default: Plan) -> None:
+    """Write what the plans cover, and which of them counts where nobody subscribed."""
+    rows = [
+        {"plan": plan.value, "limits": asdict(covered), "is_default": plan is default}
+        for plan, covered in limits.items()
+    ]
     statement = insert(plan_limits).values(rows)
-    changed = statement.excluded.limits
+    new = statement.excluded
+    is_another = or_(plan_limits.c.limits != new.limits, plan_limits.c.is_default != new.is_default)
     await session.execute(
         statement.on_conflict_do_update(
-            index_elements=["plan"], set_={"limits": changed}, where=plan_limits.c.limits != changed
+            index_elements=["plan"], set_={"limits": new.limits, "is_default": new.is_default}, where=is_another
         )
     )
 
 
-async def list_limits(session: AsyncSession) -> dict[Plan, Limits]:
-    """Return what the plans cover; nothing before the first process has begun."""
-    return {Plan(row.plan): Limits(**row.limits) for row in await session.execute(_LIST_LIMITS)}
+async def get_plans(session: AsyncSession) -> KnownPlans | None:
+    """Return what the plans cover; None before the first process has begun."""
+    rows = (await session.execute(_LIST_LIMITS)).all()
+    default = next((Plan(row.plan) for row in rows if row.is_default), None)
+    if default is None:
+        return None
+    return KnownPlans({Plan(row.plan): Limits(**row.limits) for row in rows}, default)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, MetaData, Numeric, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, MetaData, Numeric, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 
@@ -49,4 +49,10 @@ subscriptions = Table(
     Column("revision", BigInteger),
 )
 
-plan_limits = Table("plan_limits", _metadata, Column("plan", Text, primary_key=True), Column("limits", JSONB))
+plan_limits = Table(
+    "plan_limits",
+    _metadata,
+    Column("plan", Text, primary_key=True),
+    Column("limits", JSONB),
+    Column("is_default", Boolean),
+)

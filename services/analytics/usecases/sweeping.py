@@ -29,9 +29,9 @@ _expired = metrics.get_meter("antiphon.analytics").create_counter(
 
 
 async def keep_limits(deps: Deps) -> None:
-    """Write down what the plans cover, for those who have no settings."""
+    """Write down what the plans cover, and which is the default, for those who have no settings."""
     async with deps.database.transaction() as session:
-        await store.save_limits(session, deps.plans.limits)
+        await store.save_limits(session, deps.plans.limits, deps.default_plan)
 
 
 async def sweep(deps: Deps, every_seconds: float) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs import outbox
 from libs.contracts.antiphon.analytics.v1.events_pb2 import QuotaThresholdReached
 from services.analytics import domain, store
-from services.analytics.domain import Plan, Quota
+from services.analytics.domain import Quota
 from services.analytics.store import Reached
 
 Used = Mapping[tuple[UUID, date, Quota], Decimal | int]
@@ -25,20 +25,18 @@ async def tell_thresholds(
 ) -> None:
     """Tell, in the transaction that has used so much, of each threshold that was not told of in its month.
 
-    Organisations that never subscribed are told nothing. `causes` are the events, by organisation, that it
+    For organisations that never subscribed the default plan counts. `causes` are the events, by organisation, that it
     follows from.
     """
+    known = await store.get_plans(session) if used else None
+    if known is None:
+        return
     subscriptions = await store.list_subscriptions(session, sorted({org_id for org_id, _, _ in used}))
-    plans = {
-        org_id: domain.plan_in_force(subscription, default=Plan.FREE, now=now)
-        for org_id, subscription in subscriptions.items()
-    }
-    limits = await store.list_limits(session) if plans else {}
     reached = {
         Reached(org_id, period, quota, percent): (limit, quantity)
         for (org_id, period, quota), quantity in used.items()
-        if org_id in plans and plans[org_id] in limits
-        for limit in [limits[plans[org_id]].of(quota)]
+        for plan in [domain.plan_in_force(subscriptions.get(org_id), default=known.default, now=now)]
+        for limit in [known.limits[plan].of(quota)]
         for percent in domain.thresholds(quantity, limit)
     }
     if not reached:
@@ -63,7 +61,13 @@ def _event(reached: Reached, limit: int, used: Decimal | int, now: datetime) -> 
 
 
 async def tell_standing(
-    session: AsyncSession, org_id: UUID, standing: domain.Standing, period: date, now: datetime
+    session: AsyncSession,
+    org_id: UUID,
+    standing: domain.Standing,
+    period: date,
+    now: datetime,
+    cause: Message | None = None,
 ) -> None:
-    """Tell of the thresholds at which an organisation stands: its plan is another one."""
-    await tell_thresholds(session, {(org_id, period, quota): used for quota, used in standing.used.items()}, now)
+    """Tell of the thresholds at which an organisation stands: its plan is another one, or has become known."""
+    used = {(org_id, period, quota): quantity for quota, quantity in standing.used.items()}
+    await tell_thresholds(session, used, now, {org_id: cause} if cause is not None else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -25,7 +25,7 @@ from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceCreated, VoiceDelet
 from libs.contracts.registry import decode
 from libs.ids import new_id
 from libs.web import Caller
-from services.analytics import domain, store, usecases
+from services.analytics import domain, usecases
 from services.analytics.consumers import (
     begin_subscriptions,
     count_audio,
@@ -37,8 +37,7 @@ from services.analytics.consumers import (
     forget_voices,
     record_usage,
 )
-from services.analytics.domain import Plans, Quota
-from services.analytics.store import Difference
+from services.analytics.domain import Plan, Plans, Quota
 from tests.integration.analytics.conftest import NOW, Books
 
 
@@ -106,6 +105,45 @@ async def test_thresholds_are_told_once_by_the_transaction_that_crosses_them(fre
     last_month = free.completed(characters=800, seconds=0, at=domain.end_of(domain.period_of(NOW)))
     await free.apply(record_usage, last_month)
     assert [percent for _, percent in await thresholds(free)] == [80, 100, 80]
+
+
+@pytest.fixture
+async def unknown(books: Books) -> AsyncIterator[Books]:
+    """An organisation that never subscribed, where the plan of those is a small free one."""
+    limits = {"characters": 1000, "custom_voices": 5}
+    deps = replace(books.deps, plans=Plans.changed({"free": limits}), default_plan=Plan.FREE)
+    await usecases.keep_limits(deps)
+    yield replace(books, deps=deps)
+    await usecases.keep_limits(books.deps)
+
+
+async def test_who_never_subscribed_is_told_of_the_default_plans_thresholds_once_a_month(unknown: Books) -> None:
+    used: list[tuple[str, int]] = []
+    for characters, new in ((799, []), (1, [80]), (150, []), (50, [100]), (500, [])):
+        await unknown.apply(record_usage, unknown.completed(characters=characters, seconds=0))
+        used += [("characters", percent) for percent in new]
+        assert await thresholds(unknown) == used
+    made = [new_id() for _ in range(5)]
+    for number, one in enumerate(made):
+        voice = VoiceCreated(voice_id=str(one), org_id=str(unknown.org_id), variant="CUSTOM", created_at=NOW)
+        await asyncio.gather(*(unknown.apply(count_voices, voice) for _ in range(2)))
+        used += {3: [("custom_voices", 80)], 4: [("custom_voices", 100)]}.get(number, [])
+        assert await thresholds(unknown) == used
+    next_month = unknown.completed(characters=1000, seconds=0, at=domain.end_of(domain.period_of(NOW)))
+    await unknown.apply(record_usage, next_month)
+    assert (await thresholds(unknown))[4:] == [("characters", 80), ("characters", 100)]
+
+
+async def test_where_the_default_plan_has_no_limit_nothing_is_told_until_the_subscription_is_known(
+    unknown: Books, books: Books
+) -> None:
+    await usecases.keep_limits(replace(unknown.deps, default_plan=Plan.ENTERPRISE))
+    await books.apply(record_usage, books.completed(characters=900, seconds=0))
+    assert await thresholds(books) == []
+    created = OrganizationCreated(org_id=str(books.org_id), name="x", plan="free", created_at=NOW)
+    for _ in range(2):
+        await books.apply(begin_subscriptions, created)
+    assert await thresholds(books) == [("characters", 80)]
 
 
 async def test_seconds_are_refused_once_their_sum_is_over(free: Books) -> None:
@@ -254,53 +292,3 @@ async def test_the_subscription_says_what_is_left_of_everything(free: Books) -> 
     assert standing.left(Quota.CHARACTERS, 1000) == 850
     assert standing.left(Quota.AUDIO_SECONDS, 100) == 90
     assert (standing.used[Quota.REQUESTS], standing.reserved[Quota.REQUESTS]) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "what"),
-    [
-        ("update usage_totals set quantity = quantity + 1 where org_id = :org and unit = 'characters'", "totals"),
-        ("delete from usage_totals where org_id = :org and unit = 'requests'", "totals"),
-        ("update usage_daily set audio_seconds = audio_seconds - 1 where org_id = :org", "days"),
-        ("update levels set quantity = 7 where org_id = :org", "levels"),
-    ],
-)
-async def test_a_sum_that_is_not_what_the_ledger_says_is_found(free: Books, spoil: str, what: str) -> None:
-    event = free.completed(characters=70, seconds=2)
-    event.size_bytes, event.audio_id = 5, str(new_id())
-    await free.apply(record_usage, event)
-    await free.apply(count_audio, event)
-
-    async def ours() -> set[str]:
-        return {one.what for one in await usecases.find_differences(free.deps) if one.org_id == free.org_id}
-
-    assert await ours() == set()
-    async with free.database.transaction(free.org_id) as session:
-        await session.execute(text(spoil), {"org": free.org_id})
-    assert await ours() == {what}
-    differing = await usecases.verify_sums(free.database)
-    await usecases.repair_sums(free.database, [one for one in differing if one.org_id == free.org_id])
-    assert await ours() == set()
-    async with free.database.transaction(free.org_id) as session:
-        standing = await store.get_standing(session, free.org_id, domain.period_of(NOW), NOW)
-    assert (standing.used[Quota.CHARACTERS], standing.used[Quota.STORED_BYTES]) == (70, 5)
-
-
-async def test_adding_up_anew_beside_what_is_settled_loses_nothing(free: Books) -> None:
-    await free.apply(record_usage, free.completed(characters=1, seconds=0))
-    difference = Difference("totals", free.org_id, domain.period_of(NOW), "characters", None, None)
-
-    async def settle() -> None:
-        for _ in range(25):
-            await free.apply(record_usage, free.completed(characters=1, seconds=0))
-
-    async def repair(while_running: Sequence[asyncio.Task[None]]) -> None:
-        while not all(one.done() for one in while_running):
-            await usecases.repair_sums(free.database, [difference])
-
-    settling = [asyncio.create_task(settle()) for _ in range(4)]
-    await asyncio.gather(repair(settling), *settling)
-    used = "select quantity from usage_totals where org_id = :org and unit = 'characters'"
-    assert await free.value(used) == 101
-    differing = await usecases.verify_sums(free.database)
-    assert [one for one in differing if one.org_id == free.org_id] == []
