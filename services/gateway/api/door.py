@@ -119,6 +119,8 @@ class Door:
     async def _answer_route(self, route: Route, scope: Scope, exchange: Exchange) -> None:
         path = scope["raw_path"].decode("ascii")
         exchange.dialect = route.dialect
+        if route.is_anonymous:
+            exchange.forget_client()
         exchange.added += dialect_headers(route.dialect, exchange.request_id)
         with _ServerSpan(route, path, scope["scheme"], exchange) as span:
             try:

@@ -77,6 +77,11 @@ class Exchange:
         self.added: list[tuple[bytes, bytes]] = list(added)
         self.dialect: Dialect = "antiphon"
 
+    def forget_client(self) -> None:
+        """Have an id of our own, and a trace of our own: a client's may be the same for all that it asks."""
+        self.request_id = str(new_id())
+        self.headers.trace.clear()
+
     async def send(self, message: Message) -> None:
         """Send one ASGI message; what was accepted is held by nobody but the connection."""
         if message["type"] == "http.response.start":

@@ -46,6 +46,7 @@ class Route:
     `lasting` is an answer that goes on for as long as the client listens: it does not count as in flight.
     `is_remembered` says whether a request with an idempotency key may be answered from memory; what deletes the memory
     with all else of the caller is not.
+    `is_anonymous`: nothing by which a client could be known again is kept, neither its id of the request nor its trace.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Route:
     dialect: Dialect = "antiphon"
     lasting: bool = False
     is_remembered: bool = True
+    is_anonymous: bool = False
 
 
 def _openai(method: str, template: str, scope: Scope, answer_seconds: float = ANSWER_SECONDS) -> Route:
@@ -186,7 +188,7 @@ OWN_ROUTES = (
     Route("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", None, Scope.WEBHOOKS_WRITE),
     Route("GET", "/v1/usage", "analytics", Scope.USAGE_READ),
     Route("GET", "/v1/subscription", "analytics", Scope.USAGE_READ),
-    Route("POST", "/v1/analytics/events", None, Scope.ANALYTICS_WRITE, is_remembered=False),
+    Route("POST", "/v1/analytics/events", None, Scope.ANALYTICS_WRITE, is_remembered=False, is_anonymous=True),
     Route("GET", "/v1/analytics/events/summary", None, Scope.ANALYTICS_READ),
     Route("GET", "/v1/analytics/funnels", None, Scope.ANALYTICS_READ),
     Route("GET", "/v1/usage/export", "analytics", Scope.USAGE_READ),

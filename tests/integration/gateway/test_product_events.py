@@ -32,6 +32,7 @@ from services.gateway.domain.visitors import Visitors
 from services.gateway.store import organizations as store
 from tests.integration.gateway.conftest import IDENTITY_KEYS, Tenant, running_gateway
 from tests.support.http import serving
+from tests.support.polling import eventually
 from tests.support.servers import Servers
 
 BROWSER = "Zaunkoenig/7.3 (X11; nobody in particular)"
@@ -184,6 +185,25 @@ def files_with(home: Path, needle: bytes) -> list[Path]:
                 if content.find(needle) >= 0:
                     found.append(path)
     return found
+
+
+async def test_a_page_gives_neither_the_request_nor_the_trace_an_id(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = {"X-Request-Id": "visitor-4711", "traceparent": f"00-{'4711' * 8}-{'47' * 8}-01", "tracestate": "s=v4711"}
+    sent = theirs | {"Authorization": f"Bearer {site.key}"}
+    url = f"{site.url}/v1/analytics/events"
+    with caplog.at_level(logging.DEBUG):
+        for events in ([EVENT], []):
+            async with site.session.post(url, json={"events": events}, headers=sent) as answer:
+                told = answer.headers["X-Request-Id"] + await answer.text()
+                assert "4711" not in told
+
+        async def is_logged() -> bool:
+            return sum(record.getMessage() == "request" for record in caplog.records) == 2
+
+        await eventually(is_logged, what="a line for each")
+    assert "4711" not in "".join(str(record.__dict__) for record in caplog.records)
 
 
 @pytest.mark.parametrize("header", [{"DNT": "1"}, {"Sec_GPC": "1"}])
