@@ -126,7 +126,7 @@ async def _pieces(stack: Stack, found: Findings) -> None:
             if count := await connection.fetchval(query):
                 found.problems.append(f"{count} {problem}")
         keys = [row["object_key"] for row in await connection.fetch(_KEPT_PIECES)]
-    objects = ObjectStore(_address(stack))
+    objects = ObjectStore(object_store_address(stack))
     try:
         for key in keys:
             try:
@@ -167,7 +167,7 @@ async def _objects(stack: Stack, found: Findings, deleted: Iterable[str], *, wit
 
         await eventually(none_left, within=within, what="no track of what was deleted")
         tracks = await connection.fetch("select object_key, alignment_key, sha256, size_bytes from audio_tracks")
-    objects = ObjectStore(_address(stack))
+    objects = ObjectStore(object_store_address(stack))
     try:
         for track in tracks:
             if await objects.digest(track["object_key"]) != (track["sha256"], track["size_bytes"]):
@@ -186,14 +186,16 @@ async def _objects(stack: Stack, found: Findings, deleted: Iterable[str], *, wit
 
 
 def _keys(stack: Stack) -> set[str]:
-    address = _address(stack)
+    address = object_store_address(stack)
     host = address.endpoint.removeprefix("http://")
     client = Minio(host, address.access_key, address.secret_key, secure=False, region=address.region)
     found = client.list_objects(address.bucket, prefix="generations/", recursive=True)
     return {str(one.object_name) for one in found}
 
 
-def _address(stack: Stack) -> ObjectStoreAddress:
+def object_store_address(stack: Stack) -> ObjectStoreAddress:
+    """Where the object store of a stack is itself, past what lies before it."""
+
     def secret(name: str) -> str:
         return (stack.home / "secrets" / name).read_text().strip()
 

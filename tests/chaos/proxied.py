@@ -13,14 +13,15 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from deploy.embedded.home import find_home
 from deploy.embedded.supervisor import Supervisor
 from tests.chaos.proxy import Link
 from tests.chaos.schedule import SERVERS
+from tests.support.faulty_s3 import FaultyS3, faulty_s3
 from tests.support.stack import ROOT, Stack, free_port
 
 UP_SECONDS = 120.0
@@ -30,23 +31,50 @@ DOWN_SECONDS = 60.0
 @asynccontextmanager
 async def proxied_stack(extra: Mapping[str, str]) -> AsyncIterator[tuple[Stack, dict[str, Link]]]:
     """Run a stack in a temporary directory; yields it and its links by the servers' names."""
+    with _new_stack(extra) as stack:
+        links = {server: Link(_port_of(stack, server)) for server in SERVERS}
+        ports = {server: await link.listen() for server, link in links.items()}
+        try:
+            async with _supervised(stack, ports):
+                yield stack, links
+        finally:
+            for link in links.values():
+                await link.close()
+
+
+@asynccontextmanager
+async def stack_with_faulty_s3(extra: Mapping[str, str]) -> AsyncIterator[tuple[Stack, FaultyS3]]:
+    """Run a stack in a temporary directory, before whose object store something answers as one is told."""
+    with _new_stack(extra) as stack:
+        port = _port_of(stack, "s3")
+        async with faulty_s3(lambda: f"http://127.0.0.1:{port()}") as s3, _supervised(stack, {"s3": s3.port}):
+            yield stack, s3
+
+
+@contextmanager
+def _new_stack(extra: Mapping[str, str]) -> Iterator[Stack]:
     home = Path(tempfile.mkdtemp(prefix="antiphon-chaos-"))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))}
-    environment = {**inherited, "ANTIPHON_HOME": str(home), "ANTIPHON_PORT": str(free_port()), **extra}
-    stack = Stack(home, environment)
+    try:
+        yield Stack(home, {**inherited, "ANTIPHON_HOME": str(home), "ANTIPHON_PORT": str(free_port()), **extra})
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
-    def port_of(server: str) -> int:
-        return int(stack.record["processes"][server]["port"])
 
-    links = {server: Link(lambda server=server: port_of(server)) for server in SERVERS}  # type: ignore[misc]
-    ports = {server: await link.listen() for server, link in links.items()}
+def _port_of(stack: Stack, server: str) -> Callable[[], int]:
+    return lambda: int(stack.record["processes"][server]["port"])
+
+
+@asynccontextmanager
+async def _supervised(stack: Stack, ports: Mapping[str, int]) -> AsyncIterator[None]:
+    """Run a stack whose programs are given these ports for the servers'."""
     program = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.chaos.proxied",
         json.dumps(ports),
         cwd=ROOT,
-        env=environment,
+        env=stack.environment,
         stdout=asyncio.subprocess.PIPE,
     )
     reading: asyncio.Task[bytes] | None = None
@@ -54,16 +82,13 @@ async def proxied_stack(extra: Mapping[str, str]) -> AsyncIterator[tuple[Stack, 
         await asyncio.wait_for(_until_ready(program), UP_SECONDS)
         assert program.stdout is not None
         reading = asyncio.create_task(program.stdout.read())
-        yield stack, links
+        yield
     finally:
         if program.returncode is None:
             program.send_signal(signal.SIGTERM)
         await asyncio.wait_for(program.wait(), DOWN_SECONDS)
         if reading is not None:
             await reading
-        for link in links.values():
-            await link.close()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 async def _until_ready(program: asyncio.subprocess.Process) -> None:

@@ -18,13 +18,13 @@ from tests.support.servers import Servers
 
 @pytest.fixture
 async def faulty(servers: Servers) -> AsyncIterator[FaultyS3]:
-    async with faulty_s3(servers.object_store_address) as proxy:
+    async with faulty_s3(lambda: servers.object_store_address.endpoint) as proxy:
         yield proxy
 
 
 @pytest.fixture
-async def through(faulty: FaultyS3) -> AsyncIterator[ObjectStore]:
-    store = ObjectStore(faulty.address)
+async def through(servers: Servers, faulty: FaultyS3) -> AsyncIterator[ObjectStore]:
+    store = ObjectStore(faulty.before(servers.object_store_address))
     yield store
     await store.close()
 

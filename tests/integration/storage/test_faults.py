@@ -26,14 +26,14 @@ DURABLE = "storage-keep_audio"
 
 @pytest.fixture
 async def faulty(servers: Servers) -> AsyncIterator[FaultyS3]:
-    async with faulty_s3(servers.object_store_address) as proxy:
+    async with faulty_s3(lambda: servers.object_store_address.endpoint) as proxy:
         yield proxy
 
 
 @pytest.fixture
-async def through(faulty: FaultyS3) -> AsyncIterator[ObjectStore]:
+async def through(servers: Servers, faulty: FaultyS3) -> AsyncIterator[ObjectStore]:
     """The object store as it is reached through its faults."""
-    store = ObjectStore(faulty.address)
+    store = ObjectStore(faulty.before(servers.object_store_address))
     yield store
     await store.close()
 
