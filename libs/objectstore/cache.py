@@ -15,6 +15,8 @@ _reads = _meter.create_counter(
     "antiphon.object_cache.reads", description="Reads of small objects: hit, miss, or shared with one under way"
 )
 _held = _meter.create_gauge("antiphon.object_cache.bytes", unit="By", description="Bytes that are held in memory")
+LOADS_AT_ONCE = 32
+"""What is being read is in memory, too, and not counted yet: so many are read at a time."""
 _HIT, _MISS, _SHARED = ({"result": result} for result in ("hit", "miss", "shared"))
 
 
@@ -39,19 +41,27 @@ class ByteCache:
         self._bytes = 0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._loading: dict[str, asyncio.Task[bytes]] = {}
+        self._places = asyncio.Semaphore(LOADS_AT_ONCE)
 
     @property
     def size_bytes(self) -> int:
         """How many bytes are held."""
         return self._bytes
 
+    def held(self, key: str) -> bytes | None:
+        """Return what lies under a key if it is here, for whoever would read it in another way otherwise."""
+        kept = self._kept.get(key)
+        if kept is None or kept.until <= self._clock():
+            return None
+        self._kept.move_to_end(key)
+        _reads.add(1, _HIT)
+        return kept.content
+
     async def get(self, key: str, load: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return what lies under a key; `load` reads it if it is not here. Raises what `load` does."""
-        kept = self._kept.get(key)
-        if kept is not None and kept.until > self._clock():
-            self._kept.move_to_end(key)
-            _reads.add(1, _HIT)
-            return kept.content
+        held = self.held(key)
+        if held is not None:
+            return held
         loading = self._loading.get(key)
         _reads.add(1, _SHARED if loading else _MISS)
         if loading is None:
@@ -64,7 +74,8 @@ class ByteCache:
     async def _load(self, key: str, load: Callable[[], Awaitable[bytes]]) -> bytes:
         this = asyncio.current_task()
         try:
-            content = await load()
+            async with self._places:
+                content = await load()
             if self._loading.get(key) is this:
                 self._keep(key, content)
             return content

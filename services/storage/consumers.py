@@ -13,9 +13,10 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
 )
 from libs.contracts.antiphon.storage.v1.events_pb2 import DataExported, MediaRemoved
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
-from libs.messaging import Delivery, Serves, declared, work
+from libs.messaging import Delivery, Heeds, Serves, Signals, declared, work
 from libs.outbox.exporting import exports
 from services.storage import usecases
+from services.storage.domain.signals import REMOVED
 from services.storage.usecases import Deps, exporting
 
 
@@ -71,6 +72,8 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
 
 
 export_data = exports("storage", DataExported, exporting.EXPORTED)
+TELLS_OF_REMOVALS = Signals(REMOVED)
+HEARS_OF_REMOVALS = Heeds(REMOVED)
 TELLS_TIMES = Serves("storage", "times")
 
 CONSUMERS = declared("storage", sys.modules[__name__])

@@ -10,7 +10,7 @@ from libs.service import ResourceSettings
 class Settings(ResourceSettings):
     """Settings of the storage service."""
 
-    small_audio_bytes: int = Field(default=256 * 1024, ge=0)
+    small_audio_bytes: int = Field(default=2**20, ge=0)
     """Up to how many bytes audio is held in memory once it was read; 0: none is."""
     audio_cache_bytes: int = Field(default=64 * 2**20, ge=0)
     """How much memory such audio takes together."""

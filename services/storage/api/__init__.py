@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from services.storage.api.application import create_storage_app
 from services.storage.api.problems import PROBLEMS
 from services.storage.api.routes import router
 
-__all__ = ["PROBLEMS", "router"]
+__all__ = ["PROBLEMS", "create_storage_app", "router"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Literal
@@ -12,6 +13,9 @@ from starlette.types import Send
 
 from libs.messaging import Unavailable
 from libs.objectstore import ObjectStore, ObjectStoreUnavailable
+from libs.web import Caller
+from services.storage.adapters.known_tracks import Headers, KnownTrack
+from services.storage.api.parts import PRIVATE
 from services.storage.domain.audio import Track
 from services.storage.domain.delivery import CONDITIONS, ByteRange, Representation, Selection, select_part
 from services.storage.usecases import Deps
@@ -103,6 +107,29 @@ async def send_file(request: Request, deps: Deps, file: File) -> Response:
             headers=file.headers() | file.content_headers(part),
         )
     return _ObjectResponse(deps.objects, file, selection.part)
+
+
+async def send_track(request: Request, deps: Deps, caller: Caller, track: Track, state: int) -> Response:
+    """Send the audio of a track as `send_file` does; what is small is known from then on, for a moment.
+
+    `state` is what `deps.known` had before the track was looked for.
+    """
+    file = File.of_track(track, PRIVATE)
+    response = await send_file(request, deps, file)
+    if request.method == "GET" and file.representation.size <= deps.small_bytes:
+        known = KnownTrack(
+            audio_id=track.generation_id,
+            object_key=file.key,
+            representation=file.representation,
+            headers=_raw(file.headers() | file.content_headers(None)),
+            unchanged_headers=_raw(file.headers()),
+        )
+        deps.known.keep(caller.org_id, request.scope["path"], known, state)
+    return response
+
+
+def _raw(headers: Mapping[str, str]) -> Headers:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 async def _small(deps: Deps, file: File) -> bytes:

@@ -14,7 +14,7 @@ from libs.ids import parse_id
 from libs.speech.captions.levels import Level
 from libs.speech.captions.subtitles import SubtitleFormat
 from libs.web import CallerOf, answered, file_answers, header, told
-from services.storage.api.files import File, send_file
+from services.storage.api.files import send_track
 from services.storage.api.parts import CONDITIONAL, PRIVATE, DepsOf
 from services.storage.api.problems import CHANGED, LOST, NO_AUDIO, ON_ITS_WAY, unsatisfiable
 from services.storage.domain import timing
@@ -77,8 +77,9 @@ async def get_audio(
     generation_id: str, request: Request, caller: CallerOf, deps: DepsOf, made: bool = False
 ) -> Response:
     """Send a generation's audio, or the asked part of it; what is `made` is waited for."""
+    state = deps.known.state
     track = await find_audio(deps, caller, id_of(generation_id), tracks.get_track, made=made)
-    return await send_file(request, deps, File.of_track(track, PRIVATE))
+    return await send_track(request, deps, caller, track, state)
 
 
 @router.get(

@@ -14,7 +14,7 @@ from libs.objectstore import SIGNATURE_LIFETIME
 from libs.speech.captions.levels import Level
 from libs.speech.captions.subtitles import SubtitleFormat
 from libs.web import CallerOf, PathId, answered, file_answers, header, told
-from services.storage.api.files import File, is_sent, send_file
+from services.storage.api.files import File, is_sent, send_track
 from services.storage.api.generations import TIMES, CharacterTimes, SentenceTimes, WordTimes
 from services.storage.api.parts import CONDITIONAL, NOT_KEPT, PRIVATE, DepsOf
 from services.storage.api.problems import CHANGED, LOST, NO_OBJECT, NO_TRACK, unsatisfiable
@@ -64,12 +64,13 @@ async def get_track_audio(
     redirect: Annotated[bool, Query(description="Be sent to where the object lies, instead of being sent it.")] = False,
 ) -> Response:
     """Send a track's audio, or the asked part of it."""
+    state = deps.known.state
     track = await finding.find_track_audio(deps, caller, track_id_of(track_id))
     file = File.of_track(track, PRIVATE)
     if redirect and is_sent(request, file):
         signed = deps.signer.sign("GET", track.object_key, headers=file.stored_headers())
         return RedirectResponse(signed.url, headers={"cache-control": NOT_KEPT})
-    return await send_file(request, deps, file)
+    return await send_track(request, deps, caller, track, state)
 
 
 @router.get(

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from libs.database import Database
 from libs.objectstore import ByteCache, ObjectStore, PartsUploads, PublicSigner
+from services.storage.adapters.known_tracks import KnownTracks
 from services.storage.adapters.probing import Prober
 
 ARRIVAL_SECONDS = 5.0
 """How long a request waits for the news of audio that was made: the way of an event, and a restart of this service."""
 
-SMALL_BYTES = 256 * 1024
+SMALL_BYTES = 2**20
 """Up to how many bytes audio is small: what is read a hundred times is held in memory then."""
 
 
@@ -25,6 +26,7 @@ class Deps:
     objects: ObjectStore
     signer: PublicSigner
     small: ByteCache
+    known: KnownTracks
     parts: PartsUploads
     prober: Prober
     clock: Callable[[], datetime]

@@ -52,6 +52,7 @@ async def _remove(
 ) -> None:
     async with deps.database.transaction(org_id, holding=tracks.locking(generation_id)) as session:
         tombstone = await tombstones.bury_generation(session, org_id, generation_id, object_keys, now=deps.clock())
+    await deps.known.removed(generation_id)
     for key in tombstone.object_keys:
         await deps.objects.delete(key)
         deps.small.forget(key)

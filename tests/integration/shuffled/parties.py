@@ -32,6 +32,7 @@ from services.generation.domain.load import Limits
 from services.generation.usecases import Deps as GenerationDeps
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
+from services.storage.adapters.known_tracks import KnownTracks
 from services.storage.adapters.probing import Prober
 from services.storage.consumers import CONSUMERS as STORAGE
 from services.storage.usecases import Deps as StorageDeps
@@ -224,6 +225,10 @@ async def _uploads(stage: Stage, history: History) -> None:
     await asyncio.gather(*(stage.objects.put(key, content, "audio/mpeg") for key, content in objects.items()))
 
 
+async def _no_signal(_gone: str) -> None:
+    """Nobody is asked for audio."""
+
+
 async def _storage_deps(stage: Stage) -> StorageDeps:
     signer = PublicSigner(
         ObjectStoreAddress("http://127.0.0.1:1", "us-east-1", "antiphon", "key", "secret"), None, _now
@@ -234,6 +239,7 @@ async def _storage_deps(stage: Stage) -> StorageDeps:
         objects=stage.objects,
         signer=signer,
         small=small,
+        known=KnownTracks(_no_signal),
         parts=stage.objects.uploads,
         prober=Prober(stage.objects),
         clock=_now,

@@ -26,11 +26,12 @@ from libs.messaging.envelope import Attributes
 from libs.messaging.provision import provision
 from libs.messaging.works import WorkRunner
 from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PublicSigner
-from libs.web import Caller, IdentityVerifier, create_app
+from libs.web import Caller, IdentityVerifier
 from libs.web.identity import HEADER, sign
 from services.storage import usecases
+from services.storage.adapters.known_tracks import KnownTracks
 from services.storage.adapters.probing import Prober
-from services.storage.api import PROBLEMS, router
+from services.storage.api import create_storage_app
 from services.storage.consumers import CONSUMERS
 from services.storage.usecases import Deps
 from tests.support.http import serving as serving_app
@@ -39,6 +40,10 @@ from tests.support.servers import Servers
 
 KEY = b"s" * 32
 Event = TypeVar("Event", bound=Message)
+
+
+async def _tell_nobody(_gone: str) -> None:
+    """One process runs in these tests."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +219,7 @@ def deps(servers: Servers, database: Database, objects: ObjectStore) -> Deps:
         objects=objects,
         signer=PublicSigner(servers.object_store_address, None, clock),
         small=ByteCache(most_bytes=2**20, ttl_seconds=60),
+        known=KnownTracks(_tell_nobody),
         parts=objects.uploads,
         prober=Prober(objects),
         clock=clock,
@@ -267,9 +273,7 @@ async def serving(deps: Deps) -> AsyncIterator[aiohttp.ClientSession]:
     async def readiness() -> dict[str, bool]:
         return {"started": True}
 
-    app = create_app(
-        "storage", router, identity=IdentityVerifier("storage", KEY), problems=PROBLEMS, readiness=readiness, deps=deps
-    )
+    app = create_storage_app(deps, IdentityVerifier("storage", KEY), readiness)
     async with serving_app(app) as url, aiohttp.ClientSession(url) as session:
         yield session
 

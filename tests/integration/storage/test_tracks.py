@@ -25,7 +25,7 @@ from tests.integration.storage.conftest import Answer, Client, Studio, delivery,
 from tests.support.servers import Servers
 
 CONTENT = bytes(range(256)) * 100
-LARGE = bytes(range(256)) * 4096
+LARGE = bytes(range(256)) * 5000
 
 
 async def listed(client: Client, **query: Any) -> list[dict[str, Any]]:  # Any: JSON

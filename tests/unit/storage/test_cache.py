@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from libs.objectstore import ByteCache, ObjectStoreUnavailable
+from libs.objectstore.cache import LOADS_AT_ONCE
 
 
 @dataclass
@@ -143,3 +144,12 @@ async def test_closing_ends_what_is_being_read(cache: ByteCache, source: Source)
     await cache.close()
     with pytest.raises(asyncio.CancelledError):
         await reader
+
+
+async def test_no_more_is_read_at_a_time_than_there_is_room_for(cache: ByteCache, source: Source) -> None:
+    readers = [asyncio.create_task(cache.get(f"key-{number}", source.read)) for number in range(3 * LOADS_AT_ONCE)]
+    await source.asked.wait()
+    await asyncio.sleep(0)
+    assert source.reads == LOADS_AT_ONCE
+    source.answers.set()
+    assert await asyncio.gather(*readers) == [source.content] * len(readers)
