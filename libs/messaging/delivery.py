@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -19,6 +20,8 @@ from libs.messaging.tracing import record_outcome
 
 logger = logging.getLogger(__name__)
 
+MOST_EXCUSED = 10_000
+"""Of how many messages it is remembered that outages were to blame, here and not for good."""
 UNAVAILABLE_DELAY_MAX = 15.0
 """Seconds: how long an outage of something that we need may delay the first try after it."""
 
@@ -73,13 +76,24 @@ class DeadLetterOffice:
         self._jetstream = jetstream
         self._consumer = consumer
         self._policy = policy
+        self._outages: OrderedDict[int, int] = OrderedDict()
 
     def is_last_try(self, message: Msg, error: BaseException) -> bool:
         """Say whether this failure makes `message` a dead letter."""
         verdict = judge(error)
         if verdict is Verdict.PERMANENT:
             return True
-        return verdict is Verdict.TRANSIENT and self._policy.is_exhausted(tries_of(message))
+        return verdict is Verdict.TRANSIENT and self._policy.is_exhausted(self._blamed_tries(message))
+
+    def _blamed_tries(self, message: Msg) -> int:
+        """Return how often it was tried, without the tries of outages: what was away says nothing about the event."""
+        return tries_of(message) - self._outages.get(message.metadata.sequence.stream, 0)
+
+    def _excuse(self, message: Msg) -> None:
+        sequence = message.metadata.sequence.stream
+        self._outages[sequence] = self._outages.pop(sequence, 0) + 1
+        if len(self._outages) > MOST_EXCUSED:
+            self._outages.popitem(last=False)
 
     async def fail(self, message: Msg, error: BaseException) -> None:
         """Retry later, or write a dead letter and end the delivery."""
@@ -99,6 +113,7 @@ class DeadLetterOffice:
         verdict = judge(error)
         delay = self._policy.delay(tries)
         if verdict is Verdict.UNAVAILABLE:
+            self._excuse(message)
             delay = min(delay, UNAVAILABLE_DELAY_MAX)
         await retry_later(message, delay)
         record_outcome(self._consumer, "unavailable" if verdict is Verdict.UNAVAILABLE else "retried")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from opentelemetry import metrics
 
+from libs.objectstore.objects import ObjectStoreUnavailable
+
 _meter = metrics.get_meter("antiphon.objectstore")
 _reads = _meter.create_counter(
     "antiphon.object_cache.reads", description="Reads of small objects: hit, miss, or shared with one under way"
@@ -17,6 +19,8 @@ _reads = _meter.create_counter(
 _held = _meter.create_gauge("antiphon.object_cache.bytes", unit="By", description="Bytes that are held in memory")
 LOADS_AT_ONCE = 32
 """What is being read is in memory, too, and not counted yet: so many are read at a time."""
+PLACE_SECONDS = 5.0
+"""How long it is waited for one of them to have been read."""
 _HIT, _MISS, _SHARED = ({"result": result} for result in ("hit", "miss", "shared"))
 
 
@@ -74,14 +78,25 @@ class ByteCache:
     async def _load(self, key: str, load: Callable[[], Awaitable[bytes]]) -> bytes:
         this = asyncio.current_task()
         try:
-            async with self._places:
+            await self._take_place()
+            try:
                 content = await load()
+            finally:
+                self._places.release()
             if self._loading.get(key) is this:
                 self._keep(key, content)
             return content
         finally:
             if self._loading.get(key) is this:
                 del self._loading[key]
+
+    async def _take_place(self) -> None:
+        """Raises ObjectStoreUnavailable: where nothing is read for so long, waiting longer does not help."""
+        try:
+            async with asyncio.timeout(PLACE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise ObjectStoreUnavailable("too many objects are being read") from None
 
     def _keep(self, key: str, content: bytes) -> None:
         self._drop(key)

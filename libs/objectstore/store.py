@@ -17,10 +17,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import quote
+from xml.etree.ElementTree import ParseError
 
 import aiohttp
 import urllib3
-from minio.error import S3Error
+from minio.error import MinioException, S3Error
 
 from libs.objectstore.multipart import PartsRefused, PartsUploads
 from libs.objectstore.objects import (
@@ -51,6 +52,10 @@ logger = logging.getLogger(__name__)
 
 def _machine_time() -> datetime:
     return datetime.now(UTC)
+
+
+_FAILURES = (MinioException, urllib3.exceptions.HTTPError, ParseError, ValueError)
+"""What minio's client raises: of errors, of connections, and of answers that are not what they are said to be."""
 
 
 class ObjectStore:
@@ -224,7 +229,7 @@ class ObjectStore:
 
         try:
             return await asyncio.to_thread(listed)
-        except (S3Error, urllib3.exceptions.HTTPError) as error:
+        except _FAILURES as error:
             raise ObjectStoreUnavailable(f"objects could not be listed: {type(error).__name__}") from None
 
     async def ensure_bucket(self) -> bool:
@@ -237,6 +242,8 @@ class ObjectStore:
             if error.code in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 return False
             raise ObjectStoreUnavailable(f"the bucket could not be made: {error.code}") from error
+        except _FAILURES as error:
+            raise ObjectStoreUnavailable(f"the bucket could not be made: {type(error).__name__}") from None
         return True
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.chaos.audit import audit
 from tests.chaos.claims import Claims
 from tests.chaos.deposits import Deposits
-from tests.chaos.processes import down
+from tests.chaos.processes import down, paused
 from tests.chaos.proxied import stack_with_faulty_s3
 from tests.support.api import Api
 from tests.support.faulty_s3 import Choice, Fault, FaultyS3, always, healthy, sometimes
@@ -33,12 +33,26 @@ Outage = Callable[[Stack, FaultyS3, Claims], AbstractAsyncContextManager[None]]
 
 @asynccontextmanager
 async def away(stack: Stack, _s3: FaultyS3, claims: Claims) -> AsyncIterator[None]:
-    """Kill the server and keep it dead; what is claimed to be stored meanwhile cannot be."""
-    async with down(stack, "s3"):
-        await asyncio.sleep(ARRIVING_SECONDS)
-        before = await claims.made()
+    """Kill the server and keep it dead."""
+    async with down(stack, "s3"), nothing_new(claims):
         yield
-        claims.false += await claims.made() - before
+
+
+@asynccontextmanager
+async def hung(stack: Stack, _s3: FaultyS3, claims: Claims) -> AsyncIterator[None]:
+    """Stop the server: it takes what is sent to it, and answers nothing."""
+    with paused(stack, "s3"):
+        async with nothing_new(claims):
+            yield
+
+
+@asynccontextmanager
+async def nothing_new(claims: Claims) -> AsyncIterator[None]:
+    """Whatever is said to be stored from now on cannot be."""
+    await asyncio.sleep(ARRIVING_SECONDS)
+    before = await claims.made()
+    yield
+    claims.false += await claims.made() - before
 
 
 def answering(choose: Callable[[], Choice]) -> Outage:
@@ -124,6 +138,6 @@ async def test_moments_of_every_kind_cost_nothing() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(480)
-@pytest.mark.parametrize("outage", [away, full, a_fifth_fails], ids=["away", "full", "a fifth fails"])
+@pytest.mark.parametrize("outage", [away, hung, full, a_fifth_fails], ids=["away", "hung", "full", "a fifth fails"])
 async def test_a_minute_costs_nothing(outage: Outage) -> None:
     await weather([outage], seconds=60)

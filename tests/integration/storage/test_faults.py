@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -84,6 +84,11 @@ async def test_what_could_not_be_read_is_not_taken_for_missing_or_whole(
         await through.get(one)
     with pytest.raises(ObjectStoreUnavailable):
         await through.digest(one)
+    with pytest.raises(ObjectStoreUnavailable):
+        await through.list_page("generations/")
+    if fault is not Fault.CUT:  # the answer to it has no body
+        with pytest.raises(ObjectStoreUnavailable):
+            await through.ensure_bucket()
     faulty.choose = healthy
     assert await through.get(one) == CONTENT
     with pytest.raises(ObjectMissing):
@@ -133,6 +138,35 @@ async def test_nothing_is_stored_while_the_object_store_fails_and_all_is_afterwa
         await eventually(all_stored, within=30, what="all audio")
     assert await ledger.events(AudioRejected) == []
     assert await ledger.count("audio_tracks") == len(made)
+
+
+@dataclass
+class Moody(ObjectStore):
+    """The object store, which answers with these errors first."""
+
+    inner: ObjectStore
+    errors: list[Exception]
+
+    async def digest(self, key: str) -> tuple[str, int]:
+        if self.errors:
+            raise self.errors.pop(0)
+        return await self.inner.digest(key)
+
+
+async def test_the_tries_of_an_outage_are_not_those_of_what_is_wrong_after_it(
+    servers: Servers, deps: Deps, studio: Studio, broker: Broker, ledger: Ledger
+) -> None:
+    outage = [ObjectStoreUnavailable("away") for _ in range(20)]
+    objects = Moody(deps.objects, [*outage, ObjectMissing(), ObjectMissing()])
+    async with consuming(servers, replace(deps, objects=objects), impatient(CONSUMERS)):
+        made = await announced(studio, broker, 1)
+
+        async def all_stored() -> bool:
+            assert await ledger.events(AudioRejected) == []
+            return await stored(ledger) == made
+
+        await eventually(all_stored, within=20, what="the audio, after an outage and some trouble")
+    assert objects.errors == []
 
 
 async def test_a_fifth_of_all_requests_failing_delays_and_loses_nothing(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from libs.objectstore import ByteCache, ObjectStoreUnavailable
+from libs.objectstore import cache as objectstore_cache
 from libs.objectstore.cache import LOADS_AT_ONCE
 
 
@@ -144,6 +145,19 @@ async def test_closing_ends_what_is_being_read(cache: ByteCache, source: Source)
     await cache.close()
     with pytest.raises(asyncio.CancelledError):
         await reader
+
+
+async def test_who_would_wait_for_others_too_long_is_told_so(
+    cache: ByteCache, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objectstore_cache, "PLACE_SECONDS", 0.01)
+    readers = [asyncio.create_task(cache.get(f"key-{number}", source.read)) for number in range(LOADS_AT_ONCE)]
+    await source.asked.wait()
+    with pytest.raises(ObjectStoreUnavailable):
+        await cache.get("one more", source.read)
+    source.answers.set()
+    assert await asyncio.gather(*readers) == [source.content] * len(readers)
+    assert await cache.get("one more", source.read) == source.content
 
 
 async def test_no_more_is_read_at_a_time_than_there_is_room_for(cache: ByteCache, source: Source) -> None:
