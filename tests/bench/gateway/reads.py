@@ -7,12 +7,14 @@ does meanwhile hits both alike.
 from __future__ import annotations
 
 import asyncio
+import re
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
-from tests.bench.gateway.load import Client, request_of
+from tests.bench.gateway.load import request_of
 from tests.bench.gateway.stage import Stage
 from tests.bench.harness import Row, row
 from tests.bench.suites.main import text_of_100
@@ -21,6 +23,7 @@ from tests.support.api import Api
 AGAIN = 20
 """How often each is read once it is in memory."""
 AT_ONCE = 16
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,23 @@ class Size:
 SIZES = (Size("100 characters, mp3", "mp3", 1, 60), Size("1 MB, wav", "wav", 2, 20))
 
 
+@dataclass(frozen=True)
+class Way:
+    """Whom to ask, and for what: `url` has a place for the id of a track, or of a generation."""
+
+    name: str
+    url: str
+    headers: Callable[[], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A recording that is kept."""
+
+    generation: str
+    track: str
+
+
 @dataclass
 class Times:
     """Milliseconds, one each for every recording."""
@@ -49,15 +69,18 @@ async def measure(stage: Stage) -> list[Row]:
     """Read recordings that nobody has read yet, some of the service itself and as many others of the gateway."""
     rows: list[Row] = []
     number = 0
+    service = stage.service_url("storage")
+    ways = (
+        Way("the service", f"{service}/v1/tracks/{{track}}/audio", lambda: stage.identity("storage")),
+        Way("the gateway", f"{stage.stack.url}/v1/tracks/{{track}}/audio", lambda: stage.key),
+        Way("the gateway, by generation", f"{stage.stack.url}/v1/generations/{{generation}}/audio", lambda: stage.key),
+    )
     for size in SIZES:
-        for where, url, headers in (
-            ("the service", stage.service_url("storage"), stage.identity("storage")),
-            ("the gateway", stage.stack.url, stage.key),
-        ):
-            tracks = await _speak(stage, size, number)
+        for way in ways:
+            made = await _speak(stage, size, number)
             number += size.count * size.sentences
-            times = await _read(url, headers, tracks)
-            rows += _rows(f"{size.name} ({round(statistics.median(times.bytes) / 1000):,} kB), {where}", times)
+            times = await _read(way, made)
+            rows += _rows(f"{size.name} ({round(statistics.median(times.bytes) / 1000):,} kB), {way.name}", times)
     return rows
 
 
@@ -70,14 +93,14 @@ def _rows(name: str, times: Times) -> list[Row]:
     ]
 
 
-async def _speak(stage: Stage, size: Size, number: int) -> list[str]:
-    """Return the ids of new tracks."""
+async def _speak(stage: Stage, size: Size, number: int) -> list[Made]:
+    """Have new recordings made."""
     places = asyncio.Semaphore(AT_ONCE)
     async with Api(stage.stack.url, stage.stack.api_key) as api:
         voices = await api.get("/v1/voices", params={"language": "en-US", "category": "GENERAL"})
         voice = str(voices.json["items"][0]["id"])
 
-        async def one(at: int) -> str:
+        async def one(at: int) -> Made:
             first = 4_000_000 + number + at * size.sentences
             text = " ".join(text_of_100(first + offset) for offset in range(size.sentences))
             async with places:
@@ -86,41 +109,73 @@ async def _speak(stage: Stage, size: Size, number: int) -> list[str]:
                 for _ in range(100):
                     listed = await api.get("/v1/tracks", params={"generation_id": made["id"]})
                     if listed.json["items"]:
-                        return str(listed.json["items"][0]["id"])
+                        return Made(str(made["id"]), str(listed.json["items"][0]["id"]))
                     await asyncio.sleep(0.05)
             raise RuntimeError("a recording was not kept")
 
         return await asyncio.gather(*(one(at) for at in range(size.count)))
 
 
-async def _read(url: str, headers: Mapping[str, str], tracks: Sequence[str]) -> Times:
+async def _read(way: Way, recordings: Sequence[Made]) -> Times:
     times = Times()
-    request, host, port = request_of(f"{url}/v1/voices/categories", headers)
-    _, client = await asyncio.get_running_loop().create_connection(lambda: _Reader(request, 0.0), host, port)
-    for track in tracks:
-        path = f"{url}/v1/tracks/{track}/audio"
-        first = await client.read(request_of(path, headers)[0])
-        again = [await client.read(request_of(path, headers)[0]) for _ in range(AGAIN)]
+    headers = way.headers()
+    _, host, port = request_of(way.url, headers)
+    _, client = await asyncio.get_running_loop().create_connection(_Reader, host, port)
+    for made in recordings:
+        url = way.url.format(track=made.track, generation=made.generation)
+        request, _, _ = request_of(url, headers)
+        first = await client.read(request)
+        again = [await client.read(request) for _ in range(AGAIN)]
         times.first.append(first)
         times.again.append(statistics.median(again))
         times.bytes.append(client.size)
+    client.close()
     return times
 
 
-class _Reader(Client):
-    """A connection that asks for one thing after the other."""
+class _Reader(asyncio.Protocol):
+    """A connection that asks for one thing after the other, and looks at no more of an answer than its head."""
 
-    size = 0
+    def __init__(self) -> None:
+        self.size = 0
+        self._head = b""
+        self._left: int | None = None
+        self._whole: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._whole is not None and not self._whole.done():
+            self._whole.set_exception(exc or ConnectionResetError("the server closed the connection"))
 
     async def read(self, request: bytes) -> float:
         """Return how many milliseconds an answer takes until all of it is there."""
-        self._request = request
-        self.ended = asyncio.get_running_loop().create_future()
+        self._head, self._left = b"", None
+        self._whole = asyncio.get_running_loop().create_future()
         begun = time.perf_counter()
-        self.begin()
-        await self.ended
+        self._transport.write(request)
+        await self._whole
         return 1000 * (time.perf_counter() - begun)
 
     def data_received(self, data: bytes) -> None:
-        self.size = len(self._received) + len(data)
-        super().data_received(data)
+        assert self._whole is not None
+        if self._left is None:
+            self._head += data
+            head, end, body = self._head.partition(b"\r\n\r\n")
+            if not end:
+                return
+            length = _LENGTH.search(head)
+            if not head.startswith(b"HTTP/1.1 200 ") or length is None:
+                self._whole.set_exception(RuntimeError(self._head[:300].decode("latin-1")))
+                return
+            self.size = int(length[1])
+            self._left = self.size - len(body)
+        else:
+            self._left -= len(data)
+        if not self._left:
+            self._whole.set_result(None)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
