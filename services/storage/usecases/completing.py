@@ -101,6 +101,10 @@ async def _join_parts(deps: Deps, upload: Upload, etags: Mapping[int, str]) -> N
     except PartsRefused:
         message = "a part has not arrived, or its ETag is not the one that the answer to its PUT had"
         raise domain.UploadIncomplete(message) from None
+    except ObjectMissing:
+        # It is over: by a completion whose answer was lost, ours or another's.
+        if not await _patiently(lambda: deps.objects.exists(upload.quarantine_key)):
+            raise
 
 
 async def _keep(deps: Deps, upload: Upload) -> MediaAsset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -17,7 +17,7 @@ from yarl import URL
 
 from libs.contracts.antiphon.storage.v1.events_pb2 import MediaStored
 from libs.ids import new_id
-from libs.objectstore import ObjectStore
+from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreUnavailable, PartsUploads
 from libs.web import Caller
 from services.storage.domain import uploads as domain
 from services.storage.store.uploads import get_upload
@@ -262,12 +262,47 @@ async def test_without_the_object_store_nothing_is_called_stored(
     assert (await complete(client, upload)).status == 200
 
 
-async def test_parts(
-    client: Client, outside: aiohttp.ClientSession, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = media.tone(seconds=130)
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(domain, "ONE_PIECE_MOST_BYTES", 5 * domain.MIB)
     monkeypatch.setattr(domain, "PART_BYTES", 5 * domain.MIB)
+
+
+class Unsaid:
+    """Uploads in parts, of which the first completion is done and its answer lost."""
+
+    def __init__(self, inner: PartsUploads) -> None:
+        self.inner = inner
+        self.completions = 0
+
+    async def complete(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
+        self.completions += 1
+        if self.completions == 1:
+            await self.inner.complete(key, upload_id, etags)
+            raise ObjectStoreUnavailable("the answer was lost")
+        raise ObjectMissing  # as stores say of an upload that is over
+
+
+@pytest.mark.usefixtures("small_parts")
+async def test_parts_whose_completion_was_done_and_not_answered_are_complete(
+    deps: Deps, client: Client, outside: aiohttp.ClientSession
+) -> None:
+    content = media.tone(seconds=115)
+    upload = await opened(client, content)
+    etags = {}
+    for part in upload["parts"]:
+        piece = content[(part["number"] - 1) * 5 * domain.MIB :][: part["size_bytes"]]
+        async with outside.put(URL(part["url"], encoded=True), data=BytesIO(piece)) as response:
+            etags[part["number"]] = response.headers["ETag"]
+    unsaid = Unsaid(deps.parts)
+    once = replace(deps, parts=unsaid)  # type: ignore[arg-type]  # all that is asked of it
+    asset = await completing.complete_upload(once, caller_of(client), id_of(upload), etags)
+    assert (asset.sha256, unsaid.completions) == (hashlib.sha256(content).hexdigest(), 2)
+
+
+@pytest.mark.usefixtures("small_parts")
+async def test_parts(client: Client, outside: aiohttp.ClientSession, objects: ObjectStore) -> None:
+    content = media.tone(seconds=130)
     upload = await opened(client, content)
     assert [part["size_bytes"] for part in upload["parts"]] == [5 * domain.MIB, len(content) - 5 * domain.MIB]
     sent = []
