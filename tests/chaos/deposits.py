@@ -162,7 +162,13 @@ class Deposits:
         while loop.time() < deadline:
             if form is not None:
                 options["data"] = _recording(form)
-            answer = await self.api.ask(method, path, **options)
+            try:
+                answer = await self.api.ask(method, path, **options)
+            except aiohttp.ClientPayloadError:
+                # What had begun to be sent was cut off, and does not look whole.
+                self.refused[f"{method} {_kind(path)}, cut off"] += 1
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
             if answer.status in expected:
                 return answer
             self.refused[f"{method} {_kind(path)}"] += 1
