@@ -76,7 +76,10 @@ class Remote(io.RawIOBase):
         start = self._position - self._position % BLOCK_BYTES
         length = min(BLOCK_BYTES, self._size - start)
         _send(self._replies, {"offset": start, "length": length})
+        # Waiting is none of the time that a file may have; whoever is waited for sees to it that it ends.
+        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
         block = self._requests.read(length)
+        signal.setitimer(signal.ITIMER_REAL, left)
         if len(block) < length:
             os._exit(1)  # whoever asked is gone
         self._start, self._block = start, block

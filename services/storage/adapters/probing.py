@@ -8,7 +8,8 @@ import signal
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,10 @@ class Prober:
         async with self._slots:
             process = await _start()
             try:
-                async with asyncio.timeout(self._limits.wall_seconds + _GRACE_SECONDS):
+                async with asyncio.timeout(self._limits.wall_seconds + _GRACE_SECONDS) as patience:
                     request = asdict(self._limits) | {"kind": kind, "size": size, "content_type": content_type}
                     _write(process, orjson.dumps(request))
-                    return await self._converse(process, key, size)
+                    return await self._converse(process, key, size, patience)
             except asyncio.IncompleteReadError:
                 raise ContentRefused(_reason(await process.wait(), self._limits)) from None
             except (BrokenPipeError, ConnectionResetError):
@@ -72,8 +73,11 @@ class Prober:
             finally:
                 await _end(process)
 
-    async def _converse(self, process: Process, key: str, size: int) -> Found:
-        """Give the process what it asks for until it has found out."""
+    async def _converse(self, process: Process, key: str, size: int, patience: asyncio.Timeout) -> Found:
+        """Give the process what it asks for until it has found out.
+
+        What the object store takes is none of the time that a file may have: that bounds itself.
+        """
         assert process.stdin is not None
         left = size * self._limits.readings + self._limits.spare_bytes
         while True:
@@ -86,7 +90,9 @@ class Prober:
             left -= length
             if left < 0 or not 0 <= offset < offset + length <= size:
                 raise ContentRefused("the file leads whoever reads it back and forth without end; export it again")
-            process.stdin.write(await self._read(key, offset, length))
+            with _paused(patience):
+                block = await self._read(key, offset, length)
+            process.stdin.write(block)
             await process.stdin.drain()
 
     async def _read(self, key: str, offset: int, length: int) -> bytes:
@@ -95,6 +101,18 @@ class Prober:
         if len(content) != length:
             raise ObjectStoreUnavailable("the object store sent another part than the one that was asked for")
         return content
+
+
+@contextmanager
+def _paused(patience: asyncio.Timeout) -> Iterator[None]:
+    """Let no time pass while the block runs."""
+    ends = patience.when()
+    assert ends is not None
+    loop = asyncio.get_running_loop()
+    left = ends - loop.time()
+    patience.reschedule(None)
+    yield
+    patience.reschedule(loop.time() + left)
 
 
 async def _start() -> Process:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
 
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioRejected, AudioStored
 from libs.ids import new_id
-from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreUnavailable
+from libs.objectstore import ObjectMissing, ObjectReader, ObjectStore, ObjectStoreUnavailable
 from libs.objectstore.store import PART_BYTES
+from services.storage.adapters.probing import ProbeLimits, Prober
 from services.storage.consumers import CONSUMERS
+from services.storage.domain.content import MediaKind
 from services.storage.usecases import Deps
 from tests.integration.storage.conftest import Broker, Client, Ledger, Studio, consuming, impatient, kept, serving
+from tests.support import media
 from tests.support.faulty_s3 import Choice, Fault, FaultyS3, always, faulty_s3, healthy, sometimes
 from tests.support.polling import eventually
 from tests.support.servers import Servers
@@ -167,6 +172,30 @@ async def test_the_tries_of_an_outage_are_not_those_of_what_is_wrong_after_it(
 
         await eventually(all_stored, within=20, what="the audio, after an outage and some trouble")
     assert objects.errors == []
+
+
+@dataclass
+class Slow(ObjectStore):
+    """The object store, whose answers take their time."""
+
+    inner: ObjectStore
+    seconds: float
+
+    @asynccontextmanager
+    async def open(self, key: str, conditions: Mapping[str, str], *, head: bool = False) -> AsyncIterator[ObjectReader]:
+        await asyncio.sleep(self.seconds)
+        async with self.inner.open(key, conditions, head=head) as reader:
+            yield reader
+
+
+async def test_what_a_slow_object_store_takes_is_not_held_against_a_file(objects: ObjectStore) -> None:
+    content = media.tone(seconds=150)
+    one, limits = key(), ProbeLimits(wall_seconds=3.0)
+    await objects.put(one, content, "audio/wav")
+    begun = time.monotonic()
+    found = await Prober(Slow(objects, 0.8), limits=limits).probe(one, len(content), MediaKind.AUDIO, "audio/wav")
+    assert found.duration_seconds == pytest.approx(150, abs=0.1)
+    assert time.monotonic() - begun > limits.wall_seconds + 2.0, "it was not slow, so nothing was shown"
 
 
 async def test_a_fifth_of_all_requests_failing_delays_and_loses_nothing(
