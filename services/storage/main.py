@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from libs.contracts.antiphon.storage.v1.rpc_pb2 import FindMediaRequest, TimesRequest
-from libs.messaging import signal
 from libs.messaging.rpc import RpcServer
 from libs.objectstore import ByteCache, ObjectStore, PublicSigner
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier
-from services.storage.adapters.known_tracks import KnownTracks
+from libs.web.known import Known, telling
+from services.storage.adapters.known_tracks import KnownTrack
 from services.storage.adapters.probing import Prober
 from services.storage.api import create_storage_app
 from services.storage.consumers import CONSUMERS
@@ -27,7 +27,7 @@ def main() -> None:
     async def compose(runtime: Runtime) -> Composition:
         objects = ObjectStore(settings.object_store, runtime.clock)
         small = ByteCache(most_bytes=settings.audio_cache_bytes, ttl_seconds=settings.audio_cache_seconds)
-        known = KnownTracks(partial(signal, runtime.bus, REMOVED))
+        known = Known[KnownTrack](telling(runtime.bus, REMOVED))
         deps = Deps(
             database=runtime.database,
             objects=objects,
@@ -47,7 +47,7 @@ def main() -> None:
             consumers=CONSUMERS,
             deps=deps,
             rpc=[times, find_media],
-            startup=[partial(known.listen, runtime.bus)],
+            startup=[partial(known.listen, runtime.bus, REMOVED)],
             background=[partial(sweeping.keep_sweeping, deps)],
             closing=[small.close, objects.close],
         )

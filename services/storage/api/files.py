@@ -118,13 +118,12 @@ async def send_track(request: Request, deps: Deps, caller: Caller, track: Track,
     response = await send_file(request, deps, file)
     if request.method == "GET" and file.representation.size <= deps.small_bytes:
         known = KnownTrack(
-            audio_id=track.generation_id,
             object_key=file.key,
             representation=file.representation,
             headers=_raw(file.headers() | file.content_headers(None)),
             unchanged_headers=_raw(file.headers()),
         )
-        deps.known.keep(caller.org_id, request.scope["path"], known, state)
+        deps.known.keep(caller.org_id, request.scope["path"], known, of=track.generation_id, state=state)
     return response
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from libs.database import Database
 from libs.objectstore import ByteCache, ObjectStore, PartsUploads, PublicSigner
-from services.storage.adapters.known_tracks import KnownTracks
+from libs.web.known import Known
+from services.storage.adapters.known_tracks import KnownTrack
 from services.storage.adapters.probing import Prober
 
 ARRIVAL_SECONDS = 5.0
@@ -26,7 +27,7 @@ class Deps:
     objects: ObjectStore
     signer: PublicSigner
     small: ByteCache
-    known: KnownTracks
+    known: Known[KnownTrack]
     parts: PartsUploads
     prober: Prober
     clock: Callable[[], datetime]

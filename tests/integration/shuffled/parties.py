@@ -18,6 +18,7 @@ from libs.contracts.antiphon.storage.v1.events_pb2 import AudioDeleted, AudioRej
 from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
 from libs.objectstore import ByteCache, ObjectStoreAddress, PublicSigner
+from libs.web.known import Known
 from services.analytics.consumers import CONSUMERS as ANALYTICS
 from services.analytics.domain import Plan
 from services.analytics.usecases import Deps as AnalyticsDeps
@@ -32,7 +33,6 @@ from services.generation.domain.load import Limits
 from services.generation.usecases import Deps as GenerationDeps
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
-from services.storage.adapters.known_tracks import KnownTracks
 from services.storage.adapters.probing import Prober
 from services.storage.consumers import CONSUMERS as STORAGE
 from services.storage.usecases import Deps as StorageDeps
@@ -239,7 +239,7 @@ async def _storage_deps(stage: Stage) -> StorageDeps:
         objects=stage.objects,
         signer=signer,
         small=small,
-        known=KnownTracks(_no_signal),
+        known=Known(_no_signal),
         parts=stage.objects.uploads,
         prober=Prober(stage.objects),
         clock=_now,

@@ -28,8 +28,8 @@ from libs.messaging.works import WorkRunner
 from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PublicSigner
 from libs.web import Caller, IdentityVerifier
 from libs.web.identity import HEADER, sign
+from libs.web.known import Known
 from services.storage import usecases
-from services.storage.adapters.known_tracks import KnownTracks
 from services.storage.adapters.probing import Prober
 from services.storage.api import create_storage_app
 from services.storage.consumers import CONSUMERS
@@ -219,7 +219,7 @@ def deps(servers: Servers, database: Database, objects: ObjectStore) -> Deps:
         objects=objects,
         signer=PublicSigner(servers.object_store_address, None, clock),
         small=ByteCache(most_bytes=2**20, ttl_seconds=60),
-        known=KnownTracks(_tell_nobody),
+        known=Known(_tell_nobody),
         parts=objects.uploads,
         prober=Prober(objects),
         clock=clock,

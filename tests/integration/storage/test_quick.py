@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from itertools import product
 
 import pytest
 
 from libs.database import Database
 from libs.ids import new_id
-from libs.messaging import connect, signal
+from libs.messaging import connect
 from libs.objectstore import ObjectStore
+from libs.web.known import Known, telling
 from services.storage import usecases
-from services.storage.adapters.known_tracks import KnownTracks
 from services.storage.domain.signals import REMOVED
 from services.storage.usecases import Deps
 from tests.integration.storage.conftest import Answer, Broker, Client, Studio, delivery, kept, serving
@@ -93,9 +92,9 @@ async def test_what_another_process_removes_is_gone_here(
 ) -> None:
     event = await kept(deps, studio, CONTENT)
     buses = [await connect(servers.nats("storage"), "test") for _ in range(2)]
-    processes = [replace(deps, known=KnownTracks(partial(signal, bus, REMOVED))) for bus in buses]
+    processes = [replace(deps, known=Known(telling(bus, REMOVED))) for bus in buses]
     for process, bus in zip(processes, buses, strict=True):
-        await process.known.listen(bus)
+        await process.known.listen(bus, REMOVED)
         await bus.client.flush()
     removing, reading = processes
     path = f"/internal/generations/{event.generation_id}/audio"
