@@ -130,6 +130,8 @@ HEARS_OF_FAILURE = overhears(GenerationFailed)
 HEARS_OF_CANCELING = overhears(GenerationCanceled)
 TELLS_OF_WORK = Signals(signals.WORK)
 TELLS_WHAT_IS_NOT_WANTED = Signals(signals.STOP)
+TELLS_OF_DELETIONS = Signals(signals.DELETED)
+HEARS_OF_DELETIONS = Heeds(signals.DELETED)
 HEARS_OF_PROGRESS = Heeds(signals.PROGRESS)
 HEARS_FIRST_PIECES = Heeds(signals.FIRST)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
+from libs.web.known import Known, telling
 from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.api import PROBLEMS, router
+from services.generation.api.quick import QuickHandover
 from services.generation.consumers import CONSUMERS
+from services.generation.domain import signals
 from services.generation.domain.load import Limits
 from services.generation.domain.retention import Retention
 from services.generation.settings import Settings
@@ -36,6 +40,7 @@ def main() -> None:
             admission=Admission(runtime.database, limits),
             models=Models(runtime.database),
             system_voices=SystemVoices(),
+            known_audio=Known(telling(runtime.bus, signals.DELETED)),
             clock=runtime.clock,
         )
         sweeper = Sweeper(
@@ -53,19 +58,21 @@ def main() -> None:
         every = timedelta(hours=settings.retention_hours)
         retainer = Retainer(runtime.database, Retention(kept), every=every, clock=runtime.clock)
         runtime.database.add_hook(deps.finishes)
+        identity = IdentityVerifier("generation", settings.identity_key, runtime.clock)
         app = create_app(
             "generation",
             router,
-            identity=IdentityVerifier("generation", settings.identity_key, runtime.clock),
+            identity=identity,
             problems=PROBLEMS,
             readiness=runtime.readiness,
             deps=deps,
         )
+        heed_deletions = partial(deps.known_audio.listen, runtime.bus, signals.DELETED)
         return Composition(
-            app=app,
+            app=QuickHandover(app, deps, identity),
             consumers=CONSUMERS,
             deps=deps,
-            startup=[deps.finishes.start, deps.progress.start],
+            startup=[deps.finishes.start, deps.progress.start, heed_deletions],
             background=[deps.admission.watch, sweeper.run, retainer.run],
             on_stop=[deps.finishes.close],
             closing=[deps.objects.close],

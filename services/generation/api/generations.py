@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from libs.database import Cursor, page_of
 from libs.ids import parse_id
-from libs.web import Caller, CallerOf, Moment, OnceOf, PathId, Storable, handed_over, handover, told
+from libs.web import HANDOVER_HEADER, Caller, CallerOf, Moment, OnceOf, PathId, Storable, handed_over, handover, told
 from services.generation.api import answers, problems
 from services.generation.api.parts import DepsOf
 from services.generation.api.parts import generation_id as as_id
@@ -214,10 +214,15 @@ async def list_generation_attempts(generation_id: PathId, caller: CallerOf, deps
     responses=told(*answers.NO_AUDIO),
     openapi_extra=handed_over("storage", "/internal/generations/{generation_id}/audio"),
 )
-async def get_generation_audio(generation_id: PathId, caller: CallerOf, deps: DepsOf) -> Response:
+async def get_generation_audio(generation_id: PathId, request: Request, caller: CallerOf, deps: DepsOf) -> Response:
     """Return the audio; 409 with Retry-After while it is being made."""
-    audio_id = requests.audio_of(await _get(deps, caller, generation_id))
-    return handover("storage", f"/internal/generations/{audio_id}/audio?made=true")
+    state = deps.known_audio.state
+    generation = await _get(deps, caller, generation_id)
+    answer = handover("storage", f"/internal/generations/{requests.audio_of(generation)}/audio?made=true")
+    deps.known_audio.keep(
+        caller.org_id, request.scope["path"], answer.headers[HANDOVER_HEADER], of=generation.id, state=state
+    )
+    return answer
 
 
 @router.get(

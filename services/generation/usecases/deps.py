@@ -9,6 +9,7 @@ from datetime import datetime
 from libs.database import Database
 from libs.messaging import Bus
 from libs.objectstore import ObjectStore
+from libs.web.known import Known
 from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
@@ -27,4 +28,5 @@ class Deps:
     admission: Admission
     models: Models
     system_voices: SystemVoices
+    known_audio: Known[str]
     clock: Callable[[], datetime]

@@ -179,6 +179,7 @@ async def delete_generation(deps: Deps, caller: Caller, generation_id: UUID) -> 
                 deleted.object_keys.extend(await renditions.delete_rendition(session, rendition))
                 deleted.audio_id = str(rendition_id)
         outbox.add(session, deleted)
+    await deps.known_audio.removed(generation_id)
     if stopped:
         await signal(deps.bus, signals.STOP, str(rendition_id))
 

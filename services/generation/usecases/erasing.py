@@ -31,4 +31,5 @@ async def erase_organization(deps: Deps, delivery: Delivery[OrganizationErasureR
     """Delete all that is kept here of an organisation, and tell how much it was."""
     org_id = UUID(delivery.event.org_id)
     counts = await erase_rows(deps.database, org_id, ERASED)
+    await deps.known_audio.removed(org_id)
     await tell_erased(deps.database, delivery, ERASE_ORGANIZATION, counts, OrganizationErased, deps.clock())

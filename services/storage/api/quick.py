@@ -5,14 +5,11 @@ It stands before the framework, which takes several times as long over such a re
 
 from __future__ import annotations
 
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.util.types import AnyValue
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from libs.telemetry import trace_context
 from libs.web import IdentityVerifier, Unauthenticated
 from libs.web.identity import HEADER
+from libs.web.spans import leave_span
 from services.storage.adapters.known_tracks import Headers, KnownTrack
 from services.storage.domain.delivery import (
     CONDITIONS,
@@ -28,7 +25,6 @@ _CONDITIONS = frozenset(name.encode() for name in CONDITIONS)
 _QUERIES = (b"", b"made=true")
 """With these the answer is the one without: what is known is made."""
 _TRACK, _GENERATION = "/v1/tracks/{track_id}/audio", "/internal/generations/{generation_id}/audio"
-_tracer = trace.get_tracer("antiphon.storage")
 
 
 class QuickAudio:
@@ -45,13 +41,11 @@ class QuickAudio:
             await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, send: Send) -> bool:
-        token, traceparent = b"", b""
+        token = b""
         conditions: dict[str, str] = {}
         for name, value in scope["headers"]:
             if name == _IDENTITY:
                 token = token or value
-            elif name == b"traceparent":
-                traceparent = value
             elif name in _CONDITIONS:
                 said = value.decode("latin-1")
                 key = name.decode()
@@ -67,8 +61,7 @@ class QuickAudio:
         except (PreconditionFailed, RangeNotSatisfiable):
             return False
         status, headers, body = _answer_of(track, selection, content)
-        if traceparent:
-            _leave_span(scope["path"], traceparent, status)
+        leave_span(scope, _TRACK if scope["path"].startswith("/v1/") else _GENERATION, status)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         return True
@@ -103,19 +96,3 @@ def _answer_of(track: KnownTrack, selection: Selection, content: bytes) -> tuple
     ]
     headers.append((b"content-range", f"bytes {part.first}-{part.last}/{len(content)}".encode()))
     return 206, headers, content[part.first : part.last + 1]
-
-
-def _leave_span(path: str, traceparent: bytes, status: int) -> None:
-    """Leave the span that the framework would, where the trace is recorded."""
-    context = trace_context({"traceparent": traceparent.decode("latin-1")})
-    if not trace.get_current_span(context).get_span_context().trace_flags.sampled:
-        return
-    template = _TRACK if path.startswith("/v1/") else _GENERATION
-    attributes: dict[str, AnyValue] = {
-        "http.request.method": "GET",
-        "http.route": template,
-        "http.response.status_code": status,
-        "url.path": path,
-        "antiphon.from_memory": True,
-    }
-    _tracer.start_span(f"GET {template}", context=context, kind=SpanKind.SERVER, attributes=attributes).end()

@@ -32,8 +32,10 @@ from libs.outbox import OutboxHook
 from libs.speech.engine import Model, Rendered, RenderJob, SpeechEngine
 from libs.speech.espeak import EspeakEngine
 from libs.web import Caller
+from libs.web.known import Known, telling
 from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.consumers import complete_generations, learn_voices
+from services.generation.domain import signals
 from services.generation.domain.load import Limits
 from services.generation.domain.requests import Generation, Request
 from services.generation.rendering.bench import Bench
@@ -389,6 +391,7 @@ def _deps(database: Database, objects: ObjectStore, bus: Bus, finishes: Finishes
         admission=Admission(database, Limits(interactive_seconds=60, job_seconds=3600)),
         models=Models(database),
         system_voices=SystemVoices(),
+        known_audio=Known(telling(bus, signals.DELETED)),
         clock=lambda: datetime.now(UTC),
     )
 

@@ -11,8 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from fastapi import FastAPI
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 
 from libs.ids import new_id
 from libs.web import IdentityVerifier, create_app
@@ -35,7 +34,7 @@ class Answer:
 class Client:
     """Speaks to the service's application without a socket."""
 
-    app: FastAPI
+    app: ASGIApp
     world: World
 
     async def send(

@@ -108,6 +108,7 @@ async def _generation_deps(stage: Stage) -> GenerationDeps:
         admission=Admission(stage.database, Limits(60, 3600)),
         models=Models(stage.database),
         system_voices=SystemVoices(),
+        known_audio=Known(_no_signal),
         clock=_now,
     )
 
