@@ -131,7 +131,8 @@ async def nothing_is_missing(stack: Stack, api: Api, deposits: Deposits, claims:
     print(f"{findings.completed} completed, {len(deposits.deleted)} deleted; refused: {dict(deposits.refused)}")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.long
+@pytest.mark.timeout(360)
 async def test_moments_of_every_kind_cost_nothing() -> None:
     await weather([a_fifth_fails, full, away], seconds=3)
 
