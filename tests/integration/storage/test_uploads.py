@@ -282,6 +282,9 @@ class Unsaid:
             raise ObjectStoreUnavailable("the answer was lost")
         raise ObjectMissing  # as stores say of an upload that is over
 
+    async def abort_all(self, prefix: str) -> int:
+        return await self.inner.abort_all(prefix)
+
 
 @pytest.mark.usefixtures("small_parts")
 async def test_parts_whose_completion_was_done_and_not_answered_are_complete(
