@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.events import service_database
+from deploy.cli.events import service_connection
 from deploy.embedded.errors import StackError
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ def drop(model: Annotated[str, typer.Argument(help="As `status` shows it.")]) ->
 
 
 async def _list() -> list[dict[str, Any]]:  # Any: the columns of _INDEXES
-    async with service_database("embedding") as connection:
+    async with service_connection("embedding") as connection:
         return [dict(row) for row in await connection.fetch(_INDEXES)]
 
 
 async def _drop(model: str) -> int:
-    async with service_database("embedding") as connection:
+    async with service_connection("embedding") as connection:
         idle = await connection.fetch(
             "select id from vector_indexes where model_id = $1 and not is_active and not is_wanted", model
         )

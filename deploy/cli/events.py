@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -16,9 +15,8 @@ from uuid import uuid4
 import typer
 
 from deploy.cli.moments import parse_moment
-from deploy.cli.operator import operator_bus
+from deploy.cli.operator import operator_bus, service_database
 from deploy.embedded.errors import StackError
-from deploy.embedded.home import find_home
 from deploy.embedded.programs import SERVICES
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ async def _replay(
     total = 0
     async with operator_bus() as bus:
         for service in services:
-            async with service_database(service) as connection:
+            async with service_connection(service) as connection:
                 counts = await count_archived(connection, chosen)
                 for name, events in counts.items():
                     print(f"{events:>9,}  {name}")
@@ -161,26 +159,17 @@ def _full_names(given: Sequence[str] | None) -> list[str] | None:
 
 
 @asynccontextmanager
-async def service_database(service: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+async def service_connection(service: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """Connect to a service's database: the one that the environment names, else the running stack's."""
     import asyncpg
 
-    name = f"ANTIPHON_{service.upper()}_DATABASE_URL"
+    url, password = service_database(service)
     try:
-        connection = await asyncpg.connect(os.environ.get(name) or _exports()[name], timeout=10)
+        connection = await asyncpg.connect(url, password=password, timeout=10)
     except (OSError, asyncpg.PostgresError) as error:
+        name = f"ANTIPHON_{service.upper()}_DATABASE_URL"
         raise StackError(f"The database of {service} cannot be reached: {type(error).__name__}. Set {name}.") from None
     try:
         yield connection
     finally:
         await connection.close()
-
-
-def _exports() -> dict[str, str]:
-    from deploy.embedded.environment import shell_exports
-    from deploy.embedded.ports import read_ports
-
-    home = find_home()
-    if home.holder() is None:
-        raise StackError(f"No stack is running in {home.path}. Start it, or set ANTIPHON_<SERVICE>_DATABASE_URL.")
-    return shell_exports(home, read_ports(home.ports_file))

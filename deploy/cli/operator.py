@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from libs.messaging import Bus, NatsAddress, NatsTls
 
 USER = "provisioner"
+_ADMINISTRATOR = "ANTIPHON_POSTGRES_ADMIN_URL"
 _CONNECT_SECONDS = 10.0
 
 
@@ -63,13 +64,31 @@ def _tls(environment: Mapping[str, str]) -> NatsTls | None:
 def administrator_database(service: str) -> tuple[str, str]:
     """Return the URL of the service's database for whom row-level security does not bind, and the password.
 
-    ANTIPHON_POSTGRES_ADMIN_URL says where it is; without it, ask the embedded stack.
+    ANTIPHON_POSTGRES_ADMIN_URL says where it is, and ANTIPHON_POSTGRES_ADMIN_PASSWORD_FILE has the password unless the
+    URL does; without them, ask the embedded stack.
     """
     from sqlalchemy.engine import make_url
 
-    name = "ANTIPHON_POSTGRES_ADMIN_URL"
-    url = make_url(os.environ.get(name) or _of_the_stack(name)).set(database=f"antiphon_{service}")
-    return url.set(password=None).render_as_string(), str(url.password or "")
+    url = make_url(os.environ.get(_ADMINISTRATOR) or _of_the_stack(_ADMINISTRATOR)).set(database=f"antiphon_{service}")
+    return url._replace(password=None).render_as_string(), str(url.password or "") or _administrators_password()
+
+
+def service_database(service: str) -> tuple[str, str | None]:
+    """Return the URL of a service's database, and the password unless the URL has it.
+
+    It is the one that ANTIPHON_<SERVICE>_DATABASE_URL names, else the administrator's, else the embedded stack's.
+    """
+    name = f"ANTIPHON_{service.upper()}_DATABASE_URL"
+    if name not in os.environ and os.environ.get(_ADMINISTRATOR):
+        return administrator_database(service)
+    return os.environ.get(name) or _of_the_stack(name), None
+
+
+def _administrators_password() -> str:
+    from libs.service import read_secret
+
+    file = os.environ.get(f"{_ADMINISTRATOR.removesuffix('_URL')}_PASSWORD_FILE")
+    return read_secret(Path(file)) if file and os.environ.get(_ADMINISTRATOR) else ""
 
 
 def _of_the_stack(name: str) -> str:

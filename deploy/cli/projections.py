@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.events import service_database
+from deploy.cli.events import service_connection
 from deploy.cli.operator import administrator_database
 from deploy.embedded.errors import StackError
 
@@ -57,7 +57,7 @@ async def _rebuild(consumers: Consumers, rebuildable: Rebuildable) -> None:
     database = Database(url, password, application="antiphon-rebuild", pool_size=1)
     done = 0
     try:
-        async with service_database(source) as archive:
+        async with service_connection(source) as archive:
             batches = rebuild_tables(database, archive, rebuildable, durable=projection_durable(consumers.group))
             async for count in batches:
                 done += count

@@ -7,18 +7,33 @@ ANTIPHON_BUILD_NETWORK and PIP_INDEX_URL reach the build as docs/containers.md s
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
+from collections.abc import Iterator
 
 import aiohttp
 
 from tests.compose.docker import ComposeFailed, DockerMissing, Project, find_compose
 from tests.compose.main_job import MainJob
 from tests.support.api import Api
+from tests.support.pages import blocks_of, page
 from tests.support.polling import eventually
 
 READY_SECONDS = 60
+COMMAND_SECONDS = 120
 STEP_WIDTH = 28
+SHOWN = 100
+OPERATORS = (
+    "provision --check",
+    "dlq list",
+    "events replay --since 1h --dry-run",
+    "projections rebuild generation.voices",
+    "audit verify",
+    "usage verify",
+    "storage verify",
+    "embedding status",
+)
 
 
 class Steps:
@@ -83,11 +98,23 @@ async def _work(project: Project, steps: Steps) -> bool:
             for name, step in MainJob(api).steps():
                 steps.begin(name)
                 steps.done(await step())
+        for name, command in _commands():
+            steps.begin(name)
+            steps.done(project.shell(command, within=COMMAND_SECONDS).strip().splitlines()[-1][:SHOWN])
     except (AssertionError, ComposeFailed, aiohttp.ClientError, TimeoutError) as failure:
         steps.done("FAILED")
         print(failure, project.containers(), project.logs(), sep="\n", file=sys.stderr)
         return False
     return True
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    """What docs/containers.md says, and the operator's commands as it says how to run them."""
+    text = page("docs/containers.md")
+    yield "run the page's commands", "\n".join(blocks_of(text, "sh"))
+    (said,) = re.findall(r"`(docker compose run --rm init .*? )dlq list`", text)
+    for command in OPERATORS:
+        yield command.split(" --")[0], f"{said}{command}"
 
 
 async def _is_ready(api: Api) -> bool:

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +51,16 @@ class Project:
     compose: tuple[str, ...]
     name: str
     port: int
+    s3_port: int
 
     @classmethod
     def choose(cls, compose: tuple[str, ...]) -> Project:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return cls(compose, f"antiphon-test-{uuid4().hex[:8]}", free.getsockname()[1])
+        with socket.socket() as one, socket.socket() as other:
+            ports = []
+            for free in (one, other):
+                free.bind(("127.0.0.1", 0))
+                ports.append(free.getsockname()[1])
+        return cls(compose, f"antiphon-test-{uuid4().hex[:8]}", *ports)
 
     @property
     def url(self) -> str:
@@ -80,6 +85,23 @@ class Project:
         """What a file in the container of `service` holds."""
         return self.run("exec", "-T", service, "cat", path).strip()
 
+    def shell(self, commands: str, *, within: float) -> str:
+        """Run the commands of a page, in which Compose is `docker compose` and the project the present one."""
+        with tempfile.TemporaryDirectory() as folder:
+            shim = Path(folder) / "docker"
+            shim.write_text(
+                f'#!/bin/sh\n[ "$1" = compose ] || exec {shutil.which("docker")} "$@"\nshift\n'
+                f'exec {" ".join(self.compose)} --file "{ROOT}/docker-compose.yml" --project-name {self.name} "$@"\n'
+            )
+            shim.chmod(0o755)
+            environment = {**self._environment(), "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+            done = _said(
+                "timeout", f"{within:.0f}", "bash", "-euo", "pipefail", "-c", commands, environment=environment
+            )
+        if done.returncode:
+            raise ComposeFailed(f"{commands}\n{done.stdout[-4000:]}{done.stderr[-6000:]}")
+        return done.stdout
+
     def containers(self) -> str:
         return self.run("ps", "--all") if self.compose[0] == "docker" else self.run("ps")
 
@@ -100,7 +122,12 @@ class Project:
         return done.stdout
 
     def _environment(self) -> Mapping[str, str]:
-        ours = {"ANTIPHON_PORT": str(self.port), "ANTIPHON_TAG": self.name}
+        ours = {
+            "ANTIPHON_PORT": str(self.port),
+            "ANTIPHON_TAG": self.name,
+            "ANTIPHON_S3_PORT": str(self.s3_port),
+            "ANTIPHON_S3_PUBLIC_ENDPOINT": f"http://127.0.0.1:{self.s3_port}",
+        }
         # Without Docker's newer builder, clients that would ask for it are told not to.
         if "DOCKER_BUILDKIT" not in os.environ and _said("docker", "buildx", "version").returncode:
             ours["DOCKER_BUILDKIT"] = "0"

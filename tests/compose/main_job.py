@@ -8,8 +8,12 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
+import aiohttp
+from yarl import URL
+
 from tests.support.api import Api
 from tests.support.polling import eventually
+from tests.support.uploads import uploaded
 
 TEXT = "The ferryman's daughter knew each stone of the river by its name."
 
@@ -30,6 +34,7 @@ class MainJob:
             ("read its alignment", self.read_alignment),
             ("see it in the usage", self.see_usage),
             ("find it by meaning", self.find),
+            ("send a file, and fetch it", self.send_file),
             ("delete a voice of our own", self.delete_voice),
             ("be refused without a key", self.be_refused),
         ]
@@ -84,6 +89,14 @@ class MainJob:
         found = await eventually(hits, within=30, what="the search result")
         assert found == [self._spoken["id"]], found
         return "exactly once"
+
+    async def send_file(self) -> str:
+        content = b"Doors open at seven.\n"
+        media = await uploaded(self.api, content, purpose="document", filename="doors.txt", content_type="text/plain")
+        signed = (await self.api.get(f"/v1/media/{media['id']}/url")).json["url"]
+        async with aiohttp.ClientSession() as outside, outside.get(URL(signed, encoded=True)) as response:
+            assert (response.status, await response.read()) == (200, content)
+        return f"{media['size_bytes']} bytes of {media['content_type']}, by signed URLs"
 
     async def delete_voice(self) -> str:
         created = await self.api.upload_voice(f"Marta {uuid4().hex[:8]}")

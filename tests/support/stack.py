@@ -69,6 +69,11 @@ def free_port() -> int:
         return port
 
 
+def without_settings() -> dict[str, str]:
+    """The caller's environment without what is said of a stack there."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))}
+
+
 @contextmanager
 def running_stack(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """Run a stack in a temporary directory, without the caller's ANTIPHON_ and OTEL_ settings."""
@@ -83,8 +88,7 @@ def running_stack(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
 @contextmanager
 def resumed_stack(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """Run the stack whose state lies in a directory, which stays."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))}
-    environment = {**inherited, "ANTIPHON_HOME": str(home), "ANTIPHON_PORT": str(free_port()), **(extra or {})}
+    environment = {**without_settings(), "ANTIPHON_HOME": str(home), "ANTIPHON_PORT": str(free_port()), **(extra or {})}
     stack = Stack(home, environment)
     try:
         started = _antiphon(environment, "up", "--detach", check=False)

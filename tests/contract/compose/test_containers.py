@@ -44,10 +44,20 @@ def test_one_container_builds_the_image_and_the_others_never_look_for_it_elsewhe
     assert (ROOT / COMPOSITION.containers["prepare"].said["build"]["dockerfile"]).is_file()
 
 
-def test_nothing_is_published_but_the_gateway_on_this_machine() -> None:
+def test_nothing_is_published_but_the_gateway_and_the_object_store_on_this_machine() -> None:
     published = {container.name: container.ports for container in CONTAINERS if "profiles" not in container.said}
     port = COMPOSITION.containers["gateway"].given["ANTIPHON_PORT"]
-    assert {name: ports for name, ports in published.items() if ports} == {"gateway": [f"127.0.0.1:8080:{port}"]}
+    assert {name: ports for name, ports in published.items() if ports} == {
+        "gateway": [f"127.0.0.1:8080:{port}"],
+        "s3": ["127.0.0.1:8333:8333"],
+    }
+
+
+def test_urls_are_signed_for_where_clients_reach_the_object_store() -> None:
+    (published,) = COMPOSITION.containers["s3"].ports
+    given = COMPOSITION.containers["storage"].given
+    assert given["ANTIPHON_S3_PUBLIC_ENDPOINT"] == f"http://{published.rpartition(':')[0]}"
+    assert given["ANTIPHON_S3_ENDPOINT"] == f"http://s3:{published.rpartition(':')[2]}"
 
 
 def test_what_a_profile_adds_is_published_on_this_machine_only() -> None:

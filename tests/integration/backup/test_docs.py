@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from deploy.embedded.programs import SERVICES
 from tests.integration.backup.conftest import BackedUp
 from tests.support.api import Api
 from tests.support.pages import page, run_commands
-from tests.support.stack import ROOT, Stack
 
 
 @pytest.mark.timeout(360)
@@ -25,7 +22,7 @@ async def test_the_commands_work_as_written(backed_up: BackedUp, tmp_path: Path)
         assert generation["status"] == "completed"
     restored = stack.home.with_name(stack.home.name + ".restored")
     try:
-        said = run_commands(with_command(stack, tmp_path), tmp_path, page("docs/backup.md"), within=300)
+        said = run_commands(stack, tmp_path, page("docs/backup.md"), within=300)
     finally:
         shutil.rmtree(restored, ignore_errors=True)
     assert "verified" in said
@@ -34,13 +31,3 @@ async def test_the_commands_work_as_written(backed_up: BackedUp, tmp_path: Path)
     assert "The audit is clean." in said
     assert all(f"{service} " in said for service in SERVICES)
     assert f"ANTIPHON_HOME={restored} antiphon up" in said
-
-
-def with_command(stack: Stack, folder: Path) -> Stack:
-    """The stack as a shell sees it in which `antiphon` is this very code."""
-    command = folder / "bin" / "antiphon"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m deploy.cli.main "$@"\n')
-    command.chmod(0o755)
-    path = f"{command.parent}{os.pathsep}{stack.environment.get('PATH', os.defpath)}"
-    return Stack(stack.home, {**stack.environment, "PATH": path})
