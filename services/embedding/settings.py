@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, HttpUrl, model_validator
 
-from libs.service import ResourceSettings
+from libs.service import ResourceSettings, usable_cores
 
 
 def _default_threads() -> int:
     """Two cores embed 1.4 times as much as one; more are left to others."""
-    return min(2, max(1, (os.cpu_count() or 1) // 2))
+    return min(2, max(1, usable_cores() // 2))
 
 
 class Settings(ResourceSettings):

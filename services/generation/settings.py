@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from pydantic import Field
 
-from libs.service import ResourceSettings, ServiceSettings
+from libs.service import ResourceSettings, ServiceSettings, usable_cores
 from libs.speech.adapters.settings import EngineSettings
 
 
@@ -33,7 +31,7 @@ class Settings(ResourceSettings):
 class WorkerSettings(ServiceSettings, EngineSettings):
     """Settings of a speech worker: its own, and which engines it has beside the embedded one."""
 
-    engine_processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    engine_processes: int = Field(default_factory=usable_cores, ge=1, le=256)
 
     @property
     def slots(self) -> int:

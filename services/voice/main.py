@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from libs.audio.intake import Intake
 from libs.objectstore import ObjectStore
-from libs.service import Composition, Runtime, run
+from libs.service import Composition, Runtime, run, usable_cores
 from libs.speech.catalogue import SYSTEM_VOICES
 from libs.speech.espeak import EspeakEngine
 from libs.web import IdentityVerifier, create_app
@@ -49,7 +47,7 @@ def main() -> None:
         )
 
         async def seed() -> None:
-            engine = EspeakEngine(min(MOST_ENGINE_PROCESSES, os.cpu_count() or 1))
+            engine = EspeakEngine(min(MOST_ENGINE_PROCESSES, usable_cores()))
             await seed_system_voices(deps, engine, SYSTEM_VOICES)
 
         return Composition(
