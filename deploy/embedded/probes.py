@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 
 from deploy.embedded.errors import StackError
 
+ANSWER_SECONDS = 5.0
+"""For how long an answer is waited for: on a machine that is busy with other things it comes late, and from a process
+that hangs never."""
 _INTERVAL_SECONDS = 0.02
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """PostgreSQL's first message of a client that asks for encryption; a server that accepts clients says S or N."""
 
 
-async def http_status(url: str, timeout: float = 1.0) -> tuple[int, str]:
+async def http_status(url: str, timeout: float = ANSWER_SECONDS) -> tuple[int, str]:
     """Status and body (at most 4 KiB) of a GET; status 0 and the reason when there is no answer."""
     parts = urlsplit(url)
     try:
@@ -61,7 +64,7 @@ async def until_clear(obstacle: Callable[[], Awaitable[str | None]], seconds: fl
         await asyncio.sleep(_INTERVAL_SECONDS)
 
 
-async def _ask_postgres(port: int | None, timeout: float = 1.0) -> str | None:
+async def _ask_postgres(port: int | None, timeout: float = ANSWER_SECONDS) -> str | None:
     try:
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
