@@ -6,6 +6,9 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -106,6 +109,20 @@ def test_what_the_image_is_built_from_is_not_ignored() -> None:
     sources = {source.split("/")[0] for line in copied for source in line.split()}
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
     assert kept == sources
+
+
+def test_the_image_makes_its_model_of_what_it_has_copied_by_then(tmp_path: Path) -> None:
+    """Imported in a folder with that alone: the checkout is nowhere on the path."""
+    before, _, behind = (ROOT / "deploy/Dockerfile").read_text("utf-8").partition("RUN venv/bin/python -c")
+    for source, target in re.findall(r"^COPY (\w+) (\w+)$", before.rpartition("\nFROM ")[2], re.MULTILINE):
+        (tmp_path / target).symlink_to(ROOT / source)
+    (importing,) = re.findall(r"(from services\S+ import \w+);", behind)
+    path = os.pathsep.join((str(tmp_path), sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]))
+    # -S: what an editable installation adds to the path is the checkout.
+    command = [sys.executable, "-S", "-P", "-B", "-c", importing]
+    environment = {"PYTHONPATH": path, "PATH": os.defpath}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def _packages(path: str) -> dict[str, str]:
