@@ -23,11 +23,11 @@ async def bury_one(stack: Stack) -> None:
         broker = client.jetstream()
 
         async def told() -> bool:
-            state = (await broker.stream_info("EVT_GENERATION", subjects_filter="evt.generation.v1.completed")).state
+            state = (await broker.stream_info("EVT_GENERATION", subjects_filter="evt.generation.generation_completed.v1")).state
             return bool(state.subjects)
 
         await eventually(told, what="a completed generation")
-        event = await broker.get_last_msg("EVT_GENERATION", "evt.generation.v1.completed")
+        event = await broker.get_last_msg("EVT_GENERATION", "evt.generation.generation_completed.v1")
         headers = {name: value for name, value in (event.headers or {}).items() if not name.startswith("Nats-")}
         letter = {**headers, "dlq-consumer": "analytics", "dlq-tries": "5", "dlq-error": "Permanent: for a look at it"}
         await broker.publish(f"dlq.analytics.{event.subject}", event.data or b"", headers=letter)
@@ -35,10 +35,11 @@ async def bury_one(stack: Stack) -> None:
         await client.close()
 
 
+@pytest.mark.timeout(240)
 async def test_the_commands_on_events_work_as_written(stack: Stack, api: Api, tmp_path: Path) -> None:
     await api.speak("Told once more.", (await api.voices())[0]["id"])
     await bury_one(stack)
-    printed = run_commands(stack, tmp_path, page("docs/events-operations.md"))
+    printed = run_commands(stack, tmp_path, page("docs/events-operations.md"), within=200)
     assert '"error": "Permanent: for a look at it"' in printed
     assert "replayed 1\n" in printed
     assert "would replay" in printed
