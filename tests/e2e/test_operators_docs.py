@@ -15,6 +15,8 @@ from tests.support.pages import page, run_commands, run_shell
 from tests.support.polling import eventually
 from tests.support.stack import Stack, free_port, without_settings
 
+COMPLETED = "evt.generation.generation_completed.v1"
+
 
 async def bury_one(stack: Stack) -> None:
     """Leave a dead letter: an event that analytics has applied, so that a replay changes nothing."""
@@ -23,11 +25,11 @@ async def bury_one(stack: Stack) -> None:
         broker = client.jetstream()
 
         async def told() -> bool:
-            state = (await broker.stream_info("EVT_GENERATION", subjects_filter="evt.generation.generation_completed.v1")).state
+            state = (await broker.stream_info("EVT_GENERATION", subjects_filter=COMPLETED)).state
             return bool(state.subjects)
 
         await eventually(told, what="a completed generation")
-        event = await broker.get_last_msg("EVT_GENERATION", "evt.generation.generation_completed.v1")
+        event = await broker.get_last_msg("EVT_GENERATION", COMPLETED)
         headers = {name: value for name, value in (event.headers or {}).items() if not name.startswith("Nats-")}
         letter = {**headers, "dlq-consumer": "analytics", "dlq-tries": "5", "dlq-error": "Permanent: for a look at it"}
         await broker.publish(f"dlq.analytics.{event.subject}", event.data or b"", headers=letter)
