@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
-import asyncpg
 from google.protobuf.message import Message
 
 from libs.contracts.antiphon.gateway.v1.events_pb2 import ExportRequested
-from libs.database import Database, driver_of
+from libs.database import Database
 from libs.messaging import Delivery, Work, inbox, work
 from libs.objectstore import ObjectStore, Stored
+from libs.outbox.exported import Exported, ExportedFile, rows_of
+from libs.outbox.exported_files import Tally, list_files
 from libs.outbox.outbox import add
 
+__all__ = ["Exported", "ExportedFile", "Exporting", "export_key", "exports", "files_key"]
+
 CONTENT_TYPE = "application/x-ndjson"
-ROWS_AT_ONCE = 500
-"""In memory, and in one short transaction; fewer where one row may hold a book."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A table whose rows are told to whom they belong, and how.
-
-    `order` are the columns that say which row comes next: unique together, best those of an index that begins with
-    `org_id`. All columns are told but the organisation's id and those in `without`; `also` are columns to be told
-    besides, SQL expressions over `t`, by name. `owned` is a condition that finds the rows of the organisation $1,
-    `person` one that finds among them those of the user $2: None where rows do not know whom they are about.
-    """
-
-    table: str
-    order: tuple[str, ...] = ("id",)
-    without: tuple[str, ...] = ()
-    also: Mapping[str, str] = field(default_factory=dict)
-    owned: str = "t.org_id = $1"
-    person: str | None = None
-    rows_at_once: int = ROWS_AT_ONCE
 
 
 class Exporting(Protocol):
@@ -63,6 +44,11 @@ class Exporting(Protocol):
 def export_key(org_id: UUID, export_id: UUID, service: str) -> str:
     """Return where a service's part of an export lies: under a prefix of the organisation, which an erasure empties."""
     return f"exports/orgs/{org_id}/{export_id}/{service}.ndjson"
+
+
+def files_key(org_id: UUID, export_id: UUID, service: str) -> str:
+    """Return where the list of the files lies that a service's part takes along."""
+    return f"exports/orgs/{org_id}/{export_id}/{service}.files"
 
 
 def exports(service: str, told: Callable[..., Message], tables: Sequence[Exported]) -> Work:
@@ -90,7 +76,11 @@ def exports(service: str, told: Callable[..., Message], tables: Sequence[Exporte
         key = export_key(org_id, UUID(event.export_id), service)
         lines = _lines(deps.database, wanted, org_id, user_id, counts)
         stored = await deps.objects.put_parts(key, lines, CONTENT_TYPE)
-        await _tell(deps, delivery, consumer, told, counts=counts, key=key, stored=stored)
+        tally, listed = Tally(), files_key(org_id, UUID(event.export_id), service)
+        # Of nobody in particular: which person an object is of, no service knows.
+        if event.include_audio and user_id is None and any(table.file for table in tables):
+            await deps.objects.put_parts(listed, list_files(deps.database, tables, org_id, tally), CONTENT_TYPE)
+        await _tell(deps, delivery, consumer, told, counts=counts, key=key, stored=stored, listed=listed, tally=tally)
 
     return export_data
 
@@ -104,10 +94,13 @@ async def _tell(
     counts: Mapping[str, int] | None = None,
     key: str = "",
     stored: Stored | None = None,
+    listed: str = "",
+    tally: Tally | None = None,
     error: str = "",
 ) -> None:
     """Tell, once, what was written, or why nothing was."""
     event = delivery.event
+    files = tally or Tally()
     async with deps.database.transaction(UUID(event.org_id)) as session:
         if await inbox.is_new(session, consumer, delivery.event_id):
             answer = told(
@@ -120,6 +113,11 @@ async def _tell(
                 error=error,
                 tries=delivery.tries,
                 exported_at=deps.clock(),
+                files_key=listed if files.files else "",
+                files=files.files,
+                files_bytes=files.bytes,
+                files_left_out=files.left_out,
+                files_left_out_bytes=files.left_out_bytes,
             )
             add(session, answer)
 
@@ -127,53 +125,12 @@ async def _tell(
 async def _lines(
     database: Database, tables: Sequence[Exported], org_id: UUID, user_id: UUID | None, counts: dict[str, int]
 ) -> AsyncIterator[bytes]:
-    """Yield the rows of `tables` as lines of JSON, a page at a time, and count them.
-
-    Each page is a transaction of its own: what changes meanwhile is told as it was when its page was read.
-    """
+    """Yield the rows of `tables` as lines of JSON, a page at a time, and count them."""
     for table in tables:
-        after: Sequence[object] = ()
-        while True:
-            async with database.transaction(org_id) as session:
-                driver = driver_of(session)
-                columns = await _columns(driver, table)
-                given = (org_id,) if user_id is None else (org_id, user_id)
-                query = _page(table, columns, len(given), bool(after), by_person=user_id is not None)
-                rows = await driver.fetch(query, *given, *after)
-            if rows:
-                yield b"".join(_line(table.table, row["line"]) for row in rows)
-                counts[table.table] += len(rows)
-                after = [rows[-1][f"k{number}"] for number in range(len(table.order))]
-            if len(rows) < table.rows_at_once:
-                break
+        async for page in rows_of(database, table, org_id, user_id):
+            yield b"".join(_line(table.table, row["line"]) for row in page)
+            counts[table.table] += len(page)
 
 
 def _line(table: str, row: str) -> bytes:
     return f'{{"table": "{table}", "row": {row}}}\n'.encode()
-
-
-async def _columns(driver: asyncpg.Connection[Any], table: Exported) -> list[str]:  # Any: a row of any columns
-    """Return the columns that are told, quoted, in their order."""
-    rows = await driver.fetch(
-        "select attname, quote_ident(attname) as quoted from pg_attribute "
-        "where attrelid = to_regclass($1) and attnum > 0 and not attisdropped order by attnum",
-        table.table,
-    )
-    return [row["quoted"] for row in rows if row["attname"] not in ("org_id", *table.without)]
-
-
-def _page(table: Exported, columns: Sequence[str], given: int, is_later: bool, *, by_person: bool) -> str:
-    """Return the query of a page: names come from the service's own tables and the catalogue, values are parameters."""
-    shown = [f"t.{name}" for name in columns] + [f"({what}) as {name}" for name, what in table.also.items()]
-    keys = [f"t.{name}" for name in table.order]
-    where = [table.owned]
-    if by_person and table.person is not None:
-        where.append(f"({table.person})")
-    if is_later:
-        places = ", ".join(f"${given + number + 1}" for number in range(len(keys)))
-        where.append(f"({', '.join(keys)}) > ({places})")
-    named = ", ".join(f"{key} as k{number}" for number, key in enumerate(keys))
-    return (
-        f"select {named}, (select row_to_json(shown) from (select {', '.join(shown)}) as shown)::text as line "  # noqa: S608 - of names
-        f"from {table.table} as t where {' and '.join(where)} order by {', '.join(keys)} limit {table.rows_at_once}"
-    )

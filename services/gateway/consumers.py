@@ -20,7 +20,7 @@ from libs.outbox.exporting import exports
 from services.gateway.adapters.event_feed import FOLLOWED
 from services.gateway.domain import signals
 from services.gateway.domain.erasures import Report
-from services.gateway.domain.exports import Part
+from services.gateway.domain.exports import Files, Part
 from services.gateway.domain.public_events import WEBHOOK_FORMS
 from services.gateway.usecases import webhooks
 from services.gateway.usecases.erasing import collect_report
@@ -83,8 +83,15 @@ def _gathers(service: str, event: type[DataExported]) -> Projection:
                 error=one.error or None,
                 tries=one.tries,
                 exported_at=one.exported_at.ToDatetime(tzinfo=UTC),
+                files=Files(
+                    one.files_key or None,
+                    one.files,
+                    one.files_bytes,
+                    one.files_left_out,
+                    one.files_left_out_bytes,
+                ),
             )
-            await collect_part(session, UUID(one.org_id), UUID(one.export_id), part)
+            await collect_part(session, UUID(one.org_id), UUID(one.export_id), part, cause=one)
 
     return collect_parts
 

@@ -9,9 +9,11 @@ import zipfile
 from typing import Any
 from uuid import uuid4
 
+from tests.support import media
 from tests.support.api import Api
 from tests.support.polling import eventually
 from tests.support.stack import Stack
+from tests.support.uploads import uploaded
 
 WRITTEN = {
     "gateway": {"organizations", "users", "memberships", "api_keys", "audit_log"},
@@ -29,6 +31,22 @@ async def _finished(api: Api, path: str) -> dict[str, Any] | None:
     return export if export["status"] != "running" else None
 
 
+def _rows(file: bytes, table: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in file.splitlines()]
+    return [line["row"] for line in lines if line["table"] == table]
+
+
+async def _require_files(theirs: Api, files: dict[str, bytes], generation_id: str, rendition_id: str) -> None:
+    """What was spoken and what was recorded is in the archive just as the API sends it."""
+    assert files[f"audio-{rendition_id}.mp3"] == (await theirs.get(f"/v1/generations/{generation_id}/audio")).content
+    (sample,) = _rows(files["voice.ndjson"], "voice_samples")
+    assert files[sample["file"]] == (await theirs.get(sample["audio"])).content
+    listed = (await theirs.get("/v1/exports")).json["items"]
+    assert {one["status"] for one in listed} == {"completed"}
+    (kept,) = _rows(files["storage.ndjson"], "media_assets")
+    assert files[kept["file"]] == (await theirs.get(kept["content"])).content
+
+
 async def test_an_organisation_takes_along_all_that_it_made(stack: Stack, api: Api) -> None:
     word = uuid4().hex[:8]
     wanted = {"name": f"Moving {word}", "plan": "pro", "owner": {"email": f"{word}@example.org", "name": "Ada"}}
@@ -41,9 +59,12 @@ async def test_an_organisation_takes_along_all_that_it_made(stack: Stack, api: A
         rules = [{"phrase": "Antiphon", "replacement": "an tee fon"}]
         assert (await theirs.post("/v1/dictionaries", json={"name": "Names", "rules": rules})).status == 201
 
+        tone = media.tone("mp3", "libmp3lame", seconds=1)
+        await uploaded(theirs, tone, filename="tone.mp3", content_type="audio/mpeg")
+
         async def counted() -> dict[str, bytes] | None:
             """The files, once those services that hear of it later have rows of it, too."""
-            begun = await theirs.post("/v1/organization/export")
+            begun = await theirs.post("/v1/organization/export", json={"include_audio": True})
             assert begun.status == 202, begun.content
             path = begun.headers["Location"]
             done = await eventually(lambda: _finished(theirs, path), within=30, what="every part")
@@ -62,10 +83,11 @@ async def test_an_organisation_takes_along_all_that_it_made(stack: Stack, api: A
 
         files = await eventually(counted, within=60, what="rows of every service")
         assert files is not None
-        rows = [json.loads(line)["row"] for line in files["generation.ndjson"].splitlines()]
+        rows = _rows(files["generation.ndjson"], "generations")
+        await _require_files(theirs, files, spoken["id"], rows[0]["rendition_id"])
         assert rows[0]["text"] == f"This one goes along, {word}."
         assert (await theirs.get(rows[0]["audio"])).status == 200
-        everything = b"".join(files.values())
+        everything = b"".join(content for name, content in files.items() if name.endswith(".ndjson"))
         assert spoken["id"].encode() in everything
         assert stays["id"].encode() not in everything
         assert made.json["key"]["key"].encode() not in everything

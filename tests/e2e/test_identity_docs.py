@@ -14,10 +14,11 @@ PAGE = page("docs/identity.md")
 
 def test_the_commands_work_as_written(stack: Stack, tmp_path: Path) -> None:
     printed = run_commands(stack, tmp_path, PAGE)
-    current, members, verified, erasure = _answers(printed)
+    current, members, verified, exported, erasure = _answers(printed)
     assert (current["name"], current["scopes"]) == ("Website", ["keys:write", "speech:read"])
     assert {member["name"] for member in members["items"]} == {"Ada", "Ben"}
     assert verified["intact"]
+    assert [(one["status"], one["include_audio"]) for one in exported["items"]] == [("completed", True)]
     assert erasure["reports"][0]["service"] == "gateway"
 
 

@@ -42,6 +42,17 @@ class ExportExpired(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """The files that a part takes along: where their list is, how many they are, and how many were left out; bytes."""
+
+    list_key: str | None = None
+    count: int = 0
+    size_bytes: int = 0
+    left_out: int = 0
+    left_out_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """What a service says: rows by table and the file that it wrote, if any; or the kind of `error` that kept it."""
 
@@ -53,6 +64,7 @@ class Part:
     error: str | None
     tries: int
     exported_at: datetime
+    files: Files = Files()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Export:
     requested_at: datetime
     expires_at: datetime
     parts: Sequence[Part] = ()
+    include_audio: bool = False
 
     @property
     def waits_for(self) -> Sequence[str]:
@@ -76,7 +89,12 @@ class Export:
             return "expired"
         if self.waits_for:
             return "running"
-        return "failed" if any(part.error for part in self.parts) else "completed"
+        return "failed" if self.failed else "completed"
+
+    @property
+    def failed(self) -> Sequence[str]:
+        """Return the services that gave up."""
+        return sorted(part.service for part in self.parts if part.error)
 
     def files(self, now: datetime) -> Sequence[Part]:
         """Return the parts that have a file. Raises ExportExpired, ExportNotReady."""

@@ -90,6 +90,8 @@ FORMS: Mapping[type[Message], PublicForm] = {
     gateway.MemberRoleChanged: PublicForm("member.role_changed", ("user_id", "role")),
     gateway.MemberRemoved: PublicForm("member.removed", ("user_id",)),
     gateway.ApiKeyRevoked: PublicForm("api_key.revoked", ("key_id",)),
+    gateway.ExportCompleted: PublicForm("export.completed", ("export_id", "user_id", "expires_at")),
+    gateway.ExportFailed: PublicForm("export.failed", ("export_id", "user_id", "services", "expires_at")),
     gateway.WebhookDisabled: PublicForm("webhook.disabled", ("webhook_id", "reason")),
 }
 

@@ -103,6 +103,7 @@ IDENTITY_ROUTES = (
     Route("GET", "/v1/erasures/{erasure_id}", None, None),
     Route("POST", "/v1/organization/export", None, Scope.DATA_EXPORT),
     Route("POST", "/v1/members/{user_id}/export", None, Scope.DATA_EXPORT),
+    Route("GET", "/v1/exports", None, Scope.DATA_EXPORT),
     Route("GET", "/v1/exports/{export_id}", None, Scope.DATA_EXPORT),
     Route("DELETE", "/v1/exports/{export_id}", None, Scope.DATA_EXPORT),
     Route("GET", "/v1/exports/{export_id}/download", None, Scope.DATA_EXPORT),

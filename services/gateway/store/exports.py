@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Row, Table, Text, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.database import driver_of
-from services.gateway.domain.exports import Export, Part
+from libs.database import Cursor, driver_of
+from services.gateway.domain.exports import Export, Files, Part
 
 _metadata = MetaData()
 
@@ -26,6 +42,7 @@ exports = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("deleted_at", DateTime(timezone=True)),
     Column("removed_at", DateTime(timezone=True)),
+    Column("include_audio", Boolean, nullable=False),
 )
 export_parts = Table(
     "export_parts",
@@ -40,6 +57,11 @@ export_parts = Table(
     Column("error", Text),
     Column("tries", Integer, nullable=False),
     Column("exported_at", DateTime(timezone=True), nullable=False),
+    Column("files_key", Text),
+    Column("files", BigInteger, nullable=False),
+    Column("files_bytes", BigInteger, nullable=False),
+    Column("files_left_out", BigInteger, nullable=False),
+    Column("files_left_out_bytes", BigInteger, nullable=False),
 )
 
 
@@ -51,12 +73,13 @@ async def insert_export(session: AsyncSession, org_id: UUID, export: Export) -> 
         "user_id": export.user_id,
         "requested_at": export.requested_at,
         "expires_at": export.expires_at,
+        "include_audio": export.include_audio,
     }
     await session.execute(insert(exports).values(values))
 
 
-async def insert_part(session: AsyncSession, org_id: UUID, export_id: UUID, part: Part) -> None:
-    """Keep what a service says; its first answer counts."""
+async def insert_part(session: AsyncSession, org_id: UUID, export_id: UUID, part: Part) -> bool:
+    """Keep what a service says, whose first answer counts; False for another one."""
     values: dict[str, Any] = {  # Any: one value a column
         "export_id": export_id,
         "org_id": org_id,
@@ -68,10 +91,17 @@ async def insert_part(session: AsyncSession, org_id: UUID, export_id: UUID, part
         "error": part.error,
         "tries": part.tries,
         "exported_at": part.exported_at,
+        "files_key": part.files.list_key,
+        "files": part.files.count,
+        "files_bytes": part.files.size_bytes,
+        "files_left_out": part.files.left_out,
+        "files_left_out_bytes": part.files.left_out_bytes,
     }
-    await session.execute(insert(export_parts).values(values).on_conflict_do_nothing())
+    inserting = insert(export_parts).values(values).on_conflict_do_nothing().returning(export_parts.c.service)
+    is_first = (await session.execute(inserting)).one_or_none() is not None
     # What is written when the others are gone has to go, too.
     await session.execute(update(exports).where(exports.c.id == export_id).values(removed_at=None))
+    return is_first
 
 
 async def lock_export(session: AsyncSession, export_id: UUID) -> bool:
@@ -83,8 +113,18 @@ async def lock_export(session: AsyncSession, export_id: UUID) -> bool:
 async def get_export(session: AsyncSession, export_id: UUID) -> Export | None:
     """Return an export with all that services say of it."""
     statement = select(exports).where(exports.c.id == export_id, exports.c.deleted_at.is_(None))
-    row = (await session.execute(statement)).one_or_none()
-    return await _with_parts(session, row) if row is not None else None
+    found = await _with_parts(session, (await session.execute(statement)).all())
+    return found[0] if found else None
+
+
+async def list_exports(session: AsyncSession, org_id: UUID, *, after: Cursor | None, limit: int) -> Sequence[Export]:
+    """Return exports, newest first; one more than `limit`, if there are as many."""
+    statement = select(exports).where(exports.c.org_id == org_id, exports.c.deleted_at.is_(None))
+    position = tuple_(exports.c.requested_at, exports.c.id)
+    if after is not None:
+        statement = statement.where(position < tuple_(literal(after.at), literal(after.id)))
+    statement = statement.order_by(exports.c.requested_at.desc(), exports.c.id.desc()).limit(limit + 1)
+    return await _with_parts(session, (await session.execute(statement)).all())
 
 
 async def find_newest(session: AsyncSession, org_id: UUID, user_id: UUID | None, since: datetime) -> Export | None:
@@ -96,26 +136,32 @@ async def find_newest(session: AsyncSession, org_id: UUID, user_id: UUID | None,
         .order_by(exports.c.requested_at.desc())
         .limit(1)
     )
-    row = (await session.execute(statement)).one_or_none()
-    return await _with_parts(session, row) if row is not None else None
+    found = await _with_parts(session, (await session.execute(statement)).all())
+    return found[0] if found else None
 
 
-async def _with_parts(session: AsyncSession, row: Row[Any]) -> Export:  # Any: a row of all columns
-    of_it = select(export_parts).where(export_parts.c.export_id == row.id).order_by(export_parts.c.exported_at)
-    parts = [
-        Part(
-            service=one.service,
-            counts=one.counts,
-            object_key=one.object_key,
-            sha256=one.sha256,
-            size_bytes=one.size_bytes,
-            error=one.error,
-            tries=one.tries,
-            exported_at=one.exported_at,
-        )
-        for one in await session.execute(of_it)
+async def _with_parts(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Export]:  # Any: rows of all columns
+    of_them = select(export_parts).where(export_parts.c.export_id.in_([row.id for row in rows]))
+    parts: dict[UUID, list[Part]] = {row.id: [] for row in rows}
+    for one in await session.execute(of_them.order_by(export_parts.c.exported_at)) if rows else ():
+        parts[one.export_id].append(_part(one))
+    return [
+        Export(row.id, row.user_id, row.requested_at, row.expires_at, parts[row.id], row.include_audio) for row in rows
     ]
-    return Export(row.id, row.user_id, row.requested_at, row.expires_at, parts)
+
+
+def _part(row: Row[Any]) -> Part:  # Any: a row of all columns
+    return Part(
+        service=row.service,
+        counts=row.counts,
+        object_key=row.object_key,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        error=row.error,
+        tries=row.tries,
+        exported_at=row.exported_at,
+        files=Files(row.files_key, row.files, row.files_bytes, row.files_left_out, row.files_left_out_bytes),
+    )
 
 
 async def expire_exports_of(session: AsyncSession, org_id: UUID, user_id: UUID, now: datetime) -> None:

@@ -8,15 +8,17 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
 from libs.archive.zip_stream import Entry, stream_zip
-from libs.contracts.antiphon.gateway.v1.events_pb2 import ExportRequested
+from libs.contracts.antiphon.gateway.v1.events_pb2 import ExportCompleted, ExportFailed, ExportRequested
 from libs.database import is_database_away
 from libs.ids import new_id
-from libs.objectstore import ObjectStore, ObjectStoreUnavailable
-from libs.outbox.exporting import Exported, export_key
+from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreUnavailable
+from libs.outbox.exported_files import read_files
+from libs.outbox.exporting import Exported, export_key, files_key
 from services.gateway.domain.access import Credential, Scope
 from services.gateway.domain.exports import (
     ALONE,
@@ -71,10 +73,11 @@ NOT_EXPORTED = {
 """Tables with rows of organisations that are left out, and why."""
 
 
-async def begin_export(deps: Deps, caller: Credential, user_id: UUID | None) -> UUID:
+async def begin_export(deps: Deps, caller: Credential, user_id: UUID | None, *, include_audio: bool = False) -> UUID:
     """Ask every service for what it has of the caller's organisation, or of a member of it; return the export's id.
 
-    Raises MemberNotFound, ExportRunning.
+    `include_audio`: for the files, too, that belong to what is the organisation's. Raises MemberNotFound and
+    ExportRunning.
     """
     now = deps.clock()
     async with deps.database.transaction(caller.org_id) as session:
@@ -84,9 +87,11 @@ async def begin_export(deps: Deps, caller: Credential, user_id: UUID | None) -> 
         newest = await store.find_newest(session, actor.org_id, user_id, now - ALONE)
         if newest is not None and newest.status(now) == "running":
             raise ExportRunning(newest.id)
-        export = Export(new_id(), user_id, now, now + KEPT)
+        export = Export(new_id(), user_id, now, now + KEPT, include_audio=include_audio)
         await store.insert_export(session, actor.org_id, export)
-        asked = ExportRequested(org_id=str(actor.org_id), export_id=str(export.id), requested_at=now)
+        asked = ExportRequested(
+            org_id=str(actor.org_id), export_id=str(export.id), requested_at=now, include_audio=include_audio
+        )
         if user_id is not None:
             asked.user_id = str(user_id)
         outbox.add(session, asked)
@@ -95,10 +100,32 @@ async def begin_export(deps: Deps, caller: Credential, user_id: UUID | None) -> 
         return export.id
 
 
-async def collect_part(session: AsyncSession, org_id: UUID, export_id: UUID, part: Part) -> None:
-    """Keep what a service says."""
-    if await store.lock_export(session, export_id):
-        await store.insert_part(session, org_id, export_id, part)
+async def collect_part(session: AsyncSession, org_id: UUID, export_id: UUID, part: Part, cause: Message | None) -> None:
+    """Keep what a service says; once all have answered, tell so."""
+    if not await store.lock_export(session, export_id):
+        return
+    if not await store.insert_part(session, org_id, export_id, part):
+        return
+    export = await store.get_export(session, export_id)
+    if export is None or export.waits_for:
+        return
+    outbox.add(session, _outcome(org_id, export, part.exported_at), cause=cause)
+
+
+def _outcome(org_id: UUID, export: Export, now: datetime) -> ExportCompleted | ExportFailed:
+    org, export_id, user = str(org_id), str(export.id), str(export.user_id) if export.user_id else ""
+    if not export.failed:
+        return ExportCompleted(
+            org_id=org, export_id=export_id, user_id=user, completed_at=now, expires_at=export.expires_at
+        )
+    return ExportFailed(
+        org_id=org,
+        export_id=export_id,
+        user_id=user,
+        services=export.failed,
+        failed_at=now,
+        expires_at=export.expires_at,
+    )
 
 
 async def get_export(deps: Deps, caller: Credential, export_id: UUID) -> Export:
@@ -133,16 +160,39 @@ async def open_archive(deps: Deps, caller: Credential, export_id: UUID, report: 
             raise ExportNotFound
         parts = export.files(now)
         await record(session, actor, "export.downloaded", now, {"export_id": str(export_id)})
-    if not all(await asyncio.gather(*(deps.objects.exists(part.object_key or "") for part in parts))):
+    keys = [key for part in parts for key in (part.object_key, part.files.list_key) if key is not None]
+    if not all(await asyncio.gather(*map(deps.objects.exists, keys))):
         raise ExportExpired
-    return stream_zip(_entries(deps.objects, now, report, parts))
+    return stream_zip(entries(deps.objects, now, report, parts))
 
 
-async def _entries(objects: ObjectStore, now: datetime, report: bytes, parts: Sequence[Part]) -> AsyncIterator[Entry]:
+async def entries(objects: ObjectStore, now: datetime, report: bytes, parts: Sequence[Part]) -> AsyncIterator[Entry]:
+    """Yield the archive's files: `report`, the rows of each part, and then the files of each. Raises as `open`."""
     yield Entry("report.json", now, len(report), _whole(report))
     for part in parts:
         async with objects.open(part.object_key or "", {}) as reader:
             yield Entry(f"{part.service}.ndjson", part.exported_at, part.size_bytes, reader.chunks)
+    gone: list[str] = []
+    for part in parts:
+        if part.files.list_key is not None:
+            async for entry in _files(objects, part.files.list_key, part.exported_at, gone):
+                yield entry
+    if gone:
+        # Whoever counts the files finds fewer than the report says.
+        names = "".join(f"{name}\n" for name in gone).encode()
+        yield Entry("deleted-meanwhile.txt", now, len(names), _whole(names))
+
+
+async def _files(objects: ObjectStore, list_key: str, moment: datetime, gone: list[str]) -> AsyncIterator[Entry]:
+    """Yield the files that a part takes along; the names of those that are not there any more go into `gone`."""
+    # One list is a few megabytes. It is read first, so that no connection waits while files are sent.
+    listed = await objects.get(list_key)
+    async for file in read_files(_whole(listed)):
+        try:
+            async with objects.open(file.key, {}) as reader:
+                yield Entry(file.name, moment, int(reader.headers["content-length"]), reader.chunks)
+        except ObjectMissing:
+            gone.append(file.name)
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
@@ -171,6 +221,7 @@ async def expire_some(deps: Deps) -> bool:
     for export_id, org_id in expired:
         for service in sorted(SERVICES):
             await deps.objects.delete(export_key(org_id, export_id, service))
+            await deps.objects.delete(files_key(org_id, export_id, service))
         async with deps.database.transaction(org_id) as session:
             await store.save_removed(session, export_id, now)
     return len(expired) == EXPIRE_AT_ONCE

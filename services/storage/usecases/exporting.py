@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.outbox.exporting import Exported
+from libs.outbox.exporting import Exported, ExportedFile
 
 EXPORTED = (
     Exported(
@@ -11,6 +11,8 @@ EXPORTED = (
         without=("object_key", "alignment_key"),
         also={"audio": "'/v1/generations/' || t.generation_id || '/audio'"},
         rows_at_once=50,
+        # A generation's row names it by `rendition_id`: those that are equal share their audio.
+        file=ExportedFile("'audio-' || t.generation_id || '.' || t.format"),
     ),
     Exported("audio_alignments", rows_at_once=10),
     Exported(
@@ -18,6 +20,7 @@ EXPORTED = (
         order=("created_at", "id"),
         without=("object_key",),
         also={"content": "'/v1/media/' || t.id || '/content'"},
+        file=ExportedFile("'media-' || t.id || '-' || t.filename"),
     ),
 )
 """Which tables, and what of them; audio is named by where it can be read."""

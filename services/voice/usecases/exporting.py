@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.outbox.exporting import Exported
+from libs.outbox.exporting import Exported, ExportedFile
 
 EXPORTED = (
     Exported(
@@ -15,6 +15,10 @@ EXPORTED = (
         "voice_samples",
         without=("object_key",),
         also={"audio": "'/v1/voices/' || t.voice_id || '/samples/' || t.id || '/audio'"},
+        file=ExportedFile(
+            "'voice-' || t.voice_id || '-sample-' || t.id || '.' ||"
+            " case t.content_type when 'audio/mpeg' then 'mp3' else split_part(t.content_type, '/', 2) end"
+        ),
     ),
 )
 """Which tables, and what of them; recordings are named by where they can be read."""

@@ -21,11 +21,12 @@ from libs.objectstore import ObjectStore
 from libs.outbox.exporting import export_key, exports
 from services.gateway.domain.access import Role
 from services.gateway.domain.exports import KEPT, SERVICES, Part
+from services.gateway.domain.public_events import public_event
 from services.gateway.store.exports import export_parts, lock_export
 from services.gateway.usecases import exporting as gateway
 from tests.integration.gateway.access import Person, new_person
 from tests.integration.gateway.asking import Api
-from tests.integration.gateway.conftest import Tenant, running_gateway
+from tests.integration.gateway.conftest import Tenant, new_tenant, running_gateway
 from tests.integration.gateway.exporting import Deps, events_of
 
 
@@ -61,7 +62,7 @@ async def _answer_all(keeping: Database, deps: Deps, org_id: UUID, but: Sequence
         )
         for _ in range(2):
             async with keeping.transaction(org_id) as session:
-                await gateway.collect_part(session, org_id, UUID(newest.export_id), part)
+                await gateway.collect_part(session, org_id, UUID(newest.export_id), part, cause=None)
 
 
 async def _download(api: Api, key: str, export_id: str) -> dict[str, bytes]:
@@ -167,9 +168,52 @@ async def test_files_go_when_an_export_expires_or_is_deleted(
     assert (answer[0], answer[1]["code"]) == (410, "export_expired")
 
 
+async def test_the_end_is_told_once_and_who_gave_up(
+    api: Api, owner: Person, keeping: Database, objects: ObjectStore
+) -> None:
+    _, begun = await api(owner.key, "POST", "/v1/organization/export")
+    await _answer_all(keeping, Deps(keeping, objects), owner.org_id)
+    (completed,) = await events_of(keeping, owner.org_id, gateway_events.ExportCompleted)
+    assert (completed.export_id, completed.user_id) == (begun["id"], "")
+    assert completed.expires_at.ToDatetime(UTC) == datetime.fromisoformat(begun["expires_at"])
+    _, person = await api(owner.key, "POST", f"/v1/members/{owner.user_id}/export")
+    await _answer_all(keeping, Deps(keeping, objects), owner.org_id, but=("voice", "storage"))
+    (failed,) = await events_of(keeping, owner.org_id, gateway_events.ExportFailed)
+    assert (failed.export_id, failed.user_id) == (person["id"], str(owner.user_id))
+    assert list(failed.services) == ["storage", "voice"]
+    told = public_event(new_id(), failed)
+    assert told is not None
+    assert (told.type, told.data["services"], told.data["user_id"]) == (
+        "export.failed",
+        ["storage", "voice"],
+        str(owner.user_id),
+    )
+    assert len(await events_of(keeping, owner.org_id, gateway_events.ExportCompleted)) == 1
+
+
+async def test_exports_are_listed_page_by_page_without_those_that_are_deleted(
+    api: Api, owner: Person, keeping: Database, database: Database, objects: ObjectStore
+) -> None:
+    stranger = await new_person(database, (await new_tenant(database)).org_id, Role.OWNER)
+    made = []
+    for _ in range(4):
+        made.append((await api(owner.key, "POST", "/v1/organization/export"))[1]["id"])
+        await _answer_all(keeping, Deps(keeping, objects), owner.org_id)
+    assert (await api(owner.key, "DELETE", f"/v1/exports/{made.pop(1)}"))[0] == 204
+    status, first = await api(owner.key, "GET", "/v1/exports?limit=2")
+    assert (status, [one["id"] for one in first["items"]]) == (200, made[:0:-1])
+    assert [len(one["parts"]) for one in first["items"]] == [len(SERVICES)] * 2
+    _, second = await api(owner.key, "GET", f"/v1/exports?limit=2&cursor={first['next_cursor']}")
+    assert ([one["id"] for one in second["items"]], second["next_cursor"]) == (made[:1], None)
+    assert second["items"][0] == (await api(owner.key, "GET", f"/v1/exports/{made[0]}"))[1]
+    assert (await api(stranger.key, "GET", "/v1/exports"))[1]["items"] == []
+    assert (await api(owner.key, "GET", "/v1/exports?cursor=x"))[0] == 422
+
+
 async def test_only_who_may_and_only_ones_own(api: Api, owner: Person, database: Database, keeping: Database) -> None:
     member = await new_person(database, owner.org_id, Role.MEMBER)
     assert (await api(member.key, "POST", "/v1/organization/export"))[1]["code"] == "scope_missing"
+    assert (await api(member.key, "GET", "/v1/exports"))[1]["code"] == "scope_missing"
     assert (await api(owner.key, "POST", f"/v1/members/{new_id()}/export"))[1]["code"] == "member_not_found"
     _, begun = await api(owner.key, "POST", "/v1/organization/export")
     async with database.transaction(owner.org_id) as session:

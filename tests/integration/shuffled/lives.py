@@ -24,6 +24,8 @@ from libs.contracts.antiphon.embedding.v1.events_pb2 import (
 from libs.contracts.antiphon.gateway.v1.events_pb2 import (
     ApiKeyCreated,
     ApiKeyRevoked,
+    ExportCompleted,
+    ExportFailed,
     MemberJoined,
     MemberRemoved,
     MemberRoleChanged,
@@ -194,6 +196,8 @@ def org_events(org_id: UUID, plan: str, ids: Ids, now: Clock) -> Iterator[Messag
         **about, unit="characters", percent=80, limit=10, used=8, period="2026-01-01", resets_at=now(), reached_at=now()
     )
     yield WebhookDisabled(**about, webhook_id=str(ids()), reason="gone", disabled_at=now())
+    yield ExportCompleted(**about, export_id=str(ids()), completed_at=now(), expires_at=now())
+    yield ExportFailed(**about, export_id=str(ids()), services=["voice"], failed_at=now(), expires_at=now())
 
 
 def media_events(org_id: UUID, ids: Ids, now: Clock) -> Iterator[Message]:
