@@ -35,16 +35,23 @@ def highlights(text: str, query: str) -> list[tuple[int, int]]:
 
 def _words(text: str) -> list[tuple[int, int]]:
     """Where words stand: letters and digits with the marks upon them."""
+    found = [match.span() for match in _WORD.finditer(text)]
+    if text.isascii():  # and so without marks; a search reads ten passages
+        return found
     words: list[tuple[int, int]] = []
-    for match in _WORD.finditer(text):
-        start, end = match.span()
-        while end < len(text) and unicodedata.category(text[end]).startswith("M"):
-            end += 1
+    for start, end in found:
+        last = _past_marks(text, end)
         # A mark within a word parts it for the pattern.
-        if words and words[-1][1] == start:
-            start = words.pop()[0]
-        words.append((start, end))
+        first = words.pop()[0] if words and words[-1][1] == start else start
+        words.append((first, last))
     return words
+
+
+def _past_marks(text: str, end: int) -> int:
+    # After ASCII comes no mark mostly, and to ask for its category takes long.
+    while end < len(text) and text[end] > "\x7f" and unicodedata.category(text[end]).startswith("M"):
+        end += 1
+    return end
 
 
 def _apart(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -65,20 +72,42 @@ def tokens_of(text: str) -> int:
 def within_budget(passages: Sequence[Hit], tokens: int) -> list[Hit]:
     """Return the best passages that fit into `tokens` with their titles, in the order given.
 
-    One that is too long makes room for shorter ones; passages of one document that overlap are joined to one.
+    One that is too long makes room for shorter ones; passages of one document that overlap are joined to one, and of
+    those that several documents have word by word the best is told. If none fits, the best one is told as far as it
+    does.
     """
     chosen: list[Hit] = []
     left = tokens
     for passage in passages:
+        if any(other.text == passage.text for other in chosen):
+            continue
         rest = _beyond(passage, chosen)
         cost = tokens_of(rest) + tokens_of(passage.title) + _HEADING_TOKENS
         if rest and cost <= left:
             chosen.append(passage)
             left -= cost
-    return _joined(chosen)
+    return _joined(chosen) if chosen else _beginning(passages[:1], tokens)
+
+
+def _beginning(passages: Sequence[Hit], tokens: int) -> list[Hit]:
+    """Return as much of a passage as fits, in whole words, if any does."""
+    fitting: list[Hit] = []
+    for passage in passages:
+        room = tokens - tokens_of(passage.title) - _HEADING_TOKENS
+        text = passage.text[: max(0, int(room * _CHARACTERS_A_TOKEN))]
+        while tokens_of(text) > room and text:
+            text = text[: len(text) * room // tokens_of(text)]
+        if text != passage.text and not passage.text[len(text)].isspace():
+            text = (text.rsplit(maxsplit=1)[0] if any(map(str.isspace, text.strip())) else "") or text
+        text = text.rstrip()
+        if text:
+            fitting.append(replace(passage, text=text, end=passage.start + len(text)))
+    return fitting
 
 
 def _folded(word: str) -> str:
+    if word.isascii():
+        return word.lower()
     return unicodedata.normalize("NFKC", word).casefold()
 
 

@@ -104,7 +104,7 @@ def weigh(asked: Words, vocabulary: Vocabulary, chunks: int, most: int) -> Weigh
     expected = [share[word] * chunks for word in words]
     weights = [math.log(1 + (chunks - count + 0.5) / (count + 0.5)) ** 2 for count in expected[:WORDS_MOST]]
     together, likely = 0, float(chunks)
-    while together < len(words) and likely > most / 4:
+    while together < len(words) and likely > most / 25:
         likely *= share[words[together]]
         together += 1
     first = ALL if asked.has_choice or not words else tuple(range(1, together + 1))

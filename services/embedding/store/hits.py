@@ -9,31 +9,41 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import driver_of
 from services.embedding.domain import Hit, Ranked, SourceType
-from services.embedding.store.indexes import QueryVector
+from services.embedding.store.indexes import QueryVector, is_there
 from services.embedding.store.scope import Arguments
 
 
-async def list_hits(session: AsyncSession, ranked: Sequence[Ranked], query: QueryVector | None = None) -> list[Hit]:
-    """What is shown of chunks, in their order; with a `query` vector they have similarities."""
+async def list_hits(
+    session: AsyncSession, ranked: Sequence[Ranked], query: QueryVector | None = None
+) -> list[Hit] | None:
+    """What is shown of chunks, in their order; with a `query` vector they have similarities.
+
+    None if the index of that vector is no longer there.
+    """
     if not ranked:
-        return []
+        return [] if query is None or await is_there(session, query.index) else None
     arguments = Arguments()
     chosen = arguments.put([one.chunk_id for one in ranked])
-    similarity = "null"
-    if query is not None and any(one.similarity is None for one in ranked):
-        similarity = f"(select 1 - {query.distance(arguments)} from {query.relation} where chunks.id = found.id)"  # noqa: S608
+    similarity, present = "null", "true"
+    if query is not None:
+        present = f"exists (select from vector_indexes where id = {arguments.put(query.index.id)})"
+        if any(one.similarity is None for one in ranked):
+            similarity = f"(select 1 - {query.distance(arguments)} from {query.relation} where chunks.id = found.id)"  # noqa: S608
     rows = await driver_of(session).fetch(
         "select found.id, documents.source_type, documents.source_id, documents.title, found.content, "  # noqa: S608
-        f"found.metadata, {similarity} as similarity "
+        f"found.metadata, {similarity} as similarity, {present} as is_there "
         "from chunks found join documents on documents.id = found.document_id "
         f"where found.id = any({chosen}::uuid[])",
         *arguments,
     )
     known = {row["id"]: row for row in rows}
-    return [_hit(one, known[one.chunk_id]) for one in ranked if one.chunk_id in known]
+    if not (rows[0]["is_there"] if rows else query is None or await is_there(session, query.index)):
+        return None
+    return [hit_of(one, known[one.chunk_id]) for one in ranked if one.chunk_id in known]
 
 
-def _hit(ranked: Ranked, row: asyncpg.Record) -> Hit:
+def hit_of(ranked: Ranked, row: asyncpg.Record) -> Hit:
+    """What is shown of a chunk that was found."""
     said = dict(row["metadata"])
     is_speech = row["source_type"] == SourceType.GENERATION
     # What was indexed before audio was shared has its own.

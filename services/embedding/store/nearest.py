@@ -43,12 +43,16 @@ class Sizes:
 
     _known: dict[tuple[UUID, tuple[str, ...]], tuple[float, int, int]] = field(default_factory=dict)
 
+    def known(self, scope: Scope) -> tuple[int, int] | None:
+        """Return what `look` does if it was looked at not long ago."""
+        until, own, total = self._known.get(_key(scope), (0.0, 0, 0))
+        return (own, total) if time.monotonic() < until else None
+
     async def look(self, session: AsyncSession, scope: Scope) -> tuple[int, int]:
         """Return the size of the organisation, of those types, and of all together, which is an estimate."""
-        key = scope.org_id, tuple(scope.types or ())
-        until, own, total = self._known.get(key, (0.0, 0, 0))
-        if time.monotonic() < until:
-            return own, total
+        known = self.known(scope)
+        if known is not None:
+            return known
         row = await driver_of(session).fetchrow(
             "select count_chunks($1, $2) as own, "
             "(select reltuples::bigint from pg_class where oid = 'chunks'::regclass) as total",
@@ -59,8 +63,12 @@ class Sizes:
         own, total = row["own"], max(row["own"], row["total"])
         if len(self._known) >= SIZES_KEPT:
             self._known.clear()
-        self._known[key] = time.monotonic() + SIZE_SECONDS, own, total
+        self._known[_key(scope)] = time.monotonic() + SIZE_SECONDS, own, total
         return own, total
+
+
+def _key(scope: Scope) -> tuple[UUID, tuple[str, ...]]:
+    return scope.org_id, tuple(scope.types or ())
 
 
 async def list_nearest(
@@ -92,6 +100,7 @@ async def list_nearest(
     if len(found) == limit:
         return found
     # The index ends its scan early where most of what it meets is others', or one document has all that is near.
+    await driver_of(session).execute("set local enable_sort = on")
     return await _compare(session, scope, query, limit, by_chunk=by_chunk)
 
 
@@ -114,7 +123,6 @@ async def list_nearest_by_index(
             f"order by {distance} limit {arguments.put(candidates)}",
             *arguments,
         )
-        await driver_of(session).execute("set local enable_sort = on")
         best = _best([Ranked(row["id"], row["document_id"], row["score"], row["score"]) for row in rows], by_chunk)
         if len(best) >= limit or len(rows) < candidates:
             break

@@ -27,9 +27,9 @@ from services.embedding.store.indexes import QueryVector
 from services.embedding.store.nearest import Sizes
 from services.embedding.store.scope import Arguments, Scope
 
-RANKED_MOST: Final = 500
+RANKED_MOST: Final = 300
 """Chunks of each combination of words that are ranked; 4 µs each."""
-_CHUNKS_A_DOCUMENT: Final = 2
+CHUNKS_A_DOCUMENT: Final = 2
 """Chunks that are ranked closely for each document wanted."""
 _KNOWN_SECONDS: Final = (60.0, 600.0)
 """How long an organisation's common words are remembered: of one whose chunks are all counted, and of larger ones. Old
@@ -44,11 +44,18 @@ class Vocabularies:
 
     _known: OrderedDict[UUID, tuple[float, Vocabulary]] = field(default_factory=OrderedDict)
 
+    def known(self, org_id: UUID) -> Vocabulary | None:
+        """Return the common words of an organisation if they were looked at not long ago."""
+        until, known = self._known.get(org_id, (0.0, None))
+        if known is None or time.monotonic() >= until:
+            return None
+        self._known.move_to_end(org_id)
+        return known
+
     async def look(self, session: AsyncSession, org_id: UUID) -> Vocabulary:
         """Return the common words of an organisation."""
-        until, known = self._known.get(org_id, (0.0, None))
-        if known is not None and time.monotonic() < until:
-            self._known.move_to_end(org_id)
+        known = self.known(org_id)
+        if known is not None:
             return known
         row = await driver_of(session).fetchrow("select * from common_words($1, $2)", org_id, SAMPLED)
         assert row is not None
@@ -82,7 +89,7 @@ async def list_worded(
     # Of more than that it is not known how many there are, but hardly fewer than of all others.
     chunks = own if own <= MOST_COMPARED else total
     weighed = weigh(asked, await vocabularies.look(session, scope.org_id), chunks, RANKED_MOST)
-    enough = max(limit, LEAST_DEPTH) * _CHUNKS_A_DOCUMENT
+    enough = max(limit, LEAST_DEPTH) * CHUNKS_A_DOCUMENT
     tries: list[tuple[bool, int | None]] = [(True, enough), (True, None)]
     if own > ALWAYS_COMPARED:
         tries[:1] = [(False, enough)]

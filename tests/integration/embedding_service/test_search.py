@@ -66,8 +66,9 @@ async def test_the_index_is_used_and_finds_what_comparing_all_finds(
         assert (await session.execute(scans)).scalar_one() == 0
         by_index = await nearest.list_nearest_by_index(session, scope, query, 50)
         assert (await session.execute(scans)).scalar_one() == 1
-        shown = await hits.list_hits(session, by_index)
+        shown = await hits.list_hits(session, by_index, query)
     assert [one.similarity for one in by_index[:20]] == pytest.approx([one.similarity for one in exact[:20]], abs=1e-3)
+    assert shown
     assert all("Jupiter" in hit.text for hit in shown)
 
 

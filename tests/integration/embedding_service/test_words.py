@@ -110,3 +110,12 @@ async def test_no_more_is_ranked_than_can_be_in_time(kept: Client, database: Dat
             assert found[1] <= expected[1]
     assert vocabulary.share("of") > 0.5
     assert vocabulary.share("zzz") == vocabulary.unknown
+
+
+async def test_the_same_is_found_whatever_was_known_before(kept: Client) -> None:
+    """At first it is not known how much there is; then few are searched in one statement, many side by side."""
+    at_first = await kept.search("refund of the blender E1042", limit=20)
+    again = await kept.search("refund of the blender E1042", limit=20)
+    assert [hit["source_id"] for hit in again] == [hit["source_id"] for hit in at_first]
+    assert [hit["score"] for hit in again] == pytest.approx([hit["score"] for hit in at_first])
+    assert "all" in [hit["source_id"] for hit in again]

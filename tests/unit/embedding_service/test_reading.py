@@ -107,6 +107,21 @@ def test_what_is_too_long_makes_room_for_the_next() -> None:
     assert [hit.text[0] for hit in within_budget(found, 200)] == ["a", "c"]
 
 
+def test_what_several_documents_say_is_told_once() -> None:
+    found = [passage(1, 0, "the same"), passage(2, 0, "another"), passage(3, 40, "the same")]
+    assert [(hit.document_id.int, hit.text) for hit in within_budget(found, 100)] == [(1, "the same"), (2, "another")]
+
+
+def test_of_what_does_not_fit_the_beginning_is_told() -> None:
+    found = [passage(1, 800, "word " * 200 + "end"), passage(2, 0, "other " * 200)]
+    (hit,) = within_budget(found, 50)
+    assert hit.text == ("word " * 60)[: len(hit.text)]
+    assert hit.text.endswith("word")
+    assert (hit.start, hit.end) == (800, 800 + len(hit.text))
+    assert 30 < tokens_of(hit.text) <= 50
+    assert within_budget(found, 3) == []
+
+
 @example([(1, 366, 1), (1, 0, 109), (1, 17, 349)], 128)
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(0, 900), st.integers(1, 400)), max_size=12), st.integers(0, 500)

@@ -10,7 +10,7 @@ revision = "0011"
 down_revision = "0010"
 
 # The organisation by itself, besides those of the transaction: of a parameter the planner knows how many chunks it has.
-_IN_SCOPE = f"""
+IN_SCOPE = f"""
     (chunks.org_id is null or chunks.org_id = org) and (chunks.org_id is null or org = any({CURRENT_ORGS}))
     and (types is null or chunks.source_type = any(types))
     and (sources is null or chunks.document_id in (
@@ -34,14 +34,18 @@ _TYPES = (
 # What is found is `complete` unless more may match.
 #
 # What has not all that is asked for scores less than 1: the share of the words' weights that it has, and a little for
-# how often. What has all scores more than 1, and more the closer together it has them: as that takes 20 µs a chunk, and
-# all else together 4, only the best `enough` are ordered so. 1: divided by 1 + the logarithm of the length; 32: below
-# 1. Of many words the first ones, which are the rarest, have weights.
+# how often. What has all scores more than 1, and more the closer together it has them: as that takes 20 to 100 µs a
+# chunk, and all else together 4, only the best 20 are ordered so. 1: divided by 1 + the logarithm of the length; 32:
+# below 1. Of many words the first ones, which are the rarest, have weights.
 _MOST_WORDS = 12
 # One by one: a join with the words takes three times as long as all else.
-_WEIGHT = " + ".join(
+WEIGHT = " + ".join(
     f"case when found.words @@ each_of[{place}] then weights[{place}] else 0 end" for place in range(1, _MOST_WORDS + 1)
 )
+CLOSENESS = """
+    case when not best.has_all then best.score when best.place > 20 then 1 + best.score
+    else 1 + best.score + ts_rank_cd(best.words, every, 1 | 32) end
+"""
 
 
 def _ranked(which: str) -> str:
@@ -53,36 +57,27 @@ def _ranked(which: str) -> str:
             where {which}
         ), scored as materialized (
             select found.id, found.document_id, found.words, found.words @@ every as has_all,
-                0.98 * ({_WEIGHT}) / total + 0.1 * ts_rank(found.words, any_of) as score
+                0.98 * ({WEIGHT}) / total + 0.1 * ts_rank(found.words, any_of) as score
             from own as found where found.words @@ matching or found.words @@ every
         )
-        select best.id, best.document_id, case when best.has_all
-            then 1 + best.score + ts_rank_cd(best.words, every, 1 | 32) else best.score end,
+        select best.id, best.document_id, {CLOSENESS},
             read_all and (select count(*) from scored) <= enough
-        from (select * from scored order by scored.has_all desc, scored.score desc, scored.id limit enough) best;
+        from (
+            select scored.*, row_number() over (order by scored.has_all desc, scored.score desc, scored.id) as place
+            from scored order by place limit enough
+        ) best;
     """  # noqa: S608 - of constants
 
 
-_FUNCTION = f"""
-create function chunks_by_words({_ARGUMENTS})
-returns table (id uuid, document_id uuid, score double precision, complete boolean)
-language plpgsql stable security definer rows 100
-set search_path = pg_catalog, public, pg_temp set plan_cache_mode = force_custom_plan as $$
-#variable_conflict use_column
-declare
+READ_DECLARED = """
     every tsquery := websearch_to_tsquery('simple', asked);
-    each_of tsquery[] := '{{}}';
+    each_of tsquery[] := '{}';
     any_of tsquery := '';
     needed tsquery := '';
     matching tsquery := '';
-    wanted tsquery;
-    one text;
-    place integer;
-    candidates uuid[] := '{{}}';
-    former integer;
-    read_all boolean := true;
     total double precision := greatest((select sum(weight) from unnest(weights) as weight), 1e-9);
-begin
+"""
+READ = """
     foreach one in array phrases loop
         needed := needed && phraseto_tsquery('simple', one);
     end loop;
@@ -96,6 +91,21 @@ begin
     matching := case when cardinality(phrases) > 0 then needed
         when numnode(any_of) > 0 then any_of && needed else '' end;
     any_of := case when numnode(any_of) > 0 then any_of else every end;
+"""
+_FUNCTION = f"""
+create function chunks_by_words({_ARGUMENTS})
+returns table (id uuid, document_id uuid, score double precision, complete boolean)
+language plpgsql stable security definer rows 100
+set search_path = pg_catalog, public, pg_temp set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+declare {READ_DECLARED}
+    wanted tsquery;
+    one text;
+    place integer;
+    candidates uuid[] := '{{}}';
+    former integer;
+    read_all boolean := true;
+begin {READ}
     if combinations is not null then
         read_all := false;
         foreach one in array combinations loop
@@ -106,17 +116,17 @@ begin
             end loop;
             former := cardinality(candidates);
             candidates := candidates || array(
-                select chunks.id from public.chunks where chunks.words @@ wanted and {_IN_SCOPE} limit most);
+                select chunks.id from public.chunks where chunks.words @@ wanted and {IN_SCOPE} limit most);
             read_all := cardinality(candidates) - former < most and one = combinations[cardinality(combinations)];
             if one = combinations[1] and cardinality(candidates) = most then
                 -- What has all may be among those that were left out.
                 candidates := candidates || array(
-                    select chunks.id from public.chunks where chunks.words @@ every and {_IN_SCOPE} limit most);
+                    select chunks.id from public.chunks where chunks.words @@ every and {IN_SCOPE} limit most);
             end if;
         end loop;
         {_ranked("chunks.id = any(candidates)")}
     else
-        {_ranked(_IN_SCOPE)}
+        {_ranked(IN_SCOPE)}
     end if;
 end $$
 """  # noqa: S608 - of constants
