@@ -291,6 +291,13 @@ def client(http: aiohttp.ClientSession, studio: Studio) -> Client:
 
 
 @pytest.fixture
+async def outside() -> AsyncIterator[aiohttp.ClientSession]:
+    """Somebody who has no key of the object store."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
 def stranger(http: aiohttp.ClientSession) -> Client:
     """Somebody of another organisation."""
     return Client(http, new_id())

@@ -21,20 +21,8 @@ from services.storage.domain import uploads as domain
 from services.storage.domain.keys import organization_prefixes
 from services.storage.usecases import Deps, completing, erasing, sweeping
 from tests.integration.storage.conftest import Client, Ledger, Studio, delivery
-from tests.integration.storage.test_uploads import (
-    WAVE,
-    caller_of,
-    complete,
-    id_of,
-    keys,
-    opened,
-    outside,
-    send,
-    stored,
-)
+from tests.integration.storage.sending import WAVE, caller_of, complete, id_of, keys, opened, send, stored
 from tests.support import media
-
-__all__ = ["outside"]
 
 
 def after(deps: Deps, span: timedelta) -> Deps:
