@@ -17,13 +17,8 @@ from uuid import UUID
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
-from tests.integration.shuffled.lives import (
-    Brought,
-    Clock,
-    Generation,
-    Ids,
-    Outcome,
-    Voice,
+from tests.integration.shuffled.lives import Brought, Clock, Generation, Ids, Outcome, Voice
+from tests.integration.shuffled.telling import (
     document_events,
     generation_events,
     media_events,
