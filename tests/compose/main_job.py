@@ -102,7 +102,17 @@ class MainJob:
         created = await self.api.upload_voice(f"Marta {uuid4().hex[:8]}")
         assert created.status == 201, created.content
         voice = created.json
-        generation = await self.api.speak("My voice will go, and these words will stay.", voice["id"])
+        # It is ready at its own service; the one that speaks hears of that by an event.
+        asked = {"text": "My voice will go, and these words will stay.", "voice_id": voice["id"]}
+
+        async def accepted() -> dict[str, Any] | None:
+            answer = await self.api.post("/v1/generations", json=asked)
+            assert answer.status in (202, 422), (answer.status, answer.content)
+            return dict(answer.json) if answer.status == 202 else None
+
+        made = await eventually(accepted, within=30, what="a voice that can be spoken with")
+        assert made is not None
+        generation = await self.api.until_completed(made["id"], within=60)
         deleted = await self.api.delete(f"/v1/voices/{voice['id']}")
         assert deleted.status == 204, deleted.content
 

@@ -15,7 +15,8 @@ from typing import Any
 from services.gateway.api.events import LASTING
 from tests.support.stack import Stack, running_stack
 
-MOST_SECONDS = 1800
+MOST_SECONDS = 7200
+"""Twenty thousand requests take eight minutes on four cores of their own, and an hour on busy ones."""
 CONFIGURATION = Path(__file__).parent / "schemathesis.toml"
 PLANS, MUCH = ("FREE", "PRO", "ENTERPRISE"), "1000000"
 UNLIMITED = {
