@@ -17,7 +17,7 @@ from tests.bench.harness import Row, row
 from tests.bench.retrieval.stage import Stage
 from tests.support.prose import prose
 
-ROUNDS, WARM_UP = 8, 2
+ROUNDS, WARM_UP = 6, 1
 DOCUMENTS, CHARACTERS = 6, 8_000
 """Of each round; ten chunks a document, no two texts alike."""
 TOGETHER = 4

@@ -27,7 +27,7 @@ from tests.bench.retrieval.stage import Stage
 from tests.bench.retrieval.tenants import SIZES, Tenant
 from tests.support.http import serving
 
-ROUNDS, SEARCHES, WARM_UP = 5, 40, 40
+ROUNDS, SEARCHES, WARM_UP = 4, 40, 40
 """Of each class; the ways take turns within a round, so that what else the machine does meets all of them."""
 LIMIT = 10
 KEY = b"b" * 32
