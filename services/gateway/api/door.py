@@ -28,7 +28,7 @@ from services.gateway.api.keys import Keys, address_of, require_scope
 from services.gateway.api.sockets import Sockets
 from services.gateway.domain.access import Credential
 from services.gateway.domain.failures import AnswerCutOff, BodyTooLarge, ClientGone
-from services.gateway.domain.headers import RequestHeaders, read_request_headers
+from services.gateway.domain.headers import RequestHeaders, anonymous, read_request_headers
 from services.gateway.domain.hosts import MisdirectedRequest
 from services.gateway.domain.route_table import MethodNotAllowed, RouteTable
 from services.gateway.domain.routes import Route, dialect_of
@@ -120,6 +120,8 @@ class Door:
         path = scope["raw_path"].decode("ascii")
         exchange.dialect = route.dialect
         if route.is_anonymous:
+            # The application that answers takes what it finds in them for the trace that it is in.
+            scope["headers"] = anonymous(scope["headers"])
             exchange.forget_client()
         exchange.added += dialect_headers(route.dialect, exchange.request_id)
         with _ServerSpan(route, path, scope["scheme"], exchange) as span:

@@ -48,6 +48,7 @@ _CONDITIONS = frozenset(
     ("range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "accept")
 )
 _BODILESS = frozenset((204, 304))
+_IDS = frozenset((b"traceparent", b"tracestate", b"baggage", b"x-request-id"))
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
@@ -107,6 +108,11 @@ def read_request_headers(headers: RawHeaders) -> RequestHeaders:
         if name in special:
             read.trace[name.decode()] = ",".join(special[name])
     return read
+
+
+def anonymous(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+    """Return a request's headers without those that say which client's request or trace it is."""
+    return [header for header in headers if header[0] not in _IDS]
 
 
 def conditions(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
