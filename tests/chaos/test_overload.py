@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import psutil
 import pytest
 
+from tests.chaos.books import completed_once_each, sums_agree
 from tests.chaos.customers import new_customer, until_upgraded
 from tests.chaos.processes import back
 from tests.integration.live.running import Listener, listening
@@ -101,6 +102,7 @@ async def test_ten_times_what_is_allowed_harms_nobody_else(stack: Stack) -> None
     assert there.p99() <= 2 * calm_there.p99()
     assert after <= 1.2 * before
     assert rest.count(200) == len(rest.answers)
+    await sums_agree(stack)
 
 
 async def test_five_hundred_listeners_come_back_at_once(stack: Stack) -> None:
@@ -150,4 +152,5 @@ async def test_five_hundred_listeners_come_back_at_once(stack: Stack) -> None:
         finished.set()
         for listener in listeners:
             listener.cancel()
+        await completed_once_each(stack, api, [spoken], within=60)
     assert took < BACK_SECONDS
