@@ -48,6 +48,15 @@ class SpanReceiver:
         with self._lock:
             return [span for span in self._spans if span.trace_id == trace_id]
 
+    def count(self, name: str) -> int:
+        """How many spans of a name there are so far."""
+        with self._lock:
+            return sum(span.name == name for span in self._spans)
+
+    def has(self, wanted: bytes) -> bool:
+        """Say whether this stands in anything that came; bodies have to be kept."""
+        return any(wanted in body for body in self.bodies)
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from deploy.backup.vault import Record, Vault
+from tests.support.otlp import SpanReceiver
 from tests.support.polling import eventually
 from tests.support.stack import Stack, running_stack
+from tests.support.visits import watched_by
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,18 @@ def temporary_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def backed_up() -> Iterator[BackedUp]:
-    """A stack whose backups are made by its own schedule, and by whoever asks."""
+def receiver() -> Iterator[SpanReceiver]:
+    """Where the stack's traces and metrics come, all of them."""
+    with SpanReceiver.running(keeps_bodies=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def backed_up(receiver: SpanReceiver) -> Iterator[BackedUp]:
+    """A stack whose backups are made by its own schedule, and by whoever asks; everything of it is traced."""
     with temporary_directory() as folder:
         vault = folder / "vault"
         extra = {"ANTIPHON_BACKUP_DIR": str(vault), "ANTIPHON_ENGINE_PROCESSES": "2"}
+        extra |= watched_by(receiver)
         with running_stack(extra) as running:
             yield BackedUp(running, vault)
