@@ -36,7 +36,7 @@ class Size:
     count: int
 
 
-SIZES = (Size("100 characters, mp3", "mp3", 1, 60), Size("1 MB, wav", "wav", 2, 20))
+SIZES = (Size("100 characters, mp3", "mp3", 1, 60), Size("1 MB, wav", "wav", 4, 20))
 
 
 @dataclass(frozen=True)
