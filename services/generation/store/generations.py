@@ -16,28 +16,25 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Double,
-    FromClause,
     Integer,
     MetaData,
     Row,
     Select,
     Table,
     Text,
-    any_,
     bindparam,
     case,
     delete,
     exists,
     insert,
     literal,
-    null,
     or_,
     select,
     tuple_,
     update,
 )
 from sqlalchemy import func as sql
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -89,10 +86,10 @@ generations = Table(
     Column("created_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True)),
 )
-_UNFINISHED = ("pending", "processing")
+UNFINISHED = ("pending", "processing")
 _COMPUTED = ("status", "chunks_total", "chunks_done")
 STORED_NAMES = [name for name in Generation.__slots__ if name not in _COMPUTED]
-_STORED = [generations.c[name] for name in STORED_NAMES]
+STORED = [generations.c[name] for name in STORED_NAMES]
 
 # That somebody works on it is written nowhere: it follows from the queue, and from what is done.
 _IS_BEING_SPOKEN = or_(
@@ -105,61 +102,18 @@ _STATUS: ColumnElement[str] = case(
 )
 _WITH_RENDITION = generations.outerjoin(renditions, renditions.c.id == generations.c.rendition_id)
 _PROGRESS = (_STATUS.label("status"), renditions.c.chunks_total, renditions.c.chunks_done)
-_VISIBLE: Select[Any] = select(*_STORED, *_PROGRESS).select_from(_WITH_RENDITION)
+_VISIBLE: Select[Any] = select(*STORED, *_PROGRESS).select_from(_WITH_RENDITION)
 # A hundred books are too much for a page.
 _BEGINNING = sql.substr(generations.c.text, 1, TEXT_MAX_LENGTH).label("text")
 _LISTED: Select[Any] = select(
-    *(column for column in _STORED if column.name != "text"), _BEGINNING, *_PROGRESS
+    *(column for column in STORED if column.name != "text"), _BEGINNING, *_PROGRESS
 ).select_from(_WITH_RENDITION)
 
-# What a statement that changes generations returns of them.
-_RETURNED = [
-    *_STORED,
-    generations.c.status,
-    null().cast(Integer).label("chunks_total"),
-    null().cast(Integer).label("chunks_done"),
-]
 _GET = Prepared(
     _VISIBLE.where(
         generations.c.id == bindparam("generation_id", type_=_uuid),
         generations.c.org_id == bindparam("org_id", type_=_uuid),
     )
-)
-
-
-def _is_unfinished(table: FromClause) -> ColumnElement[bool]:
-    return or_(*(table.c.status == status for status in _UNFINISHED))
-
-
-_waiting = generations.alias("waiting")
-# The first of those who wait for it pays for what had to be spoken: who asked before them has given up or failed.
-_PAYS = (
-    select(_waiting.c.id)
-    .where(_waiting.c.rendition_id == renditions.c.id, _is_unfinished(_waiting))
-    .order_by(_waiting.c.created_at, _waiting.c.id)
-    .limit(1)
-    .correlate(renditions)
-    .scalar_subquery()
-)
-_COMPLETE = Prepared(
-    update(generations)
-    .where(
-        generations.c.rendition_id == any_(bindparam("ids", type_=ARRAY(_uuid))),
-        generations.c.rendition_id == renditions.c.id,
-        renditions.c.status == "completed",
-        _is_unfinished(generations),
-    )
-    .values(
-        status="completed",
-        duration_seconds=renditions.c.duration_seconds,
-        object_key=renditions.c.object_key,
-        applied=renditions.c.applied,
-        characters_spoken=case(
-            (generations.c.id == _PAYS, bindparam("unpaid", type_=Integer) * renditions.c.characters_spoken), else_=0
-        ),
-        updated_at=sql.now(),
-    )
-    .returning(*_RETURNED, renditions.c.size_bytes)
 )
 
 
@@ -337,62 +291,16 @@ async def delete_generation(session: AsyncSession, org_id: UUID, generation_id: 
     return (await session.execute(statement)).first() is not None
 
 
-async def complete_generations(
-    session: AsyncSession, rendition_ids: Sequence[UUID], *, is_paid: bool = False
-) -> list[tuple[Generation, int]]:
-    """Complete the unfinished generations of these renditions; return them with the bytes of their audio.
-
-    `is_paid`: others, who were completed before, have paid for what had to be spoken.
-    """
-    rows = await _COMPLETE.fetch(session, ids=list(rendition_ids), unpaid=0 if is_paid else 1)
-    return [(generation_of(row), row["size_bytes"] or 0) for row in rows]
-
-
-async def fail_generations(
-    session: AsyncSession, rendition_id: UUID, *, code: str, reason: str, even_completed: bool = False
-) -> list[tuple[UUID, UUID]]:
-    """Fail the unfinished generations of a rendition, or also the completed ones; return them as (id, organisation)."""
-    failing = (*_UNFINISHED, "completed") if even_completed else _UNFINISHED
-    failed = {"status": "failed", "error_code": code, "error": reason}
-    nothing = {"object_key": None, "duration_seconds": None, "characters_spoken": None}
-    statement = (
-        update(generations)
-        .where(generations.c.rendition_id == rendition_id, generations.c.status.in_(failing))
-        .values(failed | nothing)
-        .returning(generations.c.id, generations.c.org_id)
-    )
-    return [(row.id, row.org_id) for row in await session.execute(statement)]
-
-
-async def cancel_generation(session: AsyncSession, generation_id: UUID) -> None:
-    """Write down that a generation is not wanted any more."""
-    await session.execute(update(generations).where(generations.c.id == generation_id).values(status="canceled"))
-
-
-async def fail_one(session: AsyncSession, generation_id: UUID, *, code: str, reason: str) -> None:
-    """Write down that a generation fails, whatever becomes of its rendition."""
-    failed = {"status": "failed", "error_code": code, "error": reason}
-    await session.execute(update(generations).where(generations.c.id == generation_id).values(failed))
-
-
-async def revive_generation(session: AsyncSession, generation_id: UUID) -> None:
-    """Let a generation that failed or was canceled be pending again."""
-    pending = {"status": "pending", "error_code": None, "error": None, "tries": generations.c.tries + 1}
-    await session.execute(update(generations).where(generations.c.id == generation_id).values(pending))
-
-
 async def is_wanted(session: AsyncSession, rendition_id: UUID) -> bool:
     """Say whether an unfinished generation waits for this rendition."""
-    statement = select(
-        exists().where(generations.c.rendition_id == rendition_id, generations.c.status.in_(_UNFINISHED))
-    )
+    statement = select(exists().where(generations.c.rendition_id == rendition_id, generations.c.status.in_(UNFINISHED)))
     return bool((await session.execute(statement)).scalar_one())
 
 
 async def list_unfinished(session: AsyncSession, rendition_id: UUID) -> list[UUID]:
     """Return the generations that wait for this rendition."""
     statement = select(generations.c.id).where(
-        generations.c.rendition_id == rendition_id, generations.c.status.in_(_UNFINISHED)
+        generations.c.rendition_id == rendition_id, generations.c.status.in_(UNFINISHED)
     )
     return list((await session.execute(statement)).scalars())
 

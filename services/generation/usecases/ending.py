@@ -15,7 +15,7 @@ from libs.messaging import inbox, signal
 from libs.web import Caller, Once
 from services.generation.adapters import note_finished
 from services.generation.domain import errors, requests, signals, speech
-from services.generation.store import chunks, dictionaries, generations, queue, renditions
+from services.generation.store import chunks, dictionaries, endings, generations, queue, renditions
 from services.generation.usecases import planning
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import canceled_event, completed_event, failed_event, requested_event
@@ -31,7 +31,7 @@ async def complete(session: AsyncSession, causes: dict[UUID, Message]) -> None:
     So does what workers of an earlier release made, who left it to storage.
     """
     await renditions.complete_renditions(session, list(causes))
-    for generation, size_bytes in await generations.complete_generations(session, list(causes)):
+    for generation, size_bytes in await endings.complete_generations(session, list(causes)):
         assert generation.rendition_id is not None
         outbox.add(session, completed_event(generation, size_bytes), cause=causes[generation.rendition_id])
         note_finished(session, generation)
@@ -58,7 +58,7 @@ async def fail_renditions(
         if not await renditions.end_rendition(session, rendition_id, "failed", even_completed=refused):
             continue
         await planning.withdraw(session, org_id, rendition_id)
-        for generation_id, owner in await generations.fail_generations(
+        for generation_id, owner in await endings.fail_generations(
             session, rendition_id, code=code, reason=reason, even_completed=refused
         ):
             outbox.add(session, failed_event(generation_id, owner, code, reason, now), cause=cause)
@@ -90,7 +90,7 @@ async def fail_generation(
     session: AsyncSession, generation: requests.Generation, *, code: str, reason: str, now: datetime
 ) -> None:
     """Fail one generation alone, which is held; others that wait for the same audio go on."""
-    await generations.fail_one(session, generation.id, code=code, reason=reason)
+    await endings.fail_one(session, generation.id, code=code, reason=reason)
     outbox.add(session, failed_event(generation.id, generation.org_id, code, reason, now))
     if generation.rendition_id is not None:
         await _abandon(session, generation.org_id, generation.rendition_id)
@@ -110,7 +110,7 @@ async def cancel_generation(
         requests.require_cancelable(generation.status)
         if generation.rendition_id is not None:
             await _require_unmade(session, generation.rendition_id)
-        await generations.cancel_generation(session, generation.id)
+        await endings.cancel_generation(session, generation.id)
         outbox.add(session, canceled_event(generation, deps.clock()))
         rendition_id = generation.rendition_id
         stopped = rendition_id is not None and await _abandon(session, caller.org_id, rendition_id)
@@ -232,7 +232,7 @@ async def _revive(
         assert generation.rendition_id is not None
         rendition = await renditions.get_rendition(session, generation.rendition_id)
         assert rendition is not None
-        await generations.revive_generation(session, generation_id)
+        await endings.revive_generation(session, generation_id)
         voice = requests.Voice(
             generation.voice_id or UUID(int=0), None, generation.voice_name, spec.language, spec.engine, spec.voice
         )
@@ -252,7 +252,7 @@ async def _revive(
 
 
 async def _complete_revived(session: AsyncSession, rendition_id: UUID) -> None:
-    for generation, size_bytes in await generations.complete_generations(session, [rendition_id], is_paid=True):
+    for generation, size_bytes in await endings.complete_generations(session, [rendition_id], is_paid=True):
         outbox.add(session, completed_event(generation, size_bytes))
         note_finished(session, generation)
 

@@ -12,7 +12,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCanceled,
 from libs.ids import new_id
 from services.generation.domain import errors
 from services.generation.domain.requests import DictionaryVersion, Generation
-from services.generation.store import attempts, chunks, dictionaries, generations, renditions, voices
+from services.generation.store import attempts, chunks, dictionaries, endings, generations, renditions, voices
 from services.generation.usecases import downloading, ending, requesting, streaming
 from tests.integration.generation.conftest import World, long_text
 
@@ -100,11 +100,11 @@ async def test_no_store_function_finds_anothers_rows(world: World) -> None:
         assert await generations.lock_generation(session, org_id, mine.id) is None
         assert await generations.list_generations(session, org_id, which, after=None, limit=10) == []
         assert not await generations.delete_generation(session, org_id, mine.id)
-        assert await generations.complete_generations(session, [mine.rendition_id]) == []
-        assert await generations.fail_generations(session, mine.rendition_id, code="x", reason="x") == []
-        await generations.cancel_generation(session, mine.id)
-        await generations.fail_one(session, mine.id, code="x", reason="x")
-        await generations.revive_generation(session, mine.id)
+        assert await endings.complete_generations(session, [mine.rendition_id]) == []
+        assert await endings.fail_generations(session, mine.rendition_id, code="x", reason="x") == []
+        await endings.cancel_generation(session, mine.id)
+        await endings.fail_one(session, mine.id, code="x", reason="x")
+        await endings.revive_generation(session, mine.id)
         await generations.clear_voice(session, [mine.voice_id])
         assert not await generations.is_referred_to(session, mine.rendition_id)
         assert await renditions.get_rendition(session, mine.rendition_id) is None
