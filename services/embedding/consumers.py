@@ -108,5 +108,6 @@ async def erase_organization(delivery: Delivery[OrganizationErasureRequested], d
 export_data = exports("embedding", DataExported, exporting.EXPORTED)
 
 ASKS_FOR_TIMES = Calls("storage", "times")
+FINDS_UPLOADS = Calls("storage", "find_media")
 
 CONSUMERS = declared("embedding", sys.modules[__name__])

@@ -13,6 +13,7 @@ from libs.web import IdentityVerifier, create_app
 from services.embedding.adapters import Embedder, Gathering, MiniLm
 from services.embedding.adapters.leading import leading
 from services.embedding.adapters.spoken import SpokenTimes
+from services.embedding.adapters.uploads import Uploads
 from services.embedding.api import PROBLEMS, router
 from services.embedding.consumers import CONSUMERS
 from services.embedding.settings import Settings
@@ -35,6 +36,7 @@ def main() -> None:
             exact_chunks=settings.search_exact_chunks,
             search_seconds=settings.search_seconds,
             objects=objects,
+            find_upload=Uploads(runtime.bus).find,
             spoken=SpokenTimes(runtime.bus),
             former=former,
         )

@@ -22,7 +22,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
 )
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioLost, AudioRejected, AudioStored
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceSnapshot, VoiceUpdated
-from libs.messaging import Calls, Delivery, Heeds, Rebuildable, Signals, declared, overhears, projection, work
+from libs.messaging import Calls, Delivery, Heeds, Rebuildable, Serves, Signals, declared, overhears, projection, work
 from libs.outbox.exporting import exports
 from services.generation.domain import signals
 from services.generation.store import generations, retention, voices
@@ -124,6 +124,7 @@ async def admit_generation(delivery: Delivery[GenerationDeferred], deps: Deps) -
 
 KNOWN_VOICES = Rebuildable("generation.voices", (learn_voices, renew_voices, forget_voices), voices.delete_voices)
 RESERVES_CHARACTERS = Calls("analytics", "reserve")
+TELLS_AUDIO = Serves("generation", "find_audio")
 # So that requests that wait are told at once, whichever process finished their generation.
 HEARS_OF_COMPLETION = overhears(GenerationCompleted)
 HEARS_OF_FAILURE = overhears(GenerationFailed)

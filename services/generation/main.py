@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
+from libs.contracts.antiphon.generation.v1.rpc_pb2 import FindAudioRequest
+from libs.messaging.rpc import RpcServer
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier, create_app
@@ -22,6 +24,7 @@ from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
 from services.generation.usecases.retaining import Retainer
 from services.generation.usecases.sweeping import Sweeper
+from services.generation.usecases.telling import find_audio
 
 
 def main() -> None:
@@ -68,10 +71,12 @@ def main() -> None:
             deps=deps,
         )
         heed_deletions = partial(deps.known_audio.listen, runtime.bus, signals.DELETED)
+        finds_audio = RpcServer(runtime.bus, "generation", "find_audio", FindAudioRequest, partial(find_audio, deps))
         return Composition(
             app=QuickHandover(app, deps, identity),
             consumers=CONSUMERS,
             deps=deps,
+            rpc=[finds_audio],
             startup=[deps.finishes.start, deps.progress.start, heed_deletions],
             background=[deps.admission.watch, sweeper.run, retainer.run],
             on_stop=[deps.finishes.close],

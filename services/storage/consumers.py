@@ -13,7 +13,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
 )
 from libs.contracts.antiphon.storage.v1.events_pb2 import DataExported, MediaRemoved
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
-from libs.messaging import Delivery, Heeds, Serves, Signals, declared, work
+from libs.messaging import Calls, Delivery, Heeds, Serves, Signals, declared, work
 from libs.outbox.exporting import exports
 from services.storage import usecases
 from services.storage.domain.signals import REMOVED
@@ -75,5 +75,6 @@ export_data = exports("storage", DataExported, exporting.EXPORTED)
 TELLS_OF_REMOVALS = Signals(REMOVED)
 HEARS_OF_REMOVALS = Heeds(REMOVED)
 TELLS_TIMES = Serves("storage", "times")
+ASKS_FOR_AUDIO = Calls("generation", "find_audio")
 
 CONSUMERS = declared("storage", sys.modules[__name__])

@@ -10,6 +10,7 @@ from libs.objectstore import ByteCache, ObjectStore, PublicSigner
 from libs.service import Composition, Runtime, run
 from libs.web import IdentityVerifier
 from libs.web.known import Known, telling
+from services.storage.adapters.generations import Generations
 from services.storage.adapters.known_tracks import KnownTrack
 from services.storage.adapters.probing import Prober
 from services.storage.api import create_storage_app
@@ -38,6 +39,7 @@ def main() -> None:
             prober=Prober(objects),
             small_bytes=settings.small_audio_bytes,
             clock=runtime.clock,
+            find_audio=Generations(runtime.bus).find_audio,
         )
         identity = IdentityVerifier("storage", settings.identity_key, runtime.clock)
         times = RpcServer(runtime.bus, "storage", "times", TimesRequest, partial(tell_times, deps))

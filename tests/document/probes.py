@@ -38,6 +38,8 @@ REFERENCES: Mapping[str, str] = {
     "voice_ids": "voice_id",
     "ids": "generation_id",
     "history_item_ids": "generation_id",
+    "upload_id": "media_id",
+    "generation_id": "generation_id",
     "source_id": "generation_id",
     "source_ids": "generation_id",
     "dictionaries": "dictionary_id",
@@ -119,6 +121,9 @@ class Probe:
 
 def _with(body: Json, name: str, things: Things) -> Json:
     value = things[REFERENCES[name]]
+    if name == "upload_id":
+        # It stands for what else is in the body.
+        return {name: value}
     lists: Mapping[str, object] = {
         "dictionaries": [{"id": value}],
         "pronunciation_dictionary_locators": [{"pronunciation_dictionary_id": value, "version_id": "1"}],

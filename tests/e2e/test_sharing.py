@@ -69,6 +69,10 @@ async def test_equal_requests_share_their_audio_until_the_last_one_is_deleted(st
         assert (usage["characters"], usage["characters_cached"]) == (0, len(text))
     await sums_agree(stack)
 
+    listed = [
+        (await api.get("/v1/tracks", params={"generation_id": one})).json["items"] for one in (first, second, later)
+    ]
+    assert [[track["generation_id"] for track in items] for items in listed] == 3 * [[first]]
     # The first who asked for it goes first.
     for gone, left in ((first, second), (second, later)):
         assert (await api.delete(f"/v1/generations/{gone}")).status == 204

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 from yarl import URL
 
 from tests.support.api import Api
+
+
+async def no_upload(_org_id: UUID, _upload_id: UUID) -> None:
+    """Answer a service that looks for an upload: there is none."""
 
 
 def announced(content: bytes, **changes: Any) -> dict[str, Any]:  # Any: JSON

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Self
+from uuid import UUID
 
 import orjson
 from fastapi import Request
@@ -79,13 +81,25 @@ class NewDocument(DocumentFields):
         return domain.read_text(self.text, self.format)
 
 
-class DocumentForm(DocumentFields):
-    """The fields of a form that brings a file."""
+class FileFields(DocumentFields):
+    """What is said of a document that is a file."""
 
     source_type: ClientType = "knowledge_file"
     format: domain.TextFormat | None = Field(
         default=None, description="How a text is meant; unless given, its beginning tells. A PDF is known as one."
     )
+
+
+class UploadedDocument(FileFields):
+    """A file that is to be found, and was uploaded before."""
+
+    upload_id: UUID = Field(
+        description="A finished upload of a document, instead of `text`: a PDF, text, Markdown, HTML or subtitles."
+    )
+
+
+class DocumentForm(FileFields):
+    """The fields of a form that brings a file."""
 
     @field_validator("metadata", mode="before")
     @classmethod
@@ -106,16 +120,23 @@ class Brought(BaseModel):
     content: str | bytes
 
 
-async def read_brought(request: Request) -> Brought:
+Fetch = Callable[[UUID], Awaitable[tuple[str, bytes]]]
+"""Returns name and bytes of a finished upload."""
+
+
+async def read_brought(request: Request, fetch: Fetch) -> Brought:
     """Read what a request brings, whichever way.
 
-    Raises RequestValidationError, MalformedForm, FilesTooLarge.
+    Raises RequestValidationError, MalformedForm, FilesTooLarge, and what `fetch` raises.
     """
     if forms.is_form(request):
         form = await forms.read_form(request, FILE_FIELDS, most_bytes=files.FILE_MAX_BYTES, most_files=1)
         return _of_form(form)
+    body = await request.body()
+    if _names_upload(body):
+        return await _of_upload(body, fetch)
     try:
-        new = NewDocument.model_validate_json(await request.body())
+        new = NewDocument.model_validate_json(body)
     except ValidationError as error:
         raise _invalid(error) from None
     text = new.content()
@@ -130,23 +151,44 @@ def _of_form(form: forms.Form) -> Brought:
     if not form.files:
         raise _wrong("file", "is missing, or has no byte")
     (file,) = form.files
-    is_pdf = domain.kind_of(file.content) is domain.FileKind.PDF
-    content = file.content if is_pdf else _text(file.content, fields.format)
+    return _of_file(fields, "file", file.name, file.content)
+
+
+def _names_upload(body: bytes) -> bool:
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False  # which is told with the place of the mistake when it is read as a text
+    return isinstance(sent, dict) and "upload_id" in sent
+
+
+async def _of_upload(body: bytes, fetch: Fetch) -> Brought:
+    try:
+        fields = UploadedDocument.model_validate_json(body)
+    except ValidationError as error:
+        raise _invalid(error) from None
+    return _of_file(fields, "upload_id", *await fetch(fields.upload_id))
+
+
+def _of_file(fields: FileFields, field: str, name: str, content: bytes) -> Brought:
+    """Read a file that came in, or by, a field of the request."""
+    is_pdf = domain.kind_of(content) is domain.FileKind.PDF
+    read = content if is_pdf else _text(content, fields.format, field)
     if is_pdf and domain.PAGE in fields.metadata:
         raise _wrong("metadata", "may not have the key page, which is kept of every passage of a PDF")
-    title = fields.title.strip() or _named(file.name) or (domain.title_of(content) if isinstance(content, str) else "")
-    return Brought(fields=fields, title=title, content=content)
+    title = fields.title.strip() or _named(name) or (domain.title_of(read) if isinstance(read, str) else "")
+    return Brought(fields=fields, title=title, content=read)
 
 
-def _text(content: bytes, form: domain.TextFormat | None) -> str:
+def _text(content: bytes, form: domain.TextFormat | None, field: str) -> str:
     try:
         text = domain.text_of(content, form)
     except domain.FileRefused as reason:
-        raise _wrong("file", str(reason)) from None
+        raise _wrong(field, str(reason)) from None
     if not text.strip():
-        raise _wrong("file", "has nothing but white space and markup; there is nothing to find")
+        raise _wrong(field, "has nothing but white space and markup; there is nothing to find")
     if len(text) > limits.TEXT_MAX_LENGTH:
-        raise _wrong("file", f"has more than {limits.TEXT_MAX_LENGTH} characters of text; split it")
+        raise _wrong(field, f"has more than {limits.TEXT_MAX_LENGTH} characters of text; split it")
     return text
 
 
@@ -183,11 +225,30 @@ def _form_schema() -> dict[str, Any]:  # Any: JSON Schema
     return schema
 
 
+def _json_schema() -> dict[str, Any]:  # Any: JSON Schema
+    """A text, or an upload; what is said beside it is the same, but for what is taken unless it is said."""
+    text, upload = (inlined(one.model_json_schema()) for one in (NewDocument, UploadedDocument))
+    properties = {**upload["properties"], **text["properties"]}
+    for name, unless_given in (
+        ("source_type", "Unless given `knowledge`; of an upload `knowledge_file`."),
+        ("format", "Of a text `text` unless given; of an upload its beginning tells, and a PDF is known as one."),
+    ):
+        said = {key: value for key, value in properties[name].items() if key != "default"}
+        properties[name] = {**said, "description": unless_given}
+    del text["required"]
+    return {
+        **text,
+        "description": "A text that is to be found, or an upload.",
+        "properties": properties,
+        "oneOf": [{"required": ["text"]}, {"required": ["upload_id"]}],
+    }
+
+
 REQUEST_BODY: dict[str, Any] = {  # Any: OpenAPI
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": inlined(NewDocument.model_json_schema())},
+            "application/json": {"schema": _json_schema()},
             "multipart/form-data": {"schema": _form_schema()},
         },
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -61,10 +62,12 @@ class DocumentList(BaseModel):
 async def submit_document(request: Request, caller: CallerOf, deps: DepsOf, response: Response) -> DocumentView:
     """Bring a text, or a file with one (PDF, text, Markdown, HTML, subtitles), that is to be found.
 
+    A file comes in a form, or is named by `upload_id` once its upload is finished; the upload may be deleted then.
+
     It is indexed soon; 200 if the very same is there already. A PDF is read in the background: one without text or with
     a password becomes `failed`, and says so. Its passages have their `page` in their metadata.
     """
-    brought = await read_brought(request)
+    brought = await read_brought(request, partial(usecases.fetch_upload, deps, caller))
     fields = brought.fields
     document, is_new = await usecases.submit_document(
         deps,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from libs.objectstore import ObjectStoreUnavailable
 from libs.web import Problem, ProblemOf, forms, invalid_field
+from libs.web.problems import UNAVAILABLE
 from services.embedding import domain
 from services.embedding.domain import files
+from services.embedding.domain.uploads import UploadTooLarge, UploadUnusable
 
 RETRY_AFTER_SECONDS = 5
 
@@ -48,13 +51,19 @@ def owned(error: domain.DocumentOwned) -> Problem:
 
 
 _MOST = f"has more than {files.FILE_MAX_BYTES // 2**20} MB"
-TOO_LARGE = Problem(
-    413,
-    "file_too_large",
-    "The file is too large",
-    f"file: {_MOST}; split it, or bring its text.",
-    {"errors": [{"field": "file", "message": _MOST, "limit": files.FILE_MAX_BYTES}]},
-)
+
+
+def too_large(field: str) -> Problem:
+    return Problem(
+        413,
+        "file_too_large",
+        "The file is too large",
+        f"{field}: {_MOST}; split it, or bring its text.",
+        {"errors": [{"field": field, "message": _MOST, "limit": files.FILE_MAX_BYTES}]},
+    )
+
+
+TOO_LARGE = too_large("file")
 
 
 PROBLEMS: Mapping[type[Exception], ProblemOf] = {
@@ -62,6 +71,9 @@ PROBLEMS: Mapping[type[Exception], ProblemOf] = {
     domain.SearchTooSlow: lambda _error: TOO_SLOW,
     domain.DocumentNotFound: lambda _error: NOT_FOUND,
     domain.DocumentOwned: owned,
+    UploadUnusable: lambda error: invalid_field("upload_id", str(error)),
+    UploadTooLarge: lambda _error: too_large("upload_id"),
+    ObjectStoreUnavailable: lambda _error: UNAVAILABLE,
     forms.FilesTooLarge: lambda _error: TOO_LARGE,
     forms.MalformedForm: lambda error: invalid_field("body", str(error)),
 }

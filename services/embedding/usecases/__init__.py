@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.embedding.usecases.deps import Deps
+from services.embedding.usecases.fetching import fetch_upload
 from services.embedding.usecases.filing import Entry, Filing
 from services.embedding.usecases.indexing import index, remove
 from services.embedding.usecases.knowledge import (
@@ -26,6 +27,7 @@ __all__ = [
     "Wanted",
     "adopt_model",
     "fail_document",
+    "fetch_upload",
     "find_passages",
     "find_times",
     "index",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from libs.database import Database
 from libs.objectstore import ObjectStore
 from services.embedding.adapters import Embedder, PdfReading, Questions
 from services.embedding.adapters.spoken import SpokenTimes
+from services.embedding.domain.uploads import Uploaded
 from services.embedding.store.nearest import Sizes
 from services.embedding.store.words import Vocabularies
 from services.embedding.usecases.filing import Filing
 from services.embedding.usecases.models import KnownIndexes, Making
+
+FindUpload = Callable[[UUID, UUID], Awaitable[Uploaded | None]]
+"""Finds a finished upload of an organisation by its id. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Deps:
     clock: Callable[[], datetime]
     exact_chunks: int | None
     objects: ObjectStore
+    find_upload: FindUpload
     former: Sequence[Embedder] = ()
     filing: Filing = field(default_factory=Filing)
     pdf: PdfReading = field(default_factory=PdfReading)

@@ -27,7 +27,7 @@ class TrackQuery(BaseModel):
 
     generation_id: UUID | None = Field(
         default=None,
-        description="Only this generation's; equal requests share the track of the first of them.",
+        description="Only this generation's, which it may share: it tells the first of those who have it.",
     )
     format: str | None = Field(
         default=None, pattern="^[a-z0-9]{1,10}$", description="Only files of this kind.", examples=["mp3"]

@@ -21,7 +21,6 @@ from services.storage.api.problems import CHANGED, LOST, NO_OBJECT, NO_TRACK, un
 from services.storage.api.track_views import SignedUrlView, TrackList, TrackQuery, TrackView, track_id_of, view
 from services.storage.domain import timing
 from services.storage.domain.delivery import RangeNotSatisfiable
-from services.storage.store import listing
 from services.storage.usecases import finding
 
 router = APIRouter()
@@ -42,8 +41,7 @@ _AUDIO = (
 async def list_tracks(caller: CallerOf, deps: DepsOf, wanted: Annotated[TrackQuery, Query()]) -> TrackList:
     """List the organisation's tracks, newest first; of a text the first 5,000 characters are shown."""
     after = Cursor.decode(wanted.cursor) if wanted.cursor else None
-    async with deps.database.transaction(caller.org_id) as session:
-        rows = await listing.list_tracks(session, caller.org_id, wanted.filter(), after=after, limit=wanted.limit)
+    rows = await finding.list_tracks(deps, caller, wanted.filter(), after=after, limit=wanted.limit)
     page = page_of(rows, wanted.limit, lambda track: Cursor(track.created_at, track.id))
     return TrackList(items=[view(row) for row in page.items], next_cursor=page.next_cursor)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from libs.database import Database
 from libs.objectstore import ByteCache, ObjectStore, PartsUploads, PublicSigner
@@ -19,6 +20,10 @@ SMALL_BYTES = 2**20
 """Up to how many bytes audio is small: what is read a hundred times is held in memory then."""
 
 
+FindAudio = Callable[[UUID, UUID], Awaitable[UUID | None]]
+"""Finds the audio that a generation of an organisation has, by their ids. Raises Unavailable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deps:
     """What the use cases work with."""
@@ -31,5 +36,6 @@ class Deps:
     parts: PartsUploads
     prober: Prober
     clock: Callable[[], datetime]
+    find_audio: FindAudio
     arrival_seconds: float = ARRIVAL_SECONDS
     small_bytes: int = SMALL_BYTES

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Cursor
 from libs.objectstore import ObjectStore
 from libs.web import Caller
 from services.storage.domain import audio as domain
@@ -51,6 +53,30 @@ async def find_audio(
             break
         await asyncio.sleep(min(left, ARRIVAL_LOOKS[min(number, len(ARRIVAL_LOOKS) - 1)]))
     raise domain.AudioOnItsWay
+
+
+async def list_tracks(
+    deps: Deps, caller: Caller, which: listing.TrackFilter, *, after: Cursor | None, limit: int
+) -> Sequence[listing.ListedTrack]:
+    """Return up to `limit` + 1 tracks of the caller's organisation, newest first.
+
+    That of a generation is found under the id of the first who asked for the same. Raises Unavailable while nobody can
+    say which that is.
+    """
+    found = await _listed(deps, caller, which, after=after, limit=limit)
+    if found or which.generation_id is None:
+        return found
+    audio_id = await deps.find_audio(caller.org_id, which.generation_id)
+    if audio_id is None or audio_id == which.generation_id:
+        return found
+    return await _listed(deps, caller, replace(which, generation_id=audio_id), after=after, limit=limit)
+
+
+async def _listed(
+    deps: Deps, caller: Caller, which: listing.TrackFilter, *, after: Cursor | None, limit: int
+) -> Sequence[listing.ListedTrack]:
+    async with deps.database.transaction(caller.org_id) as session:
+        return await listing.list_tracks(session, caller.org_id, which, after=after, limit=limit)
 
 
 async def find_track(deps: Deps, caller: Caller, track_id: UUID) -> listing.ListedTrack:

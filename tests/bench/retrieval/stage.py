@@ -21,6 +21,7 @@ from services.embedding.domain import content_hash
 from services.embedding.usecases import Deps
 from tests.bench.retrieval.tenants import Corpus, make_corpus
 from tests.support.servers import Servers, running_servers
+from tests.support.uploads import no_upload
 
 THREADS = 2
 """As the service has on 4 cores."""
@@ -44,6 +45,7 @@ class Stage:
             clock=lambda: datetime.now(UTC),
             exact_chunks=None,
             objects=self.servers.object_store(),
+            find_upload=no_upload,
         )
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:

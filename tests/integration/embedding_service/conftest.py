@@ -40,6 +40,7 @@ from tests.support.http import serving as serving_app
 from tests.support.outbox import UNSENT, written_events
 from tests.support.polling import eventually
 from tests.support.servers import Servers
+from tests.support.uploads import no_upload
 
 KEY = b"e" * 32
 EVERYTHING = 10_000_000
@@ -198,7 +199,7 @@ async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIt
 
 @pytest.fixture
 def deps(database: Database, objects: ObjectStore, minilm: MiniLm) -> Deps:
-    return Deps(database, Gathering(minilm), lambda: datetime.now(UTC), exact_chunks=EVERYTHING, objects=objects)
+    return Deps(database, Gathering(minilm), lambda: datetime.now(UTC), EVERYTHING, objects, no_upload)
 
 
 @pytest.fixture

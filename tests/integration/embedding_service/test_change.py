@@ -39,6 +39,7 @@ from tests.integration.embedding_service.test_process import ALONE, KEY, environ
 from tests.support.outbox import UNSENT
 from tests.support.polling import eventually
 from tests.support.servers import Servers, running_servers
+from tests.support.uploads import no_upload
 
 TEXTS, SHORT = 280, 256
 LONG_MODEL, SHORT_MODEL = MiniLm.model_id, "short"
@@ -327,8 +328,8 @@ async def test_searches_change_over_to_no_index_with_a_gap(own_servers: Servers,
     """Not while one passage lacks its vector, and at once when none does."""
     database = own_servers.database("embedding", [UNSENT])
     objects = own_servers.object_store()
-    first = Deps(database, minilm, lambda: datetime.now(UTC), None, objects)
-    second = Deps(database, Short(minilm), first.clock, None, objects, former=[minilm])
+    first = Deps(database, minilm, lambda: datetime.now(UTC), None, objects, no_upload)
+    second = Deps(database, Short(minilm), first.clock, None, objects, no_upload, former=[minilm])
     try:
         await adopt_model(first)
         event = completed(new_id(), "What has no vector in the second index.")

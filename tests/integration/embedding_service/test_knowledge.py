@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ async def test_what_cannot_be_embedded_is_tried_again_and_then_told(client: Clie
     brought = await bring(client, REFUNDS)
     (event,) = await ledger.events(DocumentSubmitted)
     delivery = Delivery(event, str(new_id()), 1)
-    away = Deps(deps.database, Failing(EmbeddingUnavailable("away")), deps.clock, deps.exact_chunks, deps.objects)
+    away = replace(deps, embedder=Failing(EmbeddingUnavailable("away")))
     with pytest.raises(Unavailable):
         await handlers.index_document.handler(delivery, away)
     exhausted = handlers.index_document.exhausted

@@ -39,6 +39,7 @@ from services.storage.usecases import Deps as StorageDeps
 from tests.integration.shuffled.histories import History
 from tests.integration.shuffled.lives import BEGINNING, TOO_MUCH, Generation, Outcome
 from tests.integration.shuffled.stage import Emitted, Party, Stage
+from tests.support.uploads import no_upload
 
 
 def _now() -> datetime:
@@ -198,7 +199,12 @@ async def _texts(stage: Stage, history: History) -> None:
 
 async def _embedding_deps(stage: Stage) -> EmbeddingDeps:
     return EmbeddingDeps(
-        database=stage.database, embedder=_Hashed(), clock=_now, exact_chunks=1000, objects=stage.objects
+        database=stage.database,
+        embedder=_Hashed(),
+        clock=_now,
+        exact_chunks=1000,
+        objects=stage.objects,
+        find_upload=no_upload,
     )
 
 
@@ -244,7 +250,13 @@ async def _storage_deps(stage: Stage) -> StorageDeps:
         parts=stage.objects.uploads,
         prober=Prober(stage.objects),
         clock=_now,
+        find_audio=_nobody_asks,
     )
+
+
+async def _nobody_asks(_org_id: UUID, _generation_id: UUID) -> UUID | None:
+    """No track is listed in these histories."""
+    raise AssertionError
 
 
 def _stored(history: History, emitted: Sequence[Emitted]) -> list[str]:

@@ -46,6 +46,11 @@ async def _tell_nobody(_gone: str) -> None:
     """One process runs in these tests."""
 
 
+async def shares_nothing(_org_id: UUID, _generation_id: UUID) -> UUID | None:
+    """No generation has the audio of another."""
+    return None
+
+
 @dataclass(frozen=True)
 class Answer:
     """An HTTP answer, read to its end; header names in lower case."""
@@ -223,6 +228,7 @@ def deps(servers: Servers, database: Database, objects: ObjectStore) -> Deps:
         parts=objects.uploads,
         prober=Prober(objects),
         clock=clock,
+        find_audio=shares_nothing,
     )
 
 

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from libs.ids import new_id
+from libs.messaging import Unavailable
 from libs.objectstore import ObjectReader, ObjectStore, PublicSigner
 from services.storage import usecases
 from services.storage.usecases import Deps
@@ -285,3 +286,38 @@ async def test_lists_are_read_from_an_index(deps: Deps, studio: Studio) -> None:
             {"org": studio.org_id},
         )
         assert "audio_tracks_list" in "\n".join(plan.scalars())
+
+
+async def test_the_track_that_a_generation_shares_is_found_under_its_id(
+    deps: Deps, studio: Studio, stranger: Client
+) -> None:
+    event = await kept(deps, studio, b"shared")
+    guest, other = new_id(), new_id()
+
+    async def find_audio(org_id: UUID, generation_id: UUID) -> UUID | None:
+        mine = org_id == studio.org_id and generation_id == guest
+        return UUID(event.generation_id) if mine else None
+
+    async with serving(replace(deps, find_audio=find_audio)) as http:
+        mine, theirs = Client(http, studio.org_id), Client(http, stranger.org_id)
+        (track,) = await listed(mine, generation_id=str(guest))
+        assert track["generation_id"] == event.generation_id
+        assert await listed(mine, generation_id=event.generation_id) == [track]
+        assert await listed(mine, generation_id=str(guest), format="wav") == []
+        assert await listed(mine, generation_id=str(other)) == []
+        assert await listed(theirs, generation_id=str(guest)) == []
+
+
+async def test_while_nobody_can_say_what_a_generation_shares_the_request_is_to_be_repeated(
+    deps: Deps, studio: Studio
+) -> None:
+    event = await kept(deps, studio, b"shared")
+
+    async def find_audio(_org_id: UUID, _generation_id: UUID) -> UUID | None:
+        raise Unavailable("the generation service is restarting")
+
+    async with serving(replace(deps, find_audio=find_audio)) as http:
+        client = Client(http, studio.org_id)
+        assert len(await listed(client, generation_id=event.generation_id)) == 1
+        answer = await client.get(f"/v1/tracks?generation_id={new_id()}")
+        assert (answer.status, orjson.loads(answer.body)["code"]) == (503, "unavailable")
