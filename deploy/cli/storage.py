@@ -21,7 +21,6 @@ from deploy.embedded.home import find_home
 if TYPE_CHECKING:
     from libs.objectstore import ObjectStore
     from services.generation.usecases.sweeping import Swept
-    from services.storage.usecases.verifying import Verified
 
 app = typer.Typer(help="Look after what is kept in the object store.", no_args_is_help=True)
 
@@ -36,11 +35,13 @@ OlderThan = Annotated[
 
 @app.command()
 def verify(
-    repair: Annotated[bool, typer.Option("--repair", help="Have lost and damaged audio made again.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Have made again what can be made again.")] = False,
     rate: Annotated[float, typer.Option("--rate", min=0.01, help="MiB a second that are read at most.")] = 20.0,
     older_than: OlderThan = 24.0,
 ) -> None:
-    """Read all audio once more, and compare it with its SHA-256; exit status 1 when something is wrong.
+    """Read everything once more, and compare it with its SHA-256; exit status 1 when something is wrong.
+
+    Tracks, the pieces of speech that they were joined of, media, and the recordings and previews of voices.
 
     Safe while the system runs.
     """
@@ -58,42 +59,28 @@ def sweep(
 
 
 async def _verify(*, repair: bool, rate: float, grace: timedelta) -> bool:
+    from deploy.cli.verifying import Verification
     from libs.objectstore import ObjectStoreUnavailable
-    from services.storage.usecases.verifying import Pace, Verified, order_repair
-    from services.storage.usecases.verifying import verify as verify_tracks
 
     progress = _Progress()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(administered_database("storage"))
+        databases = {
+            name: await stack.enter_async_context(administered_database(name))
+            for name in ("storage", "generation", "voice")
+        }
         objects = await stack.enter_async_context(_object_store())
-        found = Verified()
+        verification = Verification(databases, objects, rate * MIB)
         try:
-            async for found in verify_tracks(database, objects, Pace(rate * MIB)):
-                progress.say(f"{found.tracks:,} tracks, {found.bytes / MIB:,.1f} MiB, {len(found.flaws)} flaws")
+            async for so_far in verification.run():
+                progress.say(so_far)
         except ObjectStoreUnavailable as error:
             raise StackError(f"The object store stays away: {error}. Nothing was changed; try again later.") from None
-        _report(found)
-        ordered = 0
+        verification.report(SHOWN)
         if repair:
-            tracks = {flaw.track.id: flaw.track for flaw in found.flaws}
-            for track in tracks.values():
-                ordered += await order_repair(database, track, now=datetime.now(UTC))
-            print(f"to be made again: {ordered:,}")
+            await verification.repair()
     strays = await _swept(grace=grace, tell=False)
     print(f"unreferenced: {strays.strays:,} objects, {strays.stray_bytes / MIB:,.1f} MiB")
-    return not found.flaws
-
-
-def _report(found: Verified) -> None:
-    conditions = [flaw.condition for flaw in found.flaws]
-    print(f"verified: {found.tracks:,} tracks, {found.bytes:,} bytes")
-    print(f"missing: {conditions.count('missing'):,}")
-    print(f"damaged: {conditions.count('damaged'):,}")
-    print(f"lost before, and not made again yet: {found.lost:,}")
-    for flaw in found.flaws[:SHOWN]:
-        print(f"  {flaw.condition}: track {flaw.track.id} of generation {flaw.track.generation_id}")
-    if len(found.flaws) > SHOWN:
-        print(f"  and {len(found.flaws) - SHOWN:,} more")
+    return not verification.flaws
 
 
 async def _sweep(*, grace: timedelta, tell: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,37 @@ def verify(
     """Compare all sums of use with the ledger; exit status 1 when something differs. Safe while the system runs."""
     if not asyncio.run(_verify(repair=repair)):
         raise typer.Exit(1)
+
+
+@app.command()
+def holdings(
+    repair: Annotated[bool, typer.Option("--repair", help="Count what is there.")] = False,
+) -> None:
+    """Compare the stored bytes and voices that plans are measured by with what there is; exit status 1 if they differ.
+
+    Safe while the system runs.
+    """
+    if not asyncio.run(_holdings(repair=repair)):
+        raise typer.Exit(1)
+
+
+async def _holdings(*, repair: bool) -> bool:
+    from deploy.cli.holdings import compare_holdings, correct_holdings
+
+    async with AsyncExitStack() as stack:
+        names = ("storage", "voice", "analytics")
+        databases = {name: await stack.enter_async_context(administered_database(name)) for name in names}
+        found = await compare_holdings(databases)
+        for one in found[:SHOWN]:
+            kept = one.kept if one.kept is not None else "nothing"
+            print(f"{one.real.quota} of {one.real.org_id}: {one.real.id} counts {kept}, is {one.real.quantity}")
+        if len(found) > SHOWN:
+            print(f"and {len(found) - SHOWN} more")
+        if found and repair:
+            print(f"{await correct_holdings(databases, found)} of {len(found)} are counted as they are")
+            found = await compare_holdings(databases)
+    print("all that there is is counted as it is" if not found else f"{len(found)} things are counted otherwise")
+    return not found
 
 
 async def _verify(*, repair: bool) -> bool:

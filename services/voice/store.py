@@ -62,6 +62,7 @@ voices = Table(
     Column("matching", JSONB(none_as_null=True)),
     Column("sample_count", Integer),
     Column("preview_key", Text),
+    Column("preview_sha256", Text),
     Column("discarded_keys", ARRAY(Text)),
     Column("submitted", Integer),
     Column("examined", Integer),
@@ -105,6 +106,16 @@ class VoiceFilter:
     language: str | None = None
     variant: Variant | None = None
     status: Status = Status.READY
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many bytes the recordings of a custom voice have, which were submitted so often."""
+
+    id: UUID
+    org_id: UUID
+    submitted: int
+    size_bytes: int
 
 
 def _voice(row: RowMapping) -> Voice:
@@ -227,6 +238,36 @@ async def delete_sample(session: AsyncSession, sample_id: UUID) -> None:
 async def delete_voice(session: AsyncSession, voice_id: UUID) -> None:
     """Remove a voice with its recordings' rows."""
     await session.execute(delete(voices).where(voices.c.id == voice_id))
+
+
+async def list_all(session: AsyncSession, *, after: UUID | None, limit: int) -> list[Voice]:
+    """Return up to `limit` of the voices that the transaction sees, by their ids, behind `after`."""
+    statement = select(*_VOICE).order_by(voices.c.id).limit(limit)
+    if after is not None:
+        statement = statement.where(voices.c.id > after)
+    return [_voice(row) for row in (await session.execute(statement)).mappings()]
+
+
+async def list_recorded(session: AsyncSession, *, after: UUID, limit: int) -> list[Recorded]:
+    """Return what is recorded of up to `limit` of the custom voices that the transaction sees, behind `after`."""
+    total = select(func.coalesce(func.sum(samples.c.size_bytes), 0)).where(samples.c.voice_id == voices.c.id)
+    statement = (
+        select(voices.c.id, voices.c.org_id, voices.c.submitted, total.scalar_subquery().label("size_bytes"))
+        .where(voices.c.org_id.is_not(None), voices.c.id > after)
+        .order_by(voices.c.id)
+        .limit(limit)
+    )
+    return [Recorded(**row._asdict()) for row in await session.execute(statement)]
+
+
+async def list_known(session: AsyncSession, ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of these ids that are of voices."""
+    return set((await session.execute(select(voices.c.id).where(voices.c.id.in_(ids)))).scalars())
+
+
+async def save_preview(session: AsyncSession, voice_id: UUID, sha256: str) -> None:
+    """Write what a system voice's preview is by now."""
+    await session.execute(update(voices).where(voices.c.id == voice_id).values(preview_sha256=sha256))
 
 
 async def get_catalogue_fingerprints(session: AsyncSession) -> dict[UUID, str | None]:

@@ -11,7 +11,7 @@ PAGE = page("docs/knowledge.md")
 
 
 def test_the_commands_work_as_written(stack: Stack, tmp_path: Path) -> None:
-    printed = run_commands(stack, tmp_path, PAGE)
+    printed = run_commands(stack, tmp_path, PAGE, within=120)
     assert '"status":"pending"' in printed
     assert '"highlights":[' in printed
     assert '"text":"[1] Returns\\nYour money' in printed

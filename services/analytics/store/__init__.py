@@ -5,7 +5,16 @@ from __future__ import annotations
 from services.analytics.store.differences import Difference, list_differences
 from services.analytics.store.ledger import drop_partitions, make_partitions, record_usage
 from services.analytics.store.lines import list_lines
-from services.analytics.store.quotas import GONE, Holding, Reached, save_holdings, save_thresholds
+from services.analytics.store.quotas import (
+    GONE,
+    Holding,
+    Reached,
+    correct_holdings,
+    get_holdings,
+    list_holdings,
+    save_holdings,
+    save_thresholds,
+)
 from services.analytics.store.repairs import add_up_levels, add_up_month
 from services.analytics.store.reports import get_local_day, get_report, list_zones
 from services.analytics.store.reservations import (
@@ -39,7 +48,9 @@ __all__ = [
     "add_quarters",
     "add_up_levels",
     "add_up_month",
+    "correct_holdings",
     "drop_partitions",
+    "get_holdings",
     "get_local_day",
     "get_plans",
     "get_report",
@@ -51,6 +62,7 @@ __all__ = [
     "list_differences",
     "list_due_subscriptions",
     "list_expired",
+    "list_holdings",
     "list_lines",
     "list_quarter_differences",
     "list_subscriptions",

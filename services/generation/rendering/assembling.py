@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -18,20 +17,17 @@ from libs.ids import new_id
 from libs.messaging import Permanent, signal
 from libs.objectstore import Stored
 from libs.speech.encoding import Codec, Joiner, OutputFormat, parse_output_format
-from libs.speech.kept import KeptChunk, placed, unpack
+from libs.speech.kept import KeptChunk, placed
 from libs.speech.text.reading import Reading, source_times
 from services.generation.domain import errors, requests, signals
 from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spec, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
+from services.generation.rendering.pieces import PieceLost, read_chunks, respeak_lost
 from services.generation.rendering.recording import record_audio, uploading
 from services.generation.store import chunks, dictionaries, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
-PAGE = 64
-"""Chunks that are looked up at once."""
-AHEAD = 16
-"""Chunks that are read ahead of the one that is being joined."""
 
 
 async def plan_rendition(deps: WorkerDeps, work: queue.Work) -> None:
@@ -119,49 +115,18 @@ class _Times:
         )
 
 
-async def _list_chunks(deps: WorkerDeps, rendition: renditions.Rendition) -> AsyncIterator[chunks.Chunk]:
-    since = 0
-    while True:
-        async with deps.database.transaction(rendition.org_id) as session:
-            page = await chunks.list_chunks(session, rendition.id, since=since, limit=PAGE)
-        for chunk in page:
-            yield chunk
-        if len(page) < PAGE:
-            return
-        since = page[-1].idx + 1
-
-
-async def read_chunks(
-    deps: WorkerDeps, rendition: renditions.Rendition
-) -> AsyncIterator[tuple[chunks.Chunk, KeptChunk]]:
-    """Yield the chunks of a rendition in their order, the next AHEAD of them read ahead."""
-    reading: deque[tuple[chunks.Chunk, asyncio.Task[bytes]]] = deque()
-    try:
-        async for chunk in _list_chunks(deps, rendition):
-            reading.append((chunk, asyncio.create_task(_read(deps, chunk))))
-            if len(reading) > AHEAD:
-                first, content = reading.popleft()
-                yield first, unpack(await content)
-        while reading:
-            first, content = reading.popleft()
-            yield first, unpack(await content)
-    finally:
-        left = [content for _, content in reading]
-        for content in left:
-            content.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-
-async def _read(deps: WorkerDeps, chunk: chunks.Chunk) -> bytes:
-    assert chunk.object_key is not None
-    return deps.recent.take(chunk.object_key) or await deps.objects.get(chunk.object_key)
-
-
 async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
-    """Join the chunks of a rendition, upload the audio, and tell storage.
+    """Join the chunks of a rendition, upload the audio, and tell storage; chunks that were lost are spoken again first.
 
     Raises Permanent when the format cannot hold so much, ObjectStoreUnavailable.
     """
+    try:
+        await _assemble(deps, work)
+    except PieceLost:
+        await respeak_lost(deps, work)
+
+
+async def _assemble(deps: WorkerDeps, work: queue.Work) -> None:
     began = time.perf_counter()
     async with deps.database.transaction(work.org_id) as session:
         rendition = await renditions.get_rendition(session, work.rendition_id)
@@ -209,12 +174,15 @@ async def _join(
     except ValueError as error:
         raise Permanent(str(error)) from error
     yield joiner.head()
-    done = 0
+    done = number = 0
     async for chunk, kept in read_chunks(deps, rendition):
+        number += 1
         times.add(chunk, kept, done, form.sample_rate, rendition)
         done += kept.samples
         # What is joined as it is takes less time than handing it to a thread.
         yield joiner.add(kept.segment) if form.codec is Codec.MP3 else await asyncio.to_thread(joiner.add, kept.segment)
+    if number != rendition.chunks_total:
+        raise Permanent(f"of {rendition.chunks_total} pieces of the text {number} are there")
     yield joiner.finish()
 
 

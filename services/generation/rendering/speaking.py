@@ -93,9 +93,9 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
         uploaded.append(key)
         began = time.perf_counter()
         with _tracer.start_as_current_span("upload chunk"):
-            await deps.objects.put(key, kept, KEPT_TYPE)
+            sha256 = await deps.objects.put(key, kept, KEPT_TYPE)
         timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - began}
-        spoken = chunks.Spoken(key, rendered.samples, dict(rendered.applied), spec.engine, timings)
+        spoken = chunks.Spoken(key, sha256, rendered.samples, dict(rendered.applied), spec.engine, timings)
         async with deps.database.transaction(work.org_id) as session:
             await chunks.lock_chunk(session, work.org_id, cache_key)
             advanced = await chunks.finish_chunk(session, work, deps.worker_id, spoken)

@@ -104,7 +104,8 @@ _FINISH = Prepared(
     with gone as (
         delete from speech_queue where id = :work_id and worker = :worker returning id
     ), spoken as (
-        update speech_cache set object_key = :object_key, samples = :samples, applied = :applied
+        update speech_cache
+        set object_key = :object_key, samples = :samples, sha256 = :sha256, applied = :applied
         where org_id = :org_id and cache_key = :cache_key and object_key is null and exists (select from gone)
         returning cache_key
     ), done as (
@@ -127,7 +128,7 @@ _FINISH = Prepared(
     """
     ).bindparams(
         *(bindparam(name, type_=_uuid) for name in ("work_id", "worker", "org_id", "attempt_id", "rendition_id")),
-        *(bindparam(name, type_=Text) for name in ("cache_key", "object_key", "model_id")),
+        *(bindparam(name, type_=Text) for name in ("cache_key", "object_key", "sha256", "model_id")),
         *(bindparam(name, type_=JSONB) for name in ("applied", "timings", "settings")),
         bindparam("samples", type_=BigInteger),
         bindparam("steps", type_=BigInteger),
@@ -135,9 +136,13 @@ _FINISH = Prepared(
 )
 
 
-_DROP_UNSPOKEN = text("delete from generation_chunks where org_id = :org_id and cache_key = any(:keys)").bindparams(
-    bindparam("org_id", type_=_uuid), bindparam("keys", type_=ARRAY(Text))
-)
+# A completed text keeps its pieces, even one that was lost: it could not be joined anew without.
+_DROP_UNSPOKEN = text(
+    """
+    delete from generation_chunks c using renditions r
+    where r.id = c.rendition_id and r.status <> 'completed' and c.org_id = :org_id and c.cache_key = any(:keys)
+    """
+).bindparams(bindparam("org_id", type_=_uuid), bindparam("keys", type_=ARRAY(Text)))
 
 
 async def drop_unspoken(session: AsyncSession, org_id: UUID, cache_keys: Sequence[str]) -> None:
@@ -167,9 +172,10 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What came of speaking a piece: where it is kept, how long it is, and how it went, in seconds."""
+    """What came of speaking a piece: where it is kept, as what, how long it is, and how it went, in seconds."""
 
     object_key: str
+    sha256: str
     samples: int
     applied: dict[str, Any]  # Any: the engine's own values
     model_id: str
@@ -188,6 +194,7 @@ async def finish_chunk(session: AsyncSession, work: Work, worker: UUID, spoken: 
         org_id=work.org_id,
         cache_key=work.cache_key,
         object_key=spoken.object_key,
+        sha256=spoken.sha256,
         samples=spoken.samples,
         applied=spoken.applied,
         attempt_id=new_id(),
@@ -205,7 +212,10 @@ async def finish_chunk(session: AsyncSession, work: Work, worker: UUID, spoken: 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a rendition; `object_key` and `samples` are there once it is spoken."""
+    """A piece of a rendition; `object_key` and `samples` are there once it is spoken.
+
+    So is the object's `sha256` (hexadecimal), unless an earlier release spoke it.
+    """
 
     idx: int
     first_character: int
@@ -214,11 +224,14 @@ class Chunk:
     origins: Sequence[int] | None
     object_key: str | None
     samples: int | None
+    sha256: str | None
+    cache_key: str
 
 
 _CHUNKS = text(
     """
-    select c.idx, c.first_character, c.characters, c.reading, c.origins, s.object_key, s.samples
+    select c.idx, c.first_character, c.characters, c.reading, c.origins, s.object_key, s.samples,
+        s.sha256, s.cache_key
     from generation_chunks c join speech_cache s using (org_id, cache_key)
     where c.rendition_id = :id and c.idx >= :since order by c.idx limit :limit
     """

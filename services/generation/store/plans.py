@@ -28,7 +28,10 @@ _WANT = Prepared(
         on conflict (org_id, cache_key) do update set updated_at = now()
         returning cache_key, object_key, (xmax = 0) as is_new
     )
-    select cache_key, object_key is not null as is_there, is_new,
+    select cache_key, object_key is not null as is_there,
+        -- Of a piece that was lost it may be that nobody speaks it any more.
+        is_new or (object_key is null and not exists (select from speech_queue q
+            where q.kind = 'chunk' and q.org_id = :org_id and q.cache_key = w.cache_key)) as is_new,
         exists (select from former f where f.cache_key = w.cache_key and f.spoken) as is_unpaid
     from wanted w
     """

@@ -351,6 +351,7 @@ async def withdraw(session: AsyncSession, rendition_id: UUID) -> None:
     await session.execute(delete(queue).where(queue.c.rendition_id == rendition_id, queue.c.kind != "chunk"))
 
 
+# What a completed text has and is queued was lost, and is to be spoken again.
 _WITHDRAW_CHUNKS = text(
     """
     delete from speech_queue q where q.kind = 'chunk' and q.org_id = :org_id and q.cache_key in (
@@ -358,13 +359,13 @@ _WITHDRAW_CHUNKS = text(
     and not exists (
         select from generation_chunks c join renditions r on r.id = c.rendition_id
         where c.org_id = q.org_id and c.cache_key = q.cache_key and c.rendition_id <> :id
-            and r.status = 'pending')
+            and r.status in ('pending', 'completed'))
     returning q.cache_key
     """
 ).bindparams(bindparam("org_id", type_=_uuid), bindparam("id", type_=_uuid))
 
 
 async def withdraw_chunks(session: AsyncSession, org_id: UUID, rendition_id: UUID) -> list[str]:
-    """Remove the queued chunks that only this rendition waits for; return their keys."""
+    """Remove the queued chunks that only this rendition wants; return their keys."""
     rows = await session.execute(_WITHDRAW_CHUNKS, {"org_id": org_id, "id": rendition_id})
     return [row.cache_key for row in rows]

@@ -125,7 +125,7 @@ async def order(
         await queue.enqueue(session, [whole(rendition, spec, pieces[0], most_at_once)])
         return
     missing = await plans.plan_chunks(session, rendition, spec, pieces)
-    work = [_chunk(rendition, spec, one, most_at_once) for one in missing]
+    work = [piece(rendition, spec, one, most_at_once) for one in missing]
     if is_streamed and work:
         work[1:] = [replace(one, after_seconds=HEAD_START_SECONDS) for one in work[1:]]
         if work[0].cache_key == spec.cache_key(pieces[0].reading.text):
@@ -155,17 +155,24 @@ def whole(rendition: renditions.Rendition, spec: Spec, piece: Piece, most_at_onc
     )
 
 
-def _chunk(rendition: renditions.Rendition, spec: Spec, piece: plans.Missing, most_at_once: int) -> queue.NewWork:
+def piece(
+    rendition: renditions.Rendition,
+    spec: Spec,
+    missing: plans.Missing,
+    most_at_once: int,
+    priority: int | None = None,
+) -> queue.NewWork:
+    """Return the work of speaking a piece, with the rendition's priority unless another is given."""
     return queue.NewWork(
         org_id=rendition.org_id,
         kind="chunk",
         rendition_id=rendition.id,
-        priority=priority_of(rendition),
-        characters=piece.characters,
+        priority=priority_of(rendition) if priority is None else priority,
+        characters=missing.characters,
         most_at_once=most_at_once,
-        cache_key=piece.cache_key,
+        cache_key=missing.cache_key,
         engine=spec.engine,
-        payload={"spec": spec.to_json(), "reading": piece.reading},
+        payload={"spec": spec.to_json(), "reading": missing.reading},
     )
 
 

@@ -17,6 +17,7 @@ from libs.speech.text.reading import source_times
 from libs.web import Caller
 from services.generation.adapters import Following
 from services.generation.domain import errors, requests
+from services.generation.domain.pieces import PieceDamaged, whole_piece
 from services.generation.store import chunks, generations, renditions
 from services.generation.usecases.deps import Deps
 
@@ -157,8 +158,9 @@ async def _kept(deps: Deps, chunk: chunks.Chunk, following: Following) -> KeptCh
         return unpack(first)
     assert chunk.object_key is not None
     try:
-        return unpack(await deps.objects.get(chunk.object_key))
-    except (ObjectMissing, ObjectStoreUnavailable) as error:
+        content = await deps.objects.get(chunk.object_key)
+        return whole_piece(content, sha256=chunk.sha256, samples=chunk.samples)
+    except (ObjectMissing, PieceDamaged, ObjectStoreUnavailable) as error:
         raise StreamBroken("a piece of the audio cannot be read") from error
 
 

@@ -53,6 +53,14 @@ async def list_media(
     return [_asset(row) for row in (await session.execute(statement)).mappings()]
 
 
+async def list_all(session: AsyncSession, *, after: UUID | None, limit: int) -> Sequence[MediaAsset]:
+    """Return up to `limit` of the assets that the transaction sees, by their ids, behind `after`."""
+    statement = select(*_COLUMNS).order_by(media.c.id).limit(limit)
+    if after is not None:
+        statement = statement.where(media.c.id > after)
+    return [_asset(row) for row in (await session.execute(statement)).mappings()]
+
+
 async def delete_media(session: AsyncSession, org_id: UUID, media_id: UUID) -> MediaAsset | None:
     """Delete the row of an asset and return what it was; None if there is none."""
     statement = delete(media).where(media.c.id == media_id, media.c.org_id == org_id).returning(*_COLUMNS)

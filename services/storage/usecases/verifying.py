@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from functools import partial
 
 from libs import outbox
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioLost
 from libs.database import Database
-from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreUnavailable
+from libs.objectstore import ObjectMissing, ObjectStore
+from libs.objectstore.checking import Condition, Pace, condition_of, patiently, require_some
 from services.storage.domain.audio import AudioRefused
-from services.storage.store import patrol, tracks
+from services.storage.domain.uploads import MediaAsset
+from services.storage.store import media, patrol, tracks
 from services.storage.store.patrol import StoredTrack
 from services.storage.usecases.finding import read_object_alignment
 
 OBJECTS = "generations/"
-TRACKS_AT_ONCE = 100
-PATIENCE = (0.5, 2.0, 5.0, 10.0)
-"""After how many seconds an object is tried again while the object store is away."""
-
-Condition = Literal["missing", "damaged"]
+TRACKS_AT_ONCE = MEDIA_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +42,6 @@ class Verified:
     """Tracks that were lost before, and are not made again yet."""
 
 
-class Pace:
-    """Lets no more than so many bytes a second pass, over the long run."""
-
-    def __init__(self, bytes_per_second: float) -> None:
-        self._bytes_per_second = bytes_per_second
-        self._paid_until = 0.0
-
-    async def spend(self, size: int) -> None:
-        """Wait as long as the bytes that passed have to take."""
-        now = asyncio.get_running_loop().time()
-        self._paid_until = max(self._paid_until, now) + size / self._bytes_per_second
-        await asyncio.sleep(self._paid_until - now)
-
-
 async def verify(database: Database, objects: ObjectStore, pace: Pace) -> AsyncIterator[Verified]:
     """Read the objects of every track that `database` shows; yields what was found so far, now and then.
 
@@ -68,16 +50,14 @@ async def verify(database: Database, objects: ObjectStore, pace: Pace) -> AsyncI
     """
     done = Verified()
     after = None
-    is_empty = not await objects.list_page(OBJECTS, limit=1)
     while True:
         async with database.transaction() as session:
             page = await patrol.list_stored(session, after=after, limit=TRACKS_AT_ONCE)
             done.lost = await patrol.count_lost(session)
         if not page:
             break
-        if is_empty:
-            # A wrong bucket is likelier than that everything is gone, and nobody wants everything made again.
-            raise ObjectStoreUnavailable(f"there is nothing at all under {OBJECTS}")
+        if after is None:
+            await require_some(objects, OBJECTS)
         done.flaws += await _still_there(
             database, [flaw for track in page for flaw in await _look(objects, track, pace)]
         )
@@ -96,34 +76,17 @@ async def _still_there(database: Database, flaws: Sequence[Flaw]) -> list[Flaw]:
 
 
 async def _look(objects: ObjectStore, track: StoredTrack, pace: Pace) -> list[Flaw]:
-    for seconds in PATIENCE:
-        try:
-            return await _flaws(objects, track, pace)
-        except ObjectStoreUnavailable:
-            await asyncio.sleep(seconds)
-    return await _flaws(objects, track, pace)
+    return await patiently(partial(_flaws, objects, track, pace))
 
 
 async def _flaws(objects: ObjectStore, track: StoredTrack, pace: Pace) -> list[Flaw]:
     flaws = []
-    if (condition := await _condition_of_audio(objects, track, pace)) is not None:
+    condition = await condition_of(objects, track.object_key, track.sha256, track.size_bytes, pace)
+    if condition is not None:
         flaws.append(Flaw(track, track.object_key, condition))
     if (key := track.alignment_key) is not None and (condition := await _condition_of_alignment(objects, key)):
         flaws.append(Flaw(track, key, condition))
     return flaws
-
-
-async def _condition_of_audio(objects: ObjectStore, track: StoredTrack, pace: Pace) -> Condition | None:
-    digest, size = hashlib.sha256(), 0
-    try:
-        async with objects.open(track.object_key, {}) as reader:
-            async for chunk in reader.chunks:
-                digest.update(chunk)
-                size += len(chunk)
-                await pace.spend(len(chunk))
-    except ObjectMissing:
-        return "missing"
-    return None if (digest.hexdigest(), size) == (track.sha256, track.size_bytes) else "damaged"
 
 
 async def _condition_of_alignment(objects: ObjectStore, key: str) -> Condition | None:
@@ -151,3 +114,46 @@ async def order_repair(database: Database, track: StoredTrack, *, now: datetime)
             ),
         )
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFlaw:
+    """A file that a client has brought, and that is not there, or is not what was brought."""
+
+    asset: MediaAsset
+    condition: Condition
+
+
+@dataclass(slots=True)
+class VerifiedMedia:
+    """What was looked at so far."""
+
+    media: int = 0
+    bytes: int = 0
+    flaws: list[MediaFlaw] = field(default_factory=list)
+
+
+async def verify_media(database: Database, objects: ObjectStore, pace: Pace) -> AsyncIterator[VerifiedMedia]:
+    """Read every file that clients have brought, as `verify` does. What is lost of them nobody can make again."""
+    done = VerifiedMedia()
+    after = None
+    while True:
+        async with database.transaction() as session:
+            page = await media.list_all(session, after=after, limit=MEDIA_AT_ONCE)
+        if not page:
+            break
+        for asset in page:
+            read = partial(condition_of, objects, asset.object_key, asset.sha256, asset.size_bytes, pace)
+            condition = await patiently(read)
+            done.media += 1
+            done.bytes += asset.size_bytes
+            if condition is not None and await _is_kept(database, asset):
+                done.flaws.append(MediaFlaw(asset, condition))
+        after = page[-1].id
+        yield done
+    yield done
+
+
+async def _is_kept(database: Database, asset: MediaAsset) -> bool:
+    async with database.transaction() as session:
+        return await media.get_media(session, asset.org_id, asset.id) is not None

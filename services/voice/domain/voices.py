@@ -101,6 +101,8 @@ class Voice:
     sample_count: int = 0
     preview_key: str | None = None
     """Where a custom voice's spoken preview lies; the preview of a system voice is its audio."""
+    preview_sha256: str | None = None
+    """Of the preview, in hexadecimal; None where there is none, or an earlier release made it."""
     discarded_keys: list[str] = field(default_factory=list)
     """Objects that are not used any more and are not known to be gone."""
     submitted: int = 0
@@ -161,8 +163,8 @@ def custom_voice(
     )
 
 
-def system_voice(entry: SystemVoice, *, engine: str, now: datetime) -> Voice:
-    """Return the voice that everybody gets from an entry of the catalogue."""
+def system_voice(entry: SystemVoice, *, engine: str, now: datetime, preview_sha256: str | None = None) -> Voice:
+    """Return the voice that everybody gets from an entry of the catalogue, with its preview."""
     return Voice(
         id=entry.id,
         org_id=None,
@@ -174,6 +176,7 @@ def system_voice(entry: SystemVoice, *, engine: str, now: datetime) -> Voice:
         object_key=object_key(entry.id, None),
         engine=engine,
         engine_settings=entry.profile.to_settings(),
+        preview_sha256=preview_sha256,
         status=Status.READY,
         revision=1,
         created_at=now,

@@ -57,15 +57,17 @@ async def _examine(
 ) -> domain.Voice | None:
     """Find out and record; the voice as it is then, None if it is gone."""
     findings = await _find_out(deps, seen, samples)
+    sha256 = None
     if findings.matched is not None:
-        await deps.objects.put(preview_key, findings.matched.preview, "audio/mpeg")
+        sha256 = await deps.objects.put(preview_key, findings.matched.preview, "audio/mpeg")
+    preview = (preview_key, sha256) if sha256 else (None, None)
     async with deps.database.transaction(org_id) as session:
         voice = await store.lock_custom_voice(session, org_id, seen.id)
         if voice is None or voice.is_examined or voice.submitted != seen.submitted:
             return voice
         for heard in findings.heard:
             await store.update_sample(session, heard.sample.id, recordings.examined_sample(heard))
-        return await _record(session, voice, findings, preview_key)
+        return await _record(session, voice, findings, *preview)
 
 
 async def _find_out(deps: Workshop, voice: domain.Voice, samples: Sequence[domain.Sample]) -> _Findings:
@@ -92,8 +94,14 @@ async def _find_out(deps: Workshop, voice: domain.Voice, samples: Sequence[domai
     return _Findings(heard, judgement, matched)
 
 
-async def _record(session: AsyncSession, voice: domain.Voice, findings: _Findings, preview_key: str) -> domain.Voice:
-    """Write what was found of a locked voice, and tell it."""
+async def _record(
+    session: AsyncSession,
+    voice: domain.Voice,
+    findings: _Findings,
+    preview_key: str | None,
+    preview_sha256: str | None,
+) -> domain.Voice:
+    """Write what was found of a locked voice, with its new preview, if there is one, and tell it."""
     was_ready = voice.status is domain.Status.READY
     if findings.judgement.reasons and was_ready:
         # Its recordings were good enough before, so that something else has failed: it stays what it is.
@@ -107,7 +115,8 @@ async def _record(session: AsyncSession, voice: domain.Voice, findings: _Finding
         status=domain.Status.READY,
         reasons=[],
         quality=findings.judgement.quality,
-        preview_key=preview_key if findings.matched else None,
+        preview_key=preview_key,
+        preview_sha256=preview_sha256,
         discarded_keys=[*voice.discarded_keys, *old_preview],
         examined=voice.submitted,
         revision=voice.revision + was_ready,

@@ -8,7 +8,7 @@ EXPORTED = (
     Exported(
         "voices",
         order=("created_at", "id"),
-        without=("object_key", "preview_key", "discarded_keys", "catalogue_fingerprint"),
+        without=("object_key", "preview_key", "preview_sha256", "discarded_keys", "catalogue_fingerprint"),
         also={"audio": "'/v1/voices/' || t.id || '/audio'"},
     ),
     Exported(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from libs.ids import SYSTEM_ORG
 from libs.objectstore import ObjectStore
@@ -27,9 +28,12 @@ async def seed_system_voices(deps: Deps, engine: SpeechEngine, catalogue: Sequen
     missing = [(entry, wanted) for entry, wanted in missing if known.get(entry.id) != wanted]
     if not missing:
         return []
-    await _keep_previews(deps.objects, engine, [entry for entry, _ in missing])
+    previews = await _keep_previews(deps.objects, engine, [entry for entry, _ in missing])
     now = deps.clock()
-    rows = [(domain.system_voice(entry, engine=engine.name, now=now), wanted) for entry, wanted in missing]
+    rows = [
+        (domain.system_voice(entry, engine=engine.name, preview_sha256=previews[entry.id], now=now), wanted)
+        for entry, wanted in missing
+    ]
     async with deps.database.transaction(SYSTEM_ORG) as session:
         changed = await store.save_system_voices(session, rows)
         for voice in changed:
@@ -39,19 +43,20 @@ async def seed_system_voices(deps: Deps, engine: SpeechEngine, catalogue: Sequen
     return changed
 
 
-async def _keep_previews(objects: ObjectStore, engine: SpeechEngine, entries: Iterable[SystemVoice]) -> None:
+async def _keep_previews(objects: ObjectStore, engine: SpeechEngine, entries: Iterable[SystemVoice]) -> dict[UUID, str]:
     await engine.start()
     try:
         async with asyncio.TaskGroup() as group:
-            for entry in entries:
-                group.create_task(_keep_preview(objects, engine, entry))
+            kept = {entry.id: group.create_task(keep_preview(objects, engine, entry)) for entry in entries}
     finally:
         await engine.close()
+    return {voice_id: one.result() for voice_id, one in kept.items()}
 
 
-async def _keep_preview(objects: ObjectStore, engine: SpeechEngine, entry: SystemVoice) -> None:
+async def keep_preview(objects: ObjectStore, engine: SpeechEngine, entry: SystemVoice) -> str:
+    """Speak the preview of a voice that everybody has, and keep it; return its SHA-256 in hexadecimal."""
     form = parse_output_format("mp3")
     spoken = await engine.render(RenderJob(entry.preview_text, entry.profile.to_settings(), form))
     joiner = Joiner(form, spoken.samples)
     audio = b"".join((joiner.head(), joiner.add(spoken.segment), joiner.finish()))
-    await objects.put(domain.object_key(entry.id, None), audio, form.content_type)
+    return await objects.put(domain.object_key(entry.id, None), audio, form.content_type)

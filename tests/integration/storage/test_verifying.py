@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import aiohttp
 import orjson
 import pytest
 from sqlalchemy.engine import make_url
@@ -17,10 +18,15 @@ from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Permanent
 from libs.objectstore import ObjectStore, ObjectStoreUnavailable
+from libs.objectstore.checking import Pace
+from libs.web import Caller
 from services.storage import usecases
 from services.storage.usecases import Deps
-from services.storage.usecases.verifying import Flaw, Pace, Verified, order_repair, verify
+from services.storage.usecases.media import delete_media
+from services.storage.usecases.verifying import Flaw, Verified, order_repair, verify, verify_media
 from tests.integration.storage.conftest import Client, Ledger, Studio, delivery, kept
+from tests.integration.storage.sending import stored
+from tests.support import media
 from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
 
@@ -183,3 +189,30 @@ async def test_in_a_bucket_without_any_audio_nothing_is_called_missing(
                 assert [one async for one in verify(administrator, other, Pace(FAST))] == []
         finally:
             await other.close()
+
+
+async def flawed_media(inspector: Inspector) -> dict[str, str]:
+    """What is wrong with the organisation's media, by their ids."""
+    steps = [one async for one in verify_media(inspector.administrator, inspector.deps.objects, Pace(FAST))]
+    mine = [flaw for flaw in steps[-1].flaws if flaw.asset.org_id == inspector.org_id]
+    return {str(flaw.asset.id): flaw.condition for flaw in mine}
+
+
+async def test_media_that_are_missing_or_damaged_are_found_and_nothing_else(
+    client: Client, outside: aiohttp.ClientSession, inspector: Inspector
+) -> None:
+    objects = inspector.deps.objects
+    missing, damaged, _whole = [await stored(client, outside, media.tone(seconds=1 + number)) for number in range(3)]
+    assert await flawed_media(inspector) == {}
+    keys = {
+        one: (await objects.list_keys(f"media/orgs/{inspector.org_id}/{one}/", 9))[0]
+        for one in (missing["id"], damaged["id"])
+    }
+    await objects.delete(keys[missing["id"]])
+    content = await objects.get(keys[damaged["id"]])
+    await objects.put(keys[damaged["id"]], content[:-1] + b"!", "audio/wav")
+    assert await flawed_media(inspector) == {missing["id"]: "missing", damaged["id"]: "damaged"}
+    # Their owner gives them up.
+    for one in (missing, damaged):
+        await delete_media(inspector.deps, Caller(org_id=inspector.org_id, key_id=new_id()), UUID(one["id"]))
+    assert await flawed_media(inspector) == {}
