@@ -21,7 +21,7 @@ from tests.support.pages import blocks_of, page
 from tests.support.polling import eventually
 
 READY_SECONDS = 60
-COMMAND_SECONDS = 120
+COMMAND_SECONDS = 400
 STEP_WIDTH = 28
 SHOWN = 100
 OPERATORS = (
