@@ -11,6 +11,8 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from libs.audio.pyav import open_input
+
 # The names of FFmpeg's demuxers and decoders. Playlists (hls, concat), image and subtitle formats, and everything that
 # names other files are not among them; a container that is not listed is refused before its header is read.
 _CONTAINERS = "wav,w64,mp3,mov,flac,ogg,matroska,aac"
@@ -174,9 +176,8 @@ def _wav_promise(content: bytes) -> float | None:
 
 def _open(content: bytes) -> InputContainer:
     try:
-        return av.open(
+        return open_input(
             io.BytesIO(content),
-            "r",
             container_options={
                 "format_whitelist": _CONTAINERS,
                 "codec_whitelist": _CODECS,
@@ -185,7 +186,6 @@ def _open(content: bytes) -> InputContainer:
                 "max_streams": "32",
             },
             io_open=_refuse_to_open,
-            metadata_errors="replace",
         )
     except MemoryError:
         raise

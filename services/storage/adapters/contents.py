@@ -10,6 +10,7 @@ from av.container import InputContainer
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
+from libs.audio.pyav import open_input
 from services.storage.domain.content import ContentRefused, Found, MediaKind
 
 TEXT_MOST_BYTES = 16 * 2**20
@@ -113,9 +114,8 @@ def _pdf(file: BinaryIO) -> Found:
 
 def _open(file: BinaryIO, kind: MediaKind) -> InputContainer:
     try:
-        return av.open(
+        return open_input(
             file,
-            "r",
             container_options={
                 "format_whitelist": _CONTAINERS[kind],
                 "codec_whitelist": _CODECS[kind],
@@ -124,7 +124,6 @@ def _open(file: BinaryIO, kind: MediaKind) -> InputContainer:
                 "max_streams": "64",
             },
             options={"max_pixels": str(MOST_PIXELS), "threads": "1"},
-            metadata_errors="replace",
         )
     except (av.FFmpegError, ValueError):
         raise ContentRefused(f"this is no {TAKEN[kind]} file, or it is too damaged to be read") from None
