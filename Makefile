@@ -58,9 +58,9 @@ else
 	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/contract
 	# Each folder on servers of its own: what one service's tests tell the broker, another's would hear. And the
 	# supervisor under test ends every child of its process that it did not start, other tests' servers too.
-	# Three at a time: they mostly wait for servers and for events. What is measured, and the cluster's three brokers,
-	# get the machine alone.
-	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(LONGEST) $(filter-out $(ALONE) $(LONGEST),$(INTEGRATION)) | xargs -P 3 -I @ sh tests/folder.sh @
+	# One more at a time than there are cores: they mostly wait for servers and for events. What is measured, and the
+	# cluster's three brokers, get the machine alone.
+	@$(IN) mkdir -p .cache/tests && printf '%s\n' $(LONGEST) $(filter-out $(ALONE) $(LONGEST),$(INTEGRATION)) | xargs -P $$(($$(nproc 2>/dev/null || echo 2) + 1)) -I @ sh tests/folder.sh @
 	@$(IN) for folder in $(ALONE); do sh tests/folder.sh $$folder || exit 1; done
 endif
 
