@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Path
 
+from libs.web.phrases import phrase_of
 from libs.web.problems import MEDIA_TYPE, Problem
 
 Responses = dict[int | str, dict[str, Any]]  # Any: OpenAPI, as FastAPI takes it
@@ -52,7 +52,7 @@ def answered(
     status: int, description: str = "", *, content: Sequence[str] = (), headers: Mapping[str, Any] | None = None
 ) -> Responses:
     """Return what a route answers that its types do not say: bytes of one of the `content` types, and `headers`."""
-    said: dict[str, Any] = {"description": description or HTTPStatus(status).phrase}
+    said: dict[str, Any] = {"description": description or phrase_of(status)}
     if content:
         said["content"] = {one: {"schema": _schema(one)} for one in content}
     if headers:

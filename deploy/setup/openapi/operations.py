@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 
 from deploy.setup.openapi.errors import is_done_once, nothing_here, of_gateway, passed_on, spoken
 from deploy.setup.openapi.samples import asked, sample
 from deploy.setup.openapi.sources import Json
 from libs.web.described import ASKS, header
+from libs.web.phrases import phrase_of
 from services.gateway.domain.access import ANY_SCOPE
 from services.gateway.domain.idempotency import KEY_CHARACTERS
 from services.gateway.domain.routes import Route, dialect_of
@@ -136,7 +136,7 @@ def _responses(described: Json, route: Route, asked: Iterable[str], schemas: Jso
         responses[status] = both(responses[status], answer) if status in responses else answer
     for status, answer in responses.items():
         if not answer.get("description") or answer["description"] == _BY_FASTAPI:
-            answer["description"] = HTTPStatus(int(status)).phrase
+            answer["description"] = phrase_of(int(status))
         answer["headers"] = {**answer.get("headers", {}), **_standing(route), "X-Request-Id": REQUEST_ID}
         if is_done_once(route) and status < "400":
             answer["headers"]["Idempotency-Replayed"] = REPLAYED

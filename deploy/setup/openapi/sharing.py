@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from http import HTTPStatus
 
 from deploy.setup.openapi.sources import Json
+from libs.web.phrases import phrase_of
 
 
 def shared_responses(paths: Json) -> Json:
@@ -37,6 +37,6 @@ def _key(answer: Json) -> str:
 
 def _name(answer: Json, status: str, taken: Json) -> str:
     codes = [code for content in answer.get("content", {}).values() for code in content.get("examples", {})]
-    plain = HTTPStatus(int(status)).phrase.title().replace(" ", "").replace("-", "")
+    plain = phrase_of(int(status)).title().replace(" ", "").replace("-", "")
     name = f"{plain}.{codes[0]}" if codes else plain
     return next(one for one in (name, *(f"{name}.{number}" for number in range(2, 10_000))) if one not in taken)

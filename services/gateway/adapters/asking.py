@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 
 from libs.web import Caller, Once
+from libs.web.phrases import phrase_of
 from services.gateway.adapters.questions import Body, Question
 from services.gateway.adapters.services import Services
 from services.gateway.domain.failures import Refused
@@ -127,7 +128,7 @@ def _refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
     return Refused(
         status=status,
         code=str(members.pop("code", "http_error")),
-        title=str(members.pop("title", HTTPStatus(status).phrase)),
+        title=str(members.pop("title", phrase_of(status))),
         detail=str(members.pop("detail", "")),
         extra={name: value for name, value in members.items() if name not in _MADE_ANEW},
         headers={name: headers[name] for name in _PASSED_ON if name in headers},
