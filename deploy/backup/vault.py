@@ -28,6 +28,8 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.home import write_atomically
 
 _LOCK_SECONDS = 0.05
+_MOST_LOCK_SECONDS = 60.0
+"""Nobody has the lines of the log for longer than it takes to ask the database a question and to write a file."""
 FORMAT = "antiphon backup 1 postgresql-18"
 
 Kind = Literal["full", "incremental"]
@@ -167,9 +169,19 @@ class Vault:
 
     @asynccontextmanager
     async def attaching(self) -> AsyncIterator[None]:
-        """Hold the lines of the log for a moment, in which one begins or is measured."""
+        """Hold the lines of the log for a moment, in which one begins or is measured.
+
+        Raises StackError when whoever else has them does not let go.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _MOST_LOCK_SECONDS
         with (self.path / "lock.wal").open("ab") as file:
-            while not _is_ours(file):  # noqa: ASYNC110, another process may have it
+            while not _is_ours(file):
+                if loop.time() > deadline:
+                    raise StackError(
+                        f"Another process has held the log in {self.path} for {_MOST_LOCK_SECONDS:g} s. "
+                        "Is the process `backup` stuck? See: antiphon status"
+                    )
                 await asyncio.sleep(_LOCK_SECONDS)
             yield
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from libs.messaging import Projection
 from libs.messaging.causes import note_cause
 from libs.web import Caller, IdentityVerifier, create_app
 from libs.web.identity import HEADER, sign
+from services.analytics import store
 from services.analytics.api import PROBLEMS, router
 from services.analytics.domain import Plan
 from services.analytics.domain.whose import Whose
@@ -51,6 +52,11 @@ class Books:
             for event in events:
                 note_cause(session, event, str(new_id()), Context())
             await handler.handler(session, events)
+
+    async def make_partitions(self, today: date, months_ahead: int) -> None:
+        """Make the ledger's partitions, as its upkeep does: tests of years to come have dropped those of today."""
+        async with self.database.transaction() as session:
+            await store.make_partitions(session, today, months_ahead)
 
     async def value(self, query: str, *org_ids: UUID) -> object:
         """One value, seen by the organisation (or by those given); `:org` is this one."""

@@ -20,15 +20,10 @@ from tests.support.servers import Servers
 WHERE = "select max(tableoid::regclass::text) from usage_metrics where org_id = :org"
 
 
-async def make_partitions(books: Books, today: date, months_ahead: int) -> None:
-    async with books.database.transaction() as session:
-        await store.make_partitions(session, today, months_ahead)
-
-
 async def test_months_are_made_ahead_over_a_year(books: Books) -> None:
     for month in range(1, 13):
-        await make_partitions(books, date(2031, month, 15), 1)
-        await make_partitions(books, date(2031, month, 28), 1)
+        await books.make_partitions(date(2031, month, 15), 1)
+        await books.make_partitions(date(2031, month, 28), 1)
         await books.apply(record_usage, books.completed(characters=month, at=datetime(2031, month, 28, tzinfo=UTC)))
         assert (
             await books.value(
@@ -45,13 +40,13 @@ async def test_months_are_made_ahead_over_a_year(books: Books) -> None:
 async def test_what_came_before_its_partition_moves_into_it(books: Books) -> None:
     await books.apply(record_usage, books.completed(characters=5, at=datetime(2033, 7, 31, 23, 59, 59, tzinfo=UTC)))
     assert await books.value(WHERE) == "usage_metrics_default"
-    await asyncio.gather(*(make_partitions(books, date(2033, 6, 1), 3) for _ in range(4)))
+    await asyncio.gather(*(books.make_partitions(date(2033, 6, 1), 3) for _ in range(4)))
     assert await books.value(WHERE) == "usage_metrics_203307"
     assert await books.value("select count(*) from usage_metrics where org_id = :org") == 2
 
 
 async def test_partitions_are_reached_through_the_ledger_alone(books: Books) -> None:
-    await make_partitions(books, NOW.date(), 3)
+    await books.make_partitions(NOW.date(), 3)
     await books.apply(record_usage, books.completed(), books.completed(at=datetime(1999, 1, 1, tzinfo=UTC)))
     for partition in (f"usage_metrics_{NOW:%Y%m}", "usage_metrics_default"):
         assert await books.value(f"select count(*) from {partition}") == 0  # noqa: S608 - the names stand above

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy.backup.vault import Record, Vault
+from tests.chaos.processes import paused
 from tests.support.otlp import SpanReceiver
 from tests.support.polling import eventually
 from tests.support.stack import Stack, running_stack
@@ -38,6 +41,16 @@ class BackedUp:
 
         await eventually(is_there, within=30, what=f"the log up to {moment}")
 
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Stop the process that backs up between two things that it does: stopped, it must hold nothing."""
+        while True:
+            with paused(self.stack, "backup"):
+                if all(_is_free(self.vault / name) for name in ("lock", "lock.wal")):
+                    yield
+                    return
+            await asyncio.sleep(0.1)
+
     async def has_first(self) -> None:
         """Wait for the first full backup, which the stack makes by itself."""
 
@@ -45,6 +58,15 @@ class BackedUp:
             return bool(self.listed())
 
         await eventually(is_there, within=60, what="the first backup")
+
+
+def _is_free(lock: Path) -> bool:
+    with lock.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from deploy.backup.wal import segment_of
 from tests.chaos.processes import paused
 from tests.integration.backup.conftest import BackedUp, temporary_directory
 from tests.support.polling import eventually
-from tests.support.stack import ROOT, Stack
+from tests.support.stack import ROOT
 
 
 @pytest.mark.timeout(180)
@@ -44,12 +44,13 @@ async def test_a_backup_that_is_killed_is_none_and_the_next_one_is(backed_up: Ba
 async def test_a_backup_that_fails_leaves_nothing_and_says_why(backed_up: BackedUp) -> None:
     await backed_up.has_first()
     before = backed_up.listed()
-    with paused(backed_up.stack, "backup"), Vault(backed_up.vault).writing():
-        busy = backed_up.stack.run("backup", check=False)
+    async with backed_up.at_rest():
+        with Vault(backed_up.vault).writing():
+            busy = backed_up.stack.run("backup", check=False)
     assert "Another backup is being written" in busy.stderr
     index = backed_up.vault / "objects" / "index.db"
     kept = index.with_name("kept")
-    with paused(backed_up.stack, "backup"):
+    async with backed_up.at_rest():
         index.rename(kept)
         index.mkdir()
         try:
@@ -108,7 +109,7 @@ async def test_a_directory_with_data_is_only_replaced_by_its_name_and_put_aside(
         )
         assert "first moment that can be restored" in out_of_reach.stderr
         assert (home / "precious").read_text() == "data"
-        with nobody_writes(backed_up.stack):
+        async with nobody_writes(backed_up):
             # The last moment of a system that rests is followed by no commit but the backup's own.
             backed_up.stack.run("backup")
             shutil.copytree(backed_up.vault, folder / "vault")
@@ -119,13 +120,15 @@ async def test_a_directory_with_data_is_only_replaced_by_its_name_and_put_aside(
         assert (home / "VERSION").exists()
 
 
-@contextmanager
-def nobody_writes(stack: Stack) -> Iterator[None]:
+@asynccontextmanager
+async def nobody_writes(backed_up: BackedUp) -> AsyncIterator[None]:
     """Stop every process but the servers; they go on after the block."""
-    with ExitStack() as stopped:
-        for name in stack.record["processes"].keys() - {"postgres", "nats", "s3", "launcher"}:
-            stopped.enter_context(paused(stack, name))
-        yield
+    stack = backed_up.stack
+    async with backed_up.at_rest():
+        with ExitStack() as stopped:
+            for name in stack.record["processes"].keys() - {"postgres", "nats", "s3", "launcher", "backup"}:
+                stopped.enter_context(paused(stack, name))
+            yield
 
 
 def start_backup(backed_up: BackedUp) -> subprocess.Popen[bytes]:
