@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
 from libs.ids import new_id
 from tests.chaos.books import database
+from tests.chaos.customers import new_customer, until_upgraded
 from tests.support.api import Api
 from tests.support.polling import eventually
 from tests.support.stack import Stack
@@ -27,6 +31,16 @@ async def org_of(stack: Stack, generation_id: str) -> UUID:
         org_id = await connection.fetchval("select org_id from generations where id = $1::uuid", generation_id)
     assert isinstance(org_id, UUID)
     return org_id
+
+
+@pytest.fixture
+async def api(stack: Stack) -> AsyncIterator[Api]:
+    """A client of an organisation of its own: what others still have is counted while they are at it."""
+    async with Api(stack.url, stack.api_key) as operator:
+        _, key = await new_customer(operator)
+    async with Api(stack.url, key) as client:
+        await until_upgraded(client)
+        yield client
 
 
 async def test_what_came_before_it_was_metered_is_counted_as_it_is(stack: Stack, api: Api) -> None:

@@ -118,21 +118,22 @@ async def test_who_is_too_many_is_refused_by_the_first_answer_however_slow_it_is
         assert await _admit_until_refused(limiter, credential) >= 3000
         taken = {"admitted": 0, "refused": 0}
         waits: set[int] = set()
-        longest = 0.0
+        turn = longest = 0
+        begun = time.monotonic()
 
         async def client() -> None:
             nonlocal longest
-            begun = time.monotonic()
+            since = turn
             try:
                 limiter.release(await limiter.admit(credential))
                 taken["admitted"] += 1
             except LimitReached as refused:
                 taken["refused"] += 1
                 waits.add(refused.retry_after)
-            longest = max(longest, time.monotonic() - begun)
+            longest = max(longest, turn - since)
 
         async with asyncio.TaskGroup() as clients:
-            for _ in range(15):
+            for turn in range(15):  # noqa: B007, the clients look at it
                 async with database.transaction() as session:
                     await session.execute(
                         text("select 1 from rate_buckets where id = :id for update"), {"id": credential.key_id}
@@ -142,8 +143,9 @@ async def test_who_is_too_many_is_refused_by_the_first_answer_however_slow_it_is
                     await asyncio.sleep(slow)
         assert taken["admitted"] + taken["refused"] == 1500
         assert waits == {1}
-        assert 0 < taken["admitted"] <= 15 * slow * 2 * 50
-        assert longest < 5 * slow
+        assert 0 < taken["admitted"] <= (time.monotonic() - begun + 1) * 50
+        # Who comes while an answer is on its way waits for that one and for the next.
+        assert longest <= 4
 
 
 async def test_a_busy_key_costs_few_round_trips(servers: Servers) -> None:
