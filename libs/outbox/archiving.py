@@ -36,13 +36,16 @@ class Archiving:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, rows: Sequence[int], stream_created: datetime, stream_seqs: Sequence[int]) -> None:
+    async def start(
+        self, rows: Sequence[int], stream_created: datetime, stream_seqs: Sequence[int], *, is_doubtful: bool
+    ) -> None:
         """Wait for the batch before, then begin with this one. Raises what went wrong with the one before."""
         await self.done()
         if self._connection is None:
             self._connection = await self._database()
         self.seqs = rows
-        self._task = asyncio.create_task(positions.archive(self._connection, rows, stream_created, stream_seqs))
+        archiving = positions.archive(self._connection, rows, stream_created, stream_seqs, is_doubtful=is_doubtful)
+        self._task = asyncio.create_task(archiving)
 
     async def done(self) -> None:
         """Wait until nothing is under way. Raises what went wrong; then the rows are published once more."""

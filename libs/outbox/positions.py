@@ -75,16 +75,33 @@ async def archive(
     rows: Sequence[int],
     stream_created: datetime,
     stream_seqs: Sequence[int],
+    *,
+    is_doubtful: bool = False,
 ) -> None:
-    """Move published rows, given by their numbers, into the archive with their places in the stream."""
-    await connection.execute(_ARCHIVE, rows, stream_created, stream_seqs)
+    """Move published rows, given by their numbers, into the archive with their places in the stream.
+
+    When it is doubtful whether the stream is the one that was known, what the archive has at those places goes back
+    into the outbox: a stream that was restored and went on before anybody looked holds these events there now.
+    """
+    statement = _ARCHIVE_OVER if is_doubtful else _ARCHIVE
+    await connection.execute(statement, rows, stream_created, stream_seqs)
 
 
-_ARCHIVE = f"""
-with gone as (delete from outbox where seq = any($1::bigint[]) returning *)
+_GONE = "gone as (delete from outbox where seq = any($1::bigint[]) returning *)"
+_ADD = f"""
 insert into outbox_sent ({COLUMNS}, stream_created, stream_seq)
 select {COLUMNS}, $2, stream_seq
 from gone join unnest($1::bigint[], $3::bigint[]) as places(seq, stream_seq) using (seq)
+"""  # noqa: S608 - own constants
+_ARCHIVE = f"with {_GONE} {_ADD}"
+_ARCHIVE_OVER = f"""
+with {_GONE},
+overtaken as (
+    delete from outbox_sent where stream_created = $2 and stream_seq = any($3::bigint[])
+        and event_id not in (select event_id from gone) and exists (select from gone) returning *
+),
+back as (insert into outbox ({COLUMNS}) overriding system value select {COLUMNS} from overtaken)
+{_ADD}
 """  # noqa: S608 - own constants
 
 

@@ -41,6 +41,8 @@ LOOK_SECONDS = 15.0
 """How often the stream is compared with the archive, and the outbox measured, when nothing else asks for it."""
 SECOND_LOOK_SECONDS = 1.0
 """A cluster that has just chosen a leader may answer from the past: what is missing must be missing twice."""
+DOUBT_SECONDS = 300.0
+"""For how long after a reconnection places may be taken that the archive knows: longer than a publication is tried."""
 
 _meter = metrics.get_meter("antiphon.outbox")
 _published = _meter.create_counter("antiphon.outbox.published", description="Events sent to the broker")
@@ -79,7 +81,7 @@ class ShardRelay:
         self._stopping = asyncio.Event()
         self._position: StreamPosition | None = None
         """How far the stream reaches, as far as we know; None when we must look."""
-        self._maintained = self._looked = float("-inf")
+        self._maintained = self._looked = self._doubted = float("-inf")
         self._archiving = Archiving(database)
         self._load = 0.0
         """Events sent, those of a second ago counted a third."""
@@ -92,6 +94,7 @@ class ShardRelay:
     def doubt(self) -> None:
         """Look at the stream before anything else is sent: it may not be the one that we knew."""
         self._position = None
+        self._doubted = asyncio.get_running_loop().time()
         self._woken.set()
 
     def stop(self) -> None:
@@ -139,6 +142,7 @@ class ShardRelay:
             logger.info("relay leads", extra={"shard": self._shard.index, "shards": self._shard.count})
             self.leads = True
             self._position = None
+            self._doubted = asyncio.get_running_loop().time()
             await self._lead(connection)
         finally:
             self.leads = False
@@ -216,12 +220,13 @@ class ShardRelay:
             raise StreamBehind(f"{self._stream.name} went back behind {position.last_seq}")
         seqs = [place.seq for place in places]
         numbers = [row["seq"] for row in rows]
+        is_doubtful = asyncio.get_running_loop().time() - self._doubted < DOUBT_SECONDS
         if len(rows) < BATCH_EVENTS:
             await self._archiving.done()
-            await positions.archive(connection, numbers, position.created, seqs)
+            await positions.archive(connection, numbers, position.created, seqs, is_doubtful=is_doubtful)
         else:
             # There is more: it is published while these are archived.
-            await self._archiving.start(numbers, position.created, seqs)
+            await self._archiving.start(numbers, position.created, seqs, is_doubtful=is_doubtful)
         if self._position is position:
             self._position = StreamPosition(position.created, max(position.last_seq, *seqs))
         _record(self._service, rows)
