@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,13 @@ from deploy.backup.source import tree_bytes
 from deploy.backup.vault import Vault
 from tests.chaos.audit import audit
 from tests.chaos.books import completed_once_each, database, streams_hold_what_was_sent
-from tests.chaos.traffic import steady_traffic
+from tests.chaos.traffic import more_accepted, steady_traffic
 from tests.support.api import Api
 from tests.support.polling import eventually
 from tests.support.stack import Stack, resumed_stack, running_stack
 
 REQUESTS_PER_SECOND = 10.0
+BETWEEN, AFTER = 100, 20
 ROWS = 400_000
 _GENERATIONS = "select id::text, created_at from generations"
 _MORE = "insert into bulk select n, repeat('word ', 40) from generate_series($1::bigint, $2::bigint) n"
@@ -53,15 +53,20 @@ async def backed_up(vault: Vault) -> None:
 async def test_the_second_before_a_bulk_delete_comes_back(stack: Stack, vault: Vault, tmp_path: Path) -> None:
     await backed_up(vault)
     async with Api(stack.url, stack.api_key) as api, steady_traffic(api, per_second=REQUESTS_PER_SECOND) as traffic:
-        await asyncio.sleep(10)
+        await more_accepted(traffic, BETWEEN)
         stack.run("backup")
-        await asyncio.sleep(10)
+        await more_accepted(traffic, BETWEEN)
         answered = set(traffic.accepted)
         moment = await now(stack)
-        await asyncio.sleep(1)
+
+        async def a_second_later() -> bool:
+            return await now(stack) - moment >= timedelta(seconds=1)
+
+        await eventually(a_second_later, every=0.1, what="the second between the moment and the deletion")
         for generation_id in list(traffic.accepted):
             assert (await api.delete(f"/v1/generations/{generation_id}")).status == 204
-        await asyncio.sleep(2)
+        # What comes afterwards must not come back either.
+        await more_accepted(traffic, AFTER)
 
     async def is_covered() -> bool:
         return any(one.until > moment for one in vault.coverages())

@@ -12,9 +12,8 @@ import pytest
 from deploy.embedded.home import Home
 from tests.chaos.books import completed_once_each, streams_hold_what_was_sent
 from tests.chaos.processes import down, paused
-from tests.chaos.traffic import Traffic, steady_traffic
+from tests.chaos.traffic import Traffic, more_accepted, steady_traffic
 from tests.support.api import Api
-from tests.support.polling import eventually
 from tests.support.stack import Stack, running_stack
 
 REQUESTS_PER_SECOND = 10.0
@@ -32,16 +31,6 @@ def stack() -> Iterator[Stack]:
 def storage_of(stack: Stack) -> Path:
     """Where the broker keeps everything that it knows."""
     return Home(stack.home).nats / "store"
-
-
-async def more_accepted(traffic: Traffic, number: int) -> None:
-    """Wait until so many more generations have been accepted."""
-    wanted = len(traffic.accepted) + number
-
-    async def are_accepted() -> bool:
-        return len(traffic.accepted) >= wanted
-
-    await eventually(are_accepted, within=60, what=f"{number} more generations")
 
 
 async def lose_the_broker(stack: Stack, replace_storage: Callable[[], None], traffic: Traffic) -> None:

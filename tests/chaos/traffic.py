@@ -13,6 +13,7 @@ from uuid import uuid4
 import aiohttp
 
 from tests.support.api import Answer, Api
+from tests.support.polling import eventually
 
 PAUSE_SECONDS = 3.0
 """Before a request is repeated that nobody answered; an answer says itself how long to wait."""
@@ -131,3 +132,13 @@ async def steady_traffic(api: Api, *, per_second: float) -> AsyncIterator[Traffi
     finally:
         stopping.set()
         await task
+
+
+async def more_accepted(traffic: Traffic, number: int) -> None:
+    """Wait until so many more generations have been accepted."""
+    wanted = len(traffic.accepted) + number
+
+    async def are_accepted() -> bool:
+        return len(traffic.accepted) >= wanted
+
+    await eventually(are_accepted, within=60, what=f"{number} more generations")
