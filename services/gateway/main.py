@@ -20,6 +20,7 @@ from services.gateway.adapters.webhook_sender import WebhookSender
 from services.gateway.adapters.webhook_wakes import WebhookWakes
 from services.gateway.api.connections import Connections
 from services.gateway.api.door import Door
+from services.gateway.api.encryption import tls_options
 from services.gateway.api.front import Front
 from services.gateway.api.handlers import answers, websockets
 from services.gateway.api.keys import Keys
@@ -135,8 +136,8 @@ def _http_options(settings: Settings, connections: Connections) -> dict[str, obj
     # Without a proxy of ours in front, the peer's address is the peer's: nobody may claim to ask for somebody else.
     options["proxy_headers"] = bool(settings.trusted_proxies)
     options["forwarded_allow_ips"] = list(settings.trusted_proxies)
-    if settings.tls_cert_file is not None:
-        options |= {"ssl_certfile": settings.tls_cert_file, "ssl_keyfile": settings.tls_key_file}
+    if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+        options |= tls_options(settings.tls_cert_file, settings.tls_key_file)
     return options
 
 

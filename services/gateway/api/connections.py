@@ -24,7 +24,8 @@ class Connections:
 
     `head_seconds` is the time for the head of a request, on a new connection from its beginning; a body has to bring
     `body_bytes` in every `body_seconds`; an answer has to be taken by the client, `read_seconds` for what the system's
-    buffers hold.
+    buffers hold. Only time in which this process could have heard of the client counts: what it was itself held up
+    for, beyond a look's time, is nobody's fault.
     """
 
     head_seconds: float = 10.0
@@ -33,14 +34,22 @@ class Connections:
     read_seconds: float = 30.0
     look_seconds: float = LOOK_SECONDS
     open: set[Connection] = field(default_factory=set)
+    _held_up: float = 0.0
 
     async def run(self) -> None:
         """End what takes too long, until cancelled."""
+        looked_at = time.monotonic()
         while True:
             await asyncio.sleep(self.look_seconds)
             now = time.monotonic()
+            self._held_up += max(0.0, now - looked_at - 2 * self.look_seconds)
+            looked_at = now
             for connection in list(self.open):
-                connection.look(now)
+                connection.look(self.now())
+
+    def now(self) -> float:
+        """Return the seconds that clients had so far, on a clock that stands still while this process does."""
+        return time.monotonic() - self._held_up
 
     def protocol(self, **parts: Any) -> Connection:  # Any: what uvicorn gives its protocols
         """Return the protocol of a new connection; uvicorn calls it."""
@@ -64,7 +73,7 @@ class Connection(StrictHttpProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's is
         """Begin to count the time."""
         super().connection_made(transport)
-        self._head_began = time.monotonic()
+        self._head_began = self._limits.now()
         self._limits.open.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -90,7 +99,7 @@ class Connection(StrictHttpProtocol):
         """Begin to count a head."""
         self._in_head = True
         self._head_bytes = 0
-        self._head_began = time.monotonic()
+        self._head_began = self._limits.now()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -115,7 +124,7 @@ class Connection(StrictHttpProtocol):
 
     def pause_writing(self) -> None:
         """The client does not keep up."""
-        self._unread_since = time.monotonic()
+        self._unread_since = self._limits.now()
         super().pause_writing()
 
     def resume_writing(self) -> None:

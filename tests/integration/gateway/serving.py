@@ -91,15 +91,14 @@ class Seen:
 
 
 async def read_body(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionResetError("the request was cut off")
-        chunk: bytes = message.get("body", b"")
-        body += chunk
+        body += message.get("body", b"")
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 async def answer(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
+import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -13,12 +14,14 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.adapters.circuit import FAILURES
+from services.gateway.api.encryption import tls_options
 from services.gateway.api.exchange import Exchange
 from services.gateway.api.front import Front
 from services.gateway.domain.headers import RequestHeaders
 from services.gateway.domain.hosts import Hosts
-from tests.integration.gateway.conftest import PAGE, PATIENCE_SECONDS, Tenant
+from tests.integration.gateway.conftest import BODY_SECONDS, LOOK_SECONDS, PAGE, PATIENCE_SECONDS, Tenant
 from tests.integration.gateway.serving import HOST, Service, answer, free_port, serving
+from tests.support.certificates import write_certificate
 from tests.support.polling import eventually
 
 SAFE = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
@@ -166,6 +169,24 @@ async def test_a_body_in_drops_is_not_waited_for(gateway: str, tenant: Tenant, v
 
 
 @pytest.mark.usefixtures("voice_running")
+async def test_a_body_is_waited_for_as_long_as_the_gateway_itself_stood_still(
+    gateway: str, tenant: Tenant, voice: Service
+) -> None:
+    reader, writer = await _connect(gateway)
+    head = f"POST /v1/voices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.key}\r\nContent-Length: 9\r\n\r\n"
+    writer.write(head.encode() + b"begun")
+    await eventually(partial(_is_asked, voice), within=5, what="the request at the service")
+    await asyncio.sleep(3 * LOOK_SECONDS)  # a look has begun to count the body
+    # Nothing of this process runs meanwhile, as on a machine that does not get to it.
+    time.sleep(3 * BODY_SECONDS)  # noqa: ASYNC251
+    await asyncio.sleep(3 * LOOK_SECONDS)  # and looks again
+    writer.write(b"done")
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200 ")
+    assert voice.last.body == b"begundone"
+    writer.close()
+
+
+@pytest.mark.usefixtures("voice_running")
 async def test_who_does_not_read_an_answer_is_cut_off(gateway: str, tenant: Tenant, voice: Service) -> None:
     ended = asyncio.Event()
 
@@ -183,6 +204,10 @@ async def test_who_does_not_read_an_answer_is_cut_off(gateway: str, tenant: Tena
     writer.write(f"GET /v1/voices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.key}\r\n\r\n".encode())
     await asyncio.wait_for(ended.wait(), 10)
     writer.close()
+
+
+async def _is_asked(service: Service) -> bool:
+    return bool(service.seen)
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -213,21 +238,33 @@ async def answer_end(send: Send) -> None:
 
 
 async def test_answers_come_encrypted(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = ["-keyout", str(key), "-out", str(certificate), "-days", "1", "-subj", "/CN=localhost"]
-    await asyncio.to_thread(
-        subprocess.run, [*command, *names, "-addext", f"subjectAltName=IP:{HOST}"], check=True, capture_output=True
-    )
-    assert certificate.exists()
+    certificate, key = write_certificate(tmp_path)
     port = free_port()
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         await answer(send, headers=list(Front(Hosts([]), encrypted=True).headers))
 
-    async with serving(app, port, ssl_certfile=certificate, ssl_keyfile=key):
+    async with serving(app, port, **tls_options(certificate, key)):
         context = ssl.create_default_context(cafile=str(certificate))
         async with aiohttp.ClientSession() as session:
             response = await session.get(f"https://{HOST}:{port}/", ssl=context)
             assert response.status == 200
             assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+async def test_no_ticket_comes_while_a_client_writes(tmp_path: Path) -> None:
+    certificate, key = write_certificate(tmp_path)
+    port = free_port()
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(send)
+
+    async with serving(app, port, **tls_options(certificate, key)):
+        context = ssl.create_default_context(cafile=str(certificate))
+        reader, writer = await asyncio.open_connection(HOST, port, ssl=context)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        encryption = writer.get_extra_info("ssl_object")
+        assert encryption.version() == "TLSv1.3"
+        assert not encryption.session.has_ticket
+        writer.close()
