@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from alembic import op
+
 CURRENT_ORGS = "(select string_to_array(nullif(current_setting('app.orgs', true), ''), ','))::uuid[]"
 """The organisations of the current transaction: a constant for the planner, null when there are none."""
 
@@ -13,6 +17,12 @@ begin
 end
 $$
 """
+
+
+def execute_all(statements: Iterable[str]) -> None:
+    """Execute SQL statements in the migration that runs, in their order."""
+    for statement in statements:
+        op.execute(statement)
 
 
 def touch_trigger(table: str) -> str:

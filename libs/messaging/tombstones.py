@@ -30,7 +30,7 @@ DROP_SCHEMA = ["drop table erased_organizations"]
 
 TABLE = "erased_organizations"
 
-REFUSAL = [
+_REFUSAL = [
     # A statement of its own after the lock: what was committed while it was waited for is seen. To whoever is refused
     # it is a conflict with another transaction, which is what it is; trying again they find that there is nobody left.
     """
@@ -65,7 +65,6 @@ REFUSAL = [
     for each statement execute function drop_erased_events()
     """,
 ]
-"""Statements for a later migration of each service; `refuse` belongs behind them, for all tables that are erased."""
 
 DROP_REFUSAL = ["drop function drop_erased_events() cascade", "drop function refuse_erased() cascade"]
 
@@ -77,6 +76,14 @@ def refuse(*tables: str) -> list[str]:
         "for each statement execute function refuse_erased()"
         for table in tables
     ]
+
+
+def refusal(*tables: str) -> list[str]:
+    """Return the statements for a later migration of each service; `tables` are all that are erased.
+
+    Its migrations after that one execute `refuse` for tables that they add.
+    """
+    return [*_REFUSAL, *refuse(*tables)]
 
 
 _ALONE = "select pg_advisory_xact_lock(hashtextextended('erasure ' || $1::uuid::text, 0))"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
-
+from libs.database.schema import execute_all
 from libs.messaging import tombstones
 
 revision = "0013"
@@ -24,11 +23,9 @@ _TABLES = (
 
 def upgrade() -> None:
     """Have the tables refuse rows of organisations that are erased."""
-    for statement in (*tombstones.REFUSAL, *tombstones.refuse(*_TABLES)):
-        op.execute(statement)
+    execute_all(tombstones.refusal(*_TABLES))
 
 
 def downgrade() -> None:
     """Have them take such rows."""
-    for statement in tombstones.DROP_REFUSAL:
-        op.execute(statement)
+    execute_all(tombstones.DROP_REFUSAL)

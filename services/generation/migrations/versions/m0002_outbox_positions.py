@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
-
+from libs.database.schema import execute_all
 from libs.outbox import schema as outbox_schema
 
 revision = "0002"
@@ -12,11 +11,9 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Add the position to the archive."""
-    for statement in outbox_schema.POSITIONS:
-        op.execute(statement)
+    execute_all(outbox_schema.POSITIONS)
 
 
 def downgrade() -> None:
     """Forget the positions."""
-    for statement in outbox_schema.DROP_POSITIONS:
-        op.execute(statement)
+    execute_all(outbox_schema.DROP_POSITIONS)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
-
+from libs.database.schema import execute_all
 from libs.messaging import tombstones
 
 revision = "0006"
@@ -12,11 +11,9 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Add the table."""
-    for statement in tombstones.SCHEMA:
-        op.execute(statement)
+    execute_all(tombstones.SCHEMA)
 
 
 def downgrade() -> None:
     """Forget them."""
-    for statement in tombstones.DROP_SCHEMA:
-        op.execute(statement)
+    execute_all(tombstones.DROP_SCHEMA)
