@@ -27,7 +27,7 @@ from libs.outbox.exporting import exports
 from services.generation.domain import signals
 from services.generation.store import generations, retention, voices
 from services.generation.store.retention import KnownPlan
-from services.generation.usecases import Deps, ending, erasing, exporting, requesting, restoring
+from services.generation.usecases import Deps, admitting, ending, erasing, exporting, restoring
 
 
 def _rows(events: Sequence[VoiceReady | VoiceUpdated]) -> list[dict[str, Any]]:
@@ -119,7 +119,7 @@ async def restore_audio(delivery: Delivery[AudioLost], deps: Deps) -> None:
 @work(GenerationDeferred, concurrency=16, outstanding=1024)
 async def admit_generation(delivery: Delivery[GenerationDeferred], deps: Deps) -> None:
     """Whoever asked while the quota could not be asked is told now."""
-    await requesting.admit_generation(deps, delivery)
+    await admitting.admit_generation(deps, delivery)
 
 
 KNOWN_VOICES = Rebuildable("generation.voices", (learn_voices, renew_voices, forget_voices), voices.delete_voices)

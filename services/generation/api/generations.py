@@ -26,8 +26,8 @@ from services.generation.api.views import (
     view,
 )
 from services.generation.domain import errors, requests
-from services.generation.store import attempts, generations
-from services.generation.usecases import Deps, downloading, ending, requesting, revising
+from services.generation.store import attempts, listing
+from services.generation.usecases import Deps, choosing, downloading, ending, requesting, revising
 
 router = APIRouter()
 
@@ -67,7 +67,7 @@ async def create_generation(
     Audio of an equal request of the organisation is given at once, unless `cache` is false; it is not billed again.
     """
     request = new.to_request(
-        await requesting.resolve_dictionaries(deps, caller, [one.model_dump() for one in new.dictionaries])
+        await choosing.resolve_dictionaries(deps, caller, [one.model_dump() for one in new.dictionaries])
     )
     seconds = requests.wait_seconds(prefer)
     generation = await requesting.request_generation(deps, caller, request, once, wait_seconds=seconds)
@@ -92,7 +92,7 @@ async def list_generations(
     voice_id = parse_id(wanted.voice_id) if wanted.voice_id else None
     if wanted.voice_id and voice_id is None:
         return GenerationList(items=[], next_cursor=None)
-    which = generations.GenerationFilter(
+    which = listing.GenerationFilter(
         status=wanted.status,
         voice_id=voice_id,
         mode=wanted.mode,
@@ -101,7 +101,7 @@ async def list_generations(
         until=wanted.until,
     )
     async with deps.database.transaction(caller.org_id) as session:
-        rows = await generations.list_generations(session, caller.org_id, which, after=after, limit=wanted.limit)
+        rows = await listing.list_generations(session, caller.org_id, which, after=after, limit=wanted.limit)
     page = page_of(rows, wanted.limit, _cursor)
     return GenerationList(items=[view(row) for row in page.items], next_cursor=page.next_cursor)
 

@@ -19,7 +19,7 @@ from services.generation.api.parts import DepsOf
 from services.generation.api.parts import generation_id as as_id
 from services.generation.api.views import NewGeneration
 from services.generation.domain import errors, requests
-from services.generation.usecases import Deps, ending, requesting, streaming
+from services.generation.usecases import Deps, choosing, ending, requesting, streaming
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -90,7 +90,7 @@ async def follow_generation(generation_id: PathId, caller: CallerOf, deps: DepsO
 
 
 async def _request(deps: Deps, caller: Caller, new: NewGeneration, once: Once | None) -> requests.Generation:
-    versions = await requesting.resolve_dictionaries(deps, caller, new.named_dictionaries())
+    versions = await choosing.resolve_dictionaries(deps, caller, new.named_dictionaries())
     return await requesting.request_generation(deps, caller, new.to_request(versions), once, is_streamed=True)
 
 

@@ -24,7 +24,7 @@ from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spe
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.pieces import PieceLost, read_chunks, respeak_lost
 from services.generation.rendering.recording import record_audio, uploading
-from services.generation.store import chunks, dictionaries, queue, renditions
+from services.generation.store import chunks, dictionaries, holding, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
@@ -50,7 +50,7 @@ async def plan_rendition(deps: WorkerDeps, work: queue.Work) -> None:
     plan = await asyncio.to_thread(planning.take_apart, rendition, spec, script, previous)
     assert plan.pieces is not None
     async with deps.database.transaction(work.org_id) as session:
-        held = await renditions.hold_renditions(session, work.org_id, [work.rendition_id], plan.keys)
+        held = await holding.hold_renditions(session, work.org_id, [work.rendition_id], plan.keys)
         if not await queue.finish(session, work, deps.worker_id):
             return
         current = held.get(work.rendition_id)

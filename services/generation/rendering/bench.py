@@ -13,16 +13,17 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from libs.database import is_database_away
 from libs.ids import new_id
-from libs.messaging import Permanent, RetryPolicy, heed, signal
+from libs.messaging import Permanent, heed, signal
 from libs.messaging.policy import Verdict, judge
-from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, PermanentSpeechError, SpeechError
+from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, SpeechError
 from libs.telemetry import trace_context
 from services.generation.domain import signals
+from services.generation.rendering import failing
 from services.generation.rendering.assembling import assemble, plan_rendition
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.pace import Pace
 from services.generation.rendering.speaking import speak_chunk, speak_whole
-from services.generation.store import attempts, models, queue, workload
+from services.generation.store import attempts, models, queue, taking, workload
 from services.generation.usecases import ending
 
 logger = logging.getLogger(__name__)
@@ -32,14 +33,8 @@ POLL_SECONDS = 1.0
 """How long a lost signal can delay work."""
 UPKEEP_SECONDS = queue.LEASE_SECONDS / 4
 SECOND_LOOK_SECONDS = 0.2
-RETRIES = RetryPolicy(delays=(0.2, 1.0, 5.0, 20.0))
-OUTAGE_SECONDS = 2.0
 RESERVED_SECONDS = 3.0
 """How long after work that somebody waited for only half as many jobs are spoken at a time as there are engines."""
-DEADLY = 3
-"""Engines that a piece of work may kill before it is given up."""
-TAKEN_MOST = 8
-"""How often work is taken before it is given up: more often than a worker is killed that happens to have it."""
 
 DO: Mapping[str, Callable[[WorkerDeps, queue.Work], Awaitable[None]]] = {
     "whole": speak_whole,
@@ -128,7 +123,7 @@ class Bench:
 
     async def _taken(self, interactive: int, jobs: int) -> list[queue.Work]:
         async with self._deps.database.apart() as session:
-            work = await queue.take(
+            work = await taking.take(
                 session,
                 self._deps.worker_id,
                 interactive + jobs,
@@ -136,9 +131,9 @@ class Bench:
                 most_interactive=interactive,
                 most_jobs=jobs,
             )
-        if queue.is_limited(work):
+        if taking.is_limited(work):
             async with self._deps.database.transaction() as session:
-                work = await queue.within_shares(session, work)
+                work = await taking.within_shares(session, work)
         return work
 
     def _room_for_jobs(self) -> int:
@@ -175,7 +170,7 @@ class Bench:
                 self._woken.set()
 
     async def _try(self, work: queue.Work) -> None:
-        if work.tries > TAKEN_MOST:
+        if work.tries > failing.TAKEN_MOST:
             raise Permanent("the workers that took it ended before they were done")
         with self._pace.measured(work):
             await DO[work.kind](self._deps, work)
@@ -183,24 +178,24 @@ class Bench:
     async def _failed(self, work: queue.Work, error: Exception) -> None:
         """Give work back for another try, or fail what waits for it."""
         deadly = isinstance(error, EngineCrashed | EngineTimeout)
-        code = _final_code(work, error, deadly=deadly)
+        code = failing.final_code(work, error, deadly=deadly)
         facts = {"kind": work.kind, "rendition_id": str(work.rendition_id), "tries": work.tries, "final": bool(code)}
         # Of the errors that are not foreseen the place is wanted, too.
         unforeseen = error if not isinstance(error, SpeechError | Permanent) else None
         logger.warning("speaking failed", extra=facts | {"error": type(error).__name__}, exc_info=unforeseen)
         if code:
-            await self._give_up(work, code, _explanation(code, error))
+            await self._give_up(work, code, failing.explanation(code, error))
             return
         outage = (not deadly and judge(error) is Verdict.UNAVAILABLE) or isinstance(error, EngineUnavailable)
-        delay = OUTAGE_SECONDS if outage else RETRIES.delay(min(work.tries, len(RETRIES.delays)))
+        delay = failing.delay(work, outage=outage)
         async with self._deps.database.transaction(work.org_id) as session:
             # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
             await attempts.insert_attempt(
                 session,
                 new_id(),
                 work.rendition_id,
-                model_id=_engine_of(work),
-                error=f"{type(error).__name__}: {_told(error)}",
+                model_id=failing.engine_of(work),
+                error=f"{type(error).__name__}: {failing.told(error)}",
             )
             await queue.give_back(
                 session, self._deps.worker_id, [work.id], after_seconds=delay, untried=outage, died=deadly
@@ -211,7 +206,7 @@ class Bench:
             now = self._deps.clock()
             ended = await ending.fail_work(session, work, self._deps.worker_id, code=code, reason=reason, now=now)
             await attempts.insert_attempt(
-                session, new_id(), work.rendition_id, model_id=_engine_of(work), error=reason[:500]
+                session, new_id(), work.rendition_id, model_id=failing.engine_of(work), error=reason[:500]
             )
         for rendition_id in ended:
             await signal(self._deps.bus, signals.PROGRESS, str(rendition_id))
@@ -267,42 +262,3 @@ class Bench:
             await queue.give_back_all(session, self._deps.worker_id)
             await workload.delete_workers(session, self._deps.worker_id)
         await signal(self._deps.bus, signals.WORK)
-
-
-def _told(error: Exception) -> str:
-    """Return what clients are told of a try that failed: never what an error of ours, or of a server's, may repeat."""
-    if isinstance(error, PermanentSpeechError | Permanent | EngineTimeout):
-        return str(error)[:500]
-    if isinstance(error, EngineCrashed):
-        return "The engine died while it spoke this text."
-    if isinstance(error, EngineUnavailable):
-        return "The engine could not speak at that moment."
-    if judge(error) is Verdict.UNAVAILABLE:
-        return "Something that speaking needs was away at that moment."
-    return "It failed in a way that was not foreseen; the operator's log says more."
-
-
-def _engine_of(work: queue.Work) -> str:
-    spec = work.payload.get("spec")
-    return str(spec["engine"]) if spec else work.kind
-
-
-def _final_code(work: queue.Work, error: Exception, *, deadly: bool) -> str | None:
-    """Return as what the work fails for good; None when it is to be tried again."""
-    if isinstance(error, PermanentSpeechError):
-        return "text_not_speakable"
-    if isinstance(error, Permanent):
-        return "not_possible" if work.tries <= TAKEN_MOST else "engine_failed"
-    if deadly:
-        return "engine_crashed" if work.deaths + 1 >= DEADLY else None
-    if isinstance(error, EngineUnavailable) or judge(error) is Verdict.UNAVAILABLE:
-        return None
-    return "engine_failed" if RETRIES.is_exhausted(work.tries) else None
-
-
-def _explanation(code: str, error: Exception) -> str:
-    if code == "engine_crashed":
-        return f"The engine died {DEADLY} times while it spoke this text. Change the text, or report it with its id."
-    if code == "engine_failed":
-        return f"The text could not be spoken. {_told(error)} Try again later."
-    return str(error)

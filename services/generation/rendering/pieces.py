@@ -13,7 +13,7 @@ from libs.speech.kept import KeptChunk, unpack
 from services.generation.domain import signals
 from services.generation.domain.pieces import PieceDamaged, whole_piece
 from services.generation.rendering.deps import WorkerDeps
-from services.generation.store import chunks, queue, renditions
+from services.generation.store import chunks, holding, queue, renditions
 from services.generation.usecases import planning, respeaking
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ async def respeak_lost(deps: WorkerDeps, work: queue.Work) -> None:
     async with deps.database.transaction(work.org_id) as session:
         held = await respeaking.hold_all(session, work.org_id, [cache_key for cache_key, _ in lost])
         if not lost:
-            held = await renditions.hold_renditions(session, work.org_id, [work.rendition_id])
+            held = await holding.hold_renditions(session, work.org_id, [work.rendition_id])
         if not await queue.finish(session, work, deps.worker_id):
             return
         current = held.get(work.rendition_id)

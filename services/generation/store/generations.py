@@ -18,7 +18,6 @@ from sqlalchemy import (
     Double,
     Integer,
     MetaData,
-    Row,
     Select,
     Table,
     Text,
@@ -27,19 +26,16 @@ from sqlalchemy import (
     delete,
     exists,
     insert,
-    literal,
     or_,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy import func as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from libs.database import Cursor, Prepared
-from services.generation.domain.requests import TEXT_MAX_LENGTH, Generation, Mode, Request, Status, Voice
+from libs.database import Prepared
+from services.generation.domain.requests import Generation, Request, Voice
 from services.generation.store.queue import queue
 from services.generation.store.renditions import renditions
 
@@ -97,17 +93,12 @@ _IS_BEING_SPOKEN = or_(
     renditions.c.status == "rendered",
     exists().where(queue.c.rendition_id == renditions.c.id, queue.c.worker.is_not(None)),
 )
-_STATUS: ColumnElement[str] = case(
+STATUS: ColumnElement[str] = case(
     ((generations.c.status == "pending") & _IS_BEING_SPOKEN, "processing"), else_=generations.c.status
 )
-_WITH_RENDITION = generations.outerjoin(renditions, renditions.c.id == generations.c.rendition_id)
-_PROGRESS = (_STATUS.label("status"), renditions.c.chunks_total, renditions.c.chunks_done)
-_VISIBLE: Select[Any] = select(*STORED, *_PROGRESS).select_from(_WITH_RENDITION)
-# A hundred books are too much for a page.
-_BEGINNING = sql.substr(generations.c.text, 1, TEXT_MAX_LENGTH).label("text")
-_LISTED: Select[Any] = select(
-    *(column for column in STORED if column.name != "text"), _BEGINNING, *_PROGRESS
-).select_from(_WITH_RENDITION)
+WITH_RENDITION = generations.outerjoin(renditions, renditions.c.id == generations.c.rendition_id)
+PROGRESS = (STATUS.label("status"), renditions.c.chunks_total, renditions.c.chunks_done)
+_VISIBLE: Select[Any] = select(*STORED, *PROGRESS).select_from(WITH_RENDITION)
 
 _GET = Prepared(
     _VISIBLE.where(
@@ -115,11 +106,6 @@ _GET = Prepared(
         generations.c.org_id == bindparam("org_id", type_=_uuid),
     )
 )
-
-
-def _generation(row: Row[Any]) -> Generation:
-    fields = row._asdict()
-    return Generation(**{name: fields[name] for name in Generation.__slots__})
 
 
 def generation_of(row: asyncpg.Record) -> Generation:
@@ -227,53 +213,6 @@ async def lock_generation(session: AsyncSession, org_id: UUID, generation_id: UU
     if (await session.execute(lock)).first() is None:
         return None
     return await get_generation(session, org_id, generation_id)
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationFilter:
-    """Which generations to list; None is any. `text` is looked for in any case, `since` is included, `until` not."""
-
-    status: Status | None = None
-    voice_id: UUID | None = None
-    mode: Mode | None = None
-    text: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    ids: Sequence[UUID] | None = None
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return what it says as conditions on the table."""
-        table = generations.c
-        equal = {table.voice_id: self.voice_id, table.mode: self.mode}
-        conditions: list[ColumnElement[bool]] = [
-            column == value for column, value in equal.items() if value is not None
-        ]
-        if self.status is not None:
-            conditions.append(_STATUS.is_not_distinct_from(self.status))
-            # The stored status is what the index knows.
-            stored = "pending" if self.status == "processing" else self.status
-            conditions.append(table.status.in_((stored, self.status)))
-        if self.text is not None:
-            conditions.append(table.text.icontains(self.text, autoescape=True))
-        if self.since is not None:
-            conditions.append(table.created_at >= self.since)
-        if self.until is not None:
-            conditions.append(table.created_at < self.until)
-        if self.ids is not None:
-            conditions.append(table.id.in_(self.ids))
-        return conditions
-
-
-async def list_generations(
-    session: AsyncSession, org_id: UUID, which: GenerationFilter, *, after: Cursor | None, limit: int
-) -> list[Generation]:
-    """Return generations, newest first, one more than `limit` when there are more; of long texts the beginning."""
-    position = tuple_(generations.c.created_at, generations.c.id)
-    statement = _LISTED.where(generations.c.org_id == org_id, *which.conditions())
-    if after is not None:
-        statement = statement.where(position < tuple_(literal(after.at), literal(after.id)))
-    statement = statement.order_by(generations.c.created_at.desc(), generations.c.id.desc()).limit(limit + 1)
-    return [_generation(row) for row in await session.execute(statement)]
 
 
 async def clear_voice(session: AsyncSession, voice_ids: Sequence[UUID]) -> None:

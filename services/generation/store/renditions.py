@@ -84,7 +84,7 @@ def new_rendition(rendition_id: UUID, org_id: UUID, text: str, spec: Spec, mode:
     )
 
 
-_RENDITION = select(*(renditions.c[name] for name in Rendition.__slots__))
+RENDITION = select(*(renditions.c[name] for name in Rendition.__slots__))
 _INSERT = Prepared(
     upsert(renditions)
     .on_conflict_do_nothing(index_elements=[renditions.c.org_id, renditions.c.fingerprint])
@@ -92,7 +92,7 @@ _INSERT = Prepared(
     columns=("id", "org_id", "fingerprint", "text", "spec", "mode", "status", "chunks_done", "applied"),
 )
 _SHARE = Prepared(
-    _RENDITION.where(
+    RENDITION.where(
         renditions.c.org_id == bindparam("org_id", type_=_uuid), renditions.c.fingerprint == bindparam("fingerprint")
     ).with_for_update(read=True)
 )
@@ -136,7 +136,7 @@ def locking(rendition_id: UUID) -> str:
 
 async def get_rendition(session: AsyncSession, rendition_id: UUID, *, lock: bool = False) -> Rendition | None:
     """Return a rendition, or None; with `lock` it stays as it is until the transaction ends."""
-    statement = _RENDITION.where(renditions.c.id == rendition_id)
+    statement = RENDITION.where(renditions.c.id == rendition_id)
     row = (await session.execute(statement.with_for_update() if lock else statement)).one_or_none()
     return Rendition(**row._asdict()) if row else None
 
@@ -197,62 +197,6 @@ _COMPLETE = Prepared(
 async def complete_renditions(session: AsyncSession, rendition_ids: Sequence[UUID]) -> None:
     """Write down that the audio of rendered ones can be read; whoever joins them meanwhile waits for that."""
     await _COMPLETE.fetch(session, ids=list(rendition_ids))
-
-
-_LOCK_PLANNING = text("select pg_advisory_xact_lock(hashtextextended('plan ' || cast(:org_id as text), 0))").bindparams(
-    bindparam("org_id", type_=_uuid)
-)
-
-
-async def hold_planning(session: AsyncSession, org_id: UUID) -> None:
-    """Let nobody else plan a text of the organisation until the transaction ends; before any other lock.
-
-    Pieces that are not there yet cannot be locked in an order: two who bring the same new ones would deadlock.
-    """
-    await session.execute(_LOCK_PLANNING, {"org_id": org_id})
-
-
-_LOCK_PIECES = text(
-    """
-    select s.cache_key from speech_cache s where s.org_id = :org_id and s.cache_key = any(array(
-        select c.cache_key from generation_chunks c where c.rendition_id = any(:ids)
-        union select unnest(cast(:keys as text[]))))
-    order by s.cache_key for update
-    """
-).bindparams(
-    bindparam("org_id", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)), bindparam("keys", type_=ARRAY(Text))
-)
-_ARE_OTHERS = text(
-    """
-    select exists (select from generation_chunks where rendition_id = any(:ids) and cache_key <> all(:keys))
-    """
-).bindparams(bindparam("ids", type_=ARRAY(_uuid)), bindparam("keys", type_=ARRAY(Text)))
-
-
-async def hold_renditions(
-    session: AsyncSession, org_id: UUID, rendition_ids: Sequence[UUID], cache_keys: Sequence[str] = ()
-) -> dict[UUID, Rendition]:
-    """Keep renditions of an organisation as they are until the transaction ends, with their pieces and `cache_keys`.
-
-    Locks are taken in one order everywhere, so that nobody waits for somebody who waits for him: pieces by their keys,
-    renditions by their ids, then their generations and what is queued for them. Whoever ends a rendition, plans it, or
-    changes a generation that waits for it, begins with this; so nothing may be locked before. Those that are not there
-    are left out.
-    """
-    if cache_keys:
-        await hold_planning(session, org_id)
-    which = {"org_id": org_id, "ids": list(rendition_ids)}
-    held = _RENDITION.where(renditions.c.id.in_(rendition_ids)).order_by(renditions.c.id).with_for_update()
-    while True:
-        savepoint = await session.begin_nested()
-        locked = [row.cache_key for row in await session.execute(_LOCK_PIECES, which | {"keys": list(cache_keys)})]
-        found = {row.id: Rendition(**row._asdict()) for row in await session.execute(held)}
-        others = await session.execute(_ARE_OTHERS, {"ids": which["ids"], "keys": locked})
-        if not others.scalar_one():
-            await savepoint.commit()
-            return found
-        # It was planned between the two: the locks are given up, and taken again with the new pieces' among them.
-        await savepoint.rollback()
 
 
 async def list_audio(session: AsyncSession, rendition_ids: Sequence[UUID]) -> dict[UUID, tuple[str, int]]:

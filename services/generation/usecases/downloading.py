@@ -9,7 +9,7 @@ from libs.archive.zip_stream import Entry, stream_zip
 from libs.speech.encoding import parse_output_format
 from libs.web import Caller
 from services.generation.domain import errors, requests
-from services.generation.store import generations, renditions
+from services.generation.store import listing, renditions
 from services.generation.usecases.deps import Deps
 
 
@@ -19,9 +19,9 @@ async def archive(deps: Deps, caller: Caller, ids: Sequence[UUID]) -> AsyncItera
     Raises GenerationNotFound if one is not there, WrongState if one is not completed, AudioExpired if its audio has
     expired; nothing is sent then.
     """
-    which = generations.GenerationFilter(ids=ids)
+    which = listing.GenerationFilter(ids=ids)
     async with deps.database.transaction(caller.org_id) as session:
-        found = await generations.list_generations(session, caller.org_id, which, after=None, limit=len(ids))
+        found = await listing.list_generations(session, caller.org_id, which, after=None, limit=len(ids))
         made = await renditions.list_audio(session, [one.rendition_id for one in found if one.rendition_id])
     known = {generation.id: generation for generation in found}
     entries = []

@@ -15,7 +15,7 @@ from libs.messaging import inbox, signal
 from libs.web import Caller, Once
 from services.generation.adapters import note_finished
 from services.generation.domain import errors, requests, signals, speech
-from services.generation.store import chunks, dictionaries, endings, generations, queue, renditions
+from services.generation.store import chunks, dictionaries, endings, generations, holding, queue, renditions
 from services.generation.usecases import planning
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import canceled_event, completed_event, failed_event, requested_event
@@ -53,7 +53,7 @@ async def fail_renditions(
     Also what was completed with the object `refused_key`.
     """
     failed = []
-    for rendition_id, held in (await renditions.hold_renditions(session, org_id, rendition_ids)).items():
+    for rendition_id, held in (await holding.hold_renditions(session, org_id, rendition_ids)).items():
         refused = held.status == "completed" and held.object_key == refused_key
         if not await renditions.end_rendition(session, rendition_id, "failed", even_completed=refused):
             continue
@@ -76,9 +76,9 @@ async def fail_work(
     waiting = [work.rendition_id]
     if work.cache_key is not None:
         # From here on nobody more comes to want the piece: whoever did would have to be locked out of the order.
-        await renditions.hold_planning(session, work.org_id)
+        await holding.hold_planning(session, work.org_id)
         waiting = await chunks.list_wanting(session, work.org_id, work.cache_key)
-    await renditions.hold_renditions(session, work.org_id, waiting, [work.cache_key] if work.cache_key else [])
+    await holding.hold_renditions(session, work.org_id, waiting, [work.cache_key] if work.cache_key else [])
     if not await queue.is_held(session, work, worker):
         return []
     ended = await fail_renditions(session, work.org_id, waiting, code=code, reason=reason, now=now)
@@ -144,7 +144,7 @@ async def hold_generation(
     """Keep a generation as it is until the transaction ends, with its rendition and its pieces; None without one."""
     generation = await generations.get_generation(session, org_id, generation_id)
     if generation is not None and generation.rendition_id is not None:
-        await renditions.hold_renditions(session, org_id, [generation.rendition_id], cache_keys)
+        await holding.hold_renditions(session, org_id, [generation.rendition_id], cache_keys)
     return await generations.lock_generation(session, org_id, generation_id)
 
 

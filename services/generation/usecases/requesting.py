@@ -5,34 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
-from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationDeferred
-from libs.ids import parse_id
-from libs.messaging import Delivery, Unavailable, inbox, signal, signal_later
-from libs.speech.text.detection import detect_language
+from libs.messaging import Unavailable, signal, signal_later
 from libs.speech.text.dictionary import Lexicon
 from libs.web import Caller, Once, id_for
 from services.generation.domain import errors, requests, signals, speech
-from services.generation.store import acceptance, dictionaries, generations, queue, renditions, voices
-from services.generation.usecases import ending, planning
+from services.generation.store import acceptance, dictionaries, generations, holding, renditions, voices
+from services.generation.usecases import choosing, planning
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import completed_event, deferred_event, requested_event
 
 logger = logging.getLogger(__name__)
-
-ADMIT_GENERATION = "generation-admit_generation"
-"""The durable of the consumer that calls that use case: what the inbox remembers is its."""
-VOICE_GRACE_SECONDS = 2.0
-"""How long a request waits for a brand-new voice to become known here."""
-VOICE_POLL_SECONDS = 0.05
 WAIT_POLL_SECONDS = 0.5
 """How long a lost notice can delay the answer to a waiting client."""
 
@@ -98,8 +88,8 @@ async def _request(
     earlier = await _asked_before(deps, caller, once)
     if earlier is not None:
         return earlier
-    voice = await _spoken_by(deps, request, await _find_voice(deps, caller, request.voice_id))
-    spec = await _spec(deps, request, voice)
+    voice = await choosing.spoken_by(deps, request, await choosing.find_voice(deps, caller, request.voice_id))
+    spec = await choosing.spec(deps, request, voice)
     asked = _Asked(generation_id, caller, request, voice, spec, revised_from, previous, is_streamed)
     try:
         return await _give(deps, asked) or await _order(deps, asked)
@@ -119,54 +109,6 @@ async def _asked_before(deps: Deps, caller: Caller, once: Once | None) -> reques
     if earlier is None and once.is_made:
         raise errors.GenerationNotFound
     return earlier
-
-
-async def _find_voice(deps: Deps, caller: Caller, voice_id: UUID) -> requests.Voice:
-    known = deps.system_voices.get(voice_id)
-    if known is not None:
-        return known
-    deadline = asyncio.get_running_loop().time() + VOICE_GRACE_SECONDS
-    while True:
-        async with deps.database.transaction(caller.org_id) as session:
-            voice = await voices.get_voice(session, voice_id)
-        if voice is not None:
-            deps.system_voices.keep(voice)
-            return voice
-        new = requests.may_be_on_its_way(voice_id, deps.clock())
-        if not new or asyncio.get_running_loop().time() > deadline:
-            raise errors.UnknownVoice
-        await asyncio.sleep(VOICE_POLL_SECONDS)
-
-
-async def _spec(deps: Deps, request: requests.Request, voice: requests.Voice) -> speech.Spec:
-    model = await deps.models.get(voice.engine)
-    language = request.language or voice.language
-    if request.language == requests.DETECT:
-        plain = speech.Script(request.text, request.input_type, None, voice.language).plain
-        found = (await asyncio.to_thread(detect_language, plain)).language
-        if found is None:
-            raise errors.LanguageUnknown
-        # What was found has no region: a British voice speaks English as it does.
-        language = voice.language if speech.same_language(found, voice.language) else found
-    # A voice in its own language is spoken as it is, also when the request names that language.
-    if language != voice.language:
-        voice = replace(voice, engine_settings=model.in_language(voice.engine_settings, language))
-    return speech.spec_of(request, voice, language, engine_version=model.version, honours=model.honours)
-
-
-async def _spoken_by(deps: Deps, request: requests.Request, voice: requests.Voice) -> requests.Voice:
-    """Return the voice, or as another engine speaks it: with one of that engine's voices, in this one's language."""
-    if request.model_id is None or (request.model_id == voice.engine and request.model_voice is None):
-        return voice
-    if request.model_id == voice.engine:
-        raise errors.UnknownModel(f"{voice.engine} speaks as the voice that voice_id names; leave out model_voice")
-    model = await deps.models.get(request.model_id)
-    if not model.version and not model.voices:
-        raise errors.UnknownModel(f"there is no model {request.model_id!r}")
-    own = request.model_voice or next(iter(model.voices), "")
-    if model.voices and own not in model.voices:
-        raise errors.UnknownModel(f"{request.model_id} has no voice {own!r}")
-    return replace(voice, engine=model.id, engine_settings={"voice": own, "language": voice.language})
 
 
 async def _give(deps: Deps, asked: _Asked) -> requests.Generation | None:
@@ -221,7 +163,7 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
     plan = await planning.draw_up(new, asked.spec, script, asked.previous)
     async with deps.database.transaction(asked.caller.org_id) as session:
         if plan.keys:
-            await renditions.hold_planning(session, asked.caller.org_id)
+            await holding.hold_planning(session, asked.caller.org_id)
         if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
             raise errors.UnknownVoice
         if most_at_once is not None and plan.is_short:
@@ -311,62 +253,6 @@ async def _insert(
     return await generations.insert_generation(
         session, new, asked.request, asked.voice, language=asked.spec.language, rendition=done
     )
-
-
-async def resolve_dictionaries(
-    deps: Deps,
-    caller: Caller,
-    wanted: Sequence[dict[str, Any]],  # Any: id and version, or None for the newest
-) -> tuple[requests.DictionaryVersion, ...]:
-    """Return which versions of dictionaries a request means. Raises DictionaryNotFound."""
-    if not wanted:
-        return ()
-    versions = []
-    async with deps.database.transaction(caller.org_id) as session:
-        for one in wanted:
-            known = parse_id(one["id"])
-            if known is None:
-                raise errors.DictionaryNotFound
-            version = one["version"] or (await dictionaries.get_dictionary(session, caller.org_id, known)).version
-            versions.append(requests.DictionaryVersion(known, version))
-    return tuple(versions)
-
-
-async def admit_generation(deps: Deps, delivery: Delivery[GenerationDeferred]) -> None:
-    """Reserve the characters of a request that was put off, and hand it to the workers; or fail it.
-
-    One that was deleted or canceled meanwhile hears nothing. Raises Unavailable while the quota cannot be asked.
-    """
-    requested = delivery.event.request
-    org_id, generation_id = UUID(requested.org_id), UUID(requested.generation_id)
-    refusal: errors.QuotaExceeded | None = None
-    most_at_once = queue.UNLIMITED
-    try:
-        most_at_once = await deps.quota.reserve(
-            org_id,
-            generation_id,
-            requested.characters,
-            seconds=deps.admission.longest_wait("job" if requested.mode == "job" else "interactive"),
-        )
-    except errors.QuotaExceeded as error:
-        refusal = error
-    async with deps.database.transaction(org_id) as session:
-        if not await inbox.is_new(session, ADMIT_GENERATION, delivery.event_id):
-            return
-        generation = await ending.hold_generation(session, org_id, generation_id)
-        if generation is None or generation.is_finished or generation.rendition_id is None:
-            return
-        if refusal is not None:
-            await ending.fail_generation(
-                session, generation, code="quota_exceeded", reason=refusal.explanation, now=deps.clock()
-            )
-            return
-        outbox.add(session, requested)
-        rendition = await renditions.get_rendition(session, generation.rendition_id)
-        # Somebody else who asked for the same may have had it begun.
-        if rendition is not None and await planning.is_unplanned(session, rendition):
-            await planning.order_plan(session, rendition, most_at_once)
-    await signal(deps.bus, signals.WORK)
 
 
 async def _wait(

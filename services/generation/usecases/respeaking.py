@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Database
 from services.generation.domain.speech import Spec
-from services.generation.store import chunks, losses, queue, renditions
+from services.generation.store import chunks, holding, losses, queue, renditions
 from services.generation.usecases import planning
 
 
@@ -37,9 +37,9 @@ async def respeak_pieces(
 async def hold_all(session: AsyncSession, org_id: UUID, cache_keys: Sequence[str]) -> dict[UUID, renditions.Rendition]:
     """Keep pieces and all renditions that have one of them as they are until the transaction ends."""
     # Before anything else: from here on nobody more comes to want them.
-    await renditions.hold_planning(session, org_id)
+    await holding.hold_planning(session, org_id)
     having = {one for key in cache_keys for one in await chunks.list_wanting(session, org_id, key)}
-    return await renditions.hold_renditions(session, org_id, sorted(having), sorted(set(cache_keys)))
+    return await holding.hold_renditions(session, org_id, sorted(having), sorted(set(cache_keys)))
 
 
 async def order_piece(database: Database, piece: losses.KeptPiece) -> bool:

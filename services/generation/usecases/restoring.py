@@ -9,7 +9,7 @@ from libs.messaging import Delivery, Permanent, signal
 from services.generation.domain import signals, speech
 from services.generation.domain.errors import DictionaryNotFound
 from services.generation.domain.requests import DictionaryVersion
-from services.generation.store import dictionaries, queue, renditions
+from services.generation.store import dictionaries, holding, queue, renditions
 from services.generation.usecases import planning
 from services.generation.usecases.deps import Deps
 
@@ -40,7 +40,7 @@ async def restore_audio(deps: Deps, delivery: Delivery[AudioLost]) -> None:
         script = speech.Script(rendition.text, spec.input_type, planning.lexicon_of(rules, spec), spec.language)
         plan = await planning.draw_up(rendition, spec, script, ())
     async with deps.database.transaction(org_id) as session:
-        held = await renditions.hold_renditions(session, org_id, [rendition_id], plan.keys if plan else ())
+        held = await holding.hold_renditions(session, org_id, [rendition_id], plan.keys if plan else ())
         if not _has(held.get(rendition_id), event.object_key):
             return
         await renditions.remake_rendition(session, rendition_id)

@@ -13,7 +13,7 @@ from libs import outbox
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioExpired
 from libs.database import Database, is_database_away
 from services.generation.domain.retention import GRACE, Retention
-from services.generation.store import chunks, renditions
+from services.generation.store import chunks, holding, renditions
 from services.generation.store import retention as store
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ async def _expire_of(database: Database, org_id: UUID, *, before: datetime, now:
 
 async def _expire(database: Database, org_id: UUID, rendition_id: UUID, *, before: datetime, now: datetime) -> bool:
     async with database.transaction(org_id) as session:
-        rendition = (await renditions.hold_renditions(session, org_id, [rendition_id])).get(rendition_id)
+        rendition = (await holding.hold_renditions(session, org_id, [rendition_id])).get(rendition_id)
         # Somebody may have asked for the same just now.
         if rendition is None or not await store.is_expired(session, org_id, rendition_id, before=before):
             return False

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,19 +16,16 @@ from google.protobuf.message import Message
 from opentelemetry.context import Context
 from sqlalchemy import text
 
-from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ReserveReply, ReserveRequest
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered
-from libs.contracts.antiphon.storage.v1.events_pb2 import AudioStored
-from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceReady, VoiceSnapshot
+from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceReady
 from libs.contracts.registry import event_type
 from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Bus, Projection, connect
 from libs.messaging.causes import note_cause
-from libs.messaging.rpc import RpcServer
 from libs.objectstore import ObjectStore
 from libs.outbox import OutboxHook
-from libs.speech.engine import Model, Rendered, RenderJob, SpeechEngine
+from libs.speech.engine import SpeechEngine
 from libs.speech.espeak import EspeakEngine
 from libs.web import Caller
 from libs.web.known import Known, telling
@@ -45,94 +41,16 @@ from services.generation.usecases.admission import Admission
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.models import Models
 from services.generation.usecases.requesting import get_generation, request_generation
+from tests.integration.generation.stand_ins import PROCESSES, Analytics, Event, Watched
+from tests.integration.generation.told import stored, voice_ready
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 
-Event = TypeVar("Event", bound=Message)
-PROCESSES = 2
 FINISHED = ("completed", "failed", "canceled")
 
 
 async def _no_wake() -> None:
     """No relay runs here: events stay in the outbox, where they are looked at."""
-
-
-@dataclass
-class Watched:
-    """The real engine, of which is noted what it was asked to speak; `on_render` comes first and may refuse.
-
-    It is started by the first who needs it: much is tested in which nothing is spoken.
-    """
-
-    engine: SpeechEngine
-    spoken: list[str] = field(default_factory=list)
-    on_render: Callable[[RenderJob], Awaitable[None]] | None = None
-    is_ready: bool = True
-    version: str = "as tested"
-    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def name(self) -> str:
-        return self.engine.name
-
-    @property
-    def honours(self) -> frozenset[str]:
-        return self.engine.honours
-
-    @property
-    def model(self) -> Model:
-        return replace(self.engine.model, version=self.version)
-
-    async def start(self) -> None:
-        async with self._starting:
-            if not self.engine.is_ready:
-                await self.engine.start()
-
-    async def close(self) -> None:
-        await self.engine.close()
-
-    async def render(self, job: RenderJob) -> Rendered:
-        self.spoken.append(job.text)
-        if self.on_render is not None:
-            await self.on_render(job)
-        if not self.engine.is_ready:
-            await self.start()
-        return await self.engine.render(job)
-
-
-@dataclass
-class Analytics:
-    """Whoever answers for the quota, as long as it is `answering`."""
-
-    bus: Bus
-    granted: bool = True
-    concurrency: int = 0
-    limit: int = 10_000
-    asked: list[str] = field(default_factory=list)
-    _server: RpcServer | None = None
-
-    @asynccontextmanager
-    async def answering(self) -> AsyncIterator[None]:
-        self._server = RpcServer(self.bus, "analytics", "reserve", ReserveRequest, self._reserve)
-        await self._server.start()
-        await self.bus.client.flush()
-        try:
-            yield
-        finally:
-            await self.stop()
-
-    async def stop(self) -> None:
-        """Answer nothing any more."""
-        if self._server is not None:
-            await self._server.stop()
-            await self.bus.client.flush()
-            self._server = None
-
-    async def _reserve(self, request: ReserveRequest) -> ReserveReply:
-        self.asked.append(request.reservation_id)
-        return ReserveReply(
-            granted=self.granted, limit=self.limit, remaining=3, resets_at=1_800_000_000, concurrency=self.concurrency
-        )
 
 
 @dataclass(frozen=True)
@@ -284,51 +202,6 @@ def another_worker(worker: WorkerDeps, engine: SpeechEngine | None = None, **cha
     """Return a second worker like `worker`, with an engine of its own if one is given. Any: fields of WorkerDeps."""
     engines = {engine.name: engine} if engine is not None else worker.engines
     return replace(worker, worker_id=new_id(), engines=engines, **changes)
-
-
-def stored(uploaded: AudioRendered) -> AudioStored:
-    return AudioStored(
-        generation_id=uploaded.generation_id,
-        org_id=uploaded.org_id,
-        track_id=str(new_id()),
-        size_bytes=uploaded.size_bytes,
-        duration_seconds=uploaded.duration_seconds,
-        stored_at=datetime.now(UTC),
-    )
-
-
-def voice_ready(org_id: UUID, voice_id: UUID, *, revision: int, name: str, variant: str | None = None) -> VoiceReady:
-    settings = {"engine_voice": "en-us", "language": "en-US"} | ({"variant": variant} if variant else {})
-    snapshot = VoiceSnapshot(
-        voice_id=str(voice_id),
-        org_id=str(org_id),
-        name=name,
-        category="GENERAL",
-        language="en-US",
-        variant="CUSTOM",
-        engine="espeak-ng",
-        engine_settings=json.dumps(settings),
-        revision=revision,
-    )
-    return VoiceReady(voice_id=str(voice_id), org_id=str(org_id), voice=snapshot, ready_at=datetime.now(UTC))
-
-
-_SUBJECTS = ("ship", "harbour", "keeper", "lantern", "captain", "river", "letter", "garden", "window", "storm")
-_VERBS = ("carries", "follows", "remembers", "crosses", "watches", "answers", "repairs", "measures")
-
-
-def sentence(number: int) -> str:
-    """Return a sentence that no other number has."""
-    subject, verb = _SUBJECTS[number % len(_SUBJECTS)], _VERBS[number % len(_VERBS)]
-    return f"The {subject} number {number} {verb} what nobody has seen before, and turns slowly towards the north."
-
-
-def long_text(characters: int, *, first: int = 0) -> str:
-    """Return sentences that have `characters` code points at most, and not many fewer."""
-    sentences: list[str] = []
-    while sum(len(one) + 1 for one in sentences) + len(sentence(first + len(sentences))) <= characters:
-        sentences.append(sentence(first + len(sentences)))
-    return " ".join(sentences)
 
 
 @pytest.fixture(scope="session", autouse=True)

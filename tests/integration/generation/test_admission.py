@@ -16,7 +16,8 @@ from services.generation.domain.load import Limits
 from services.generation.domain.requests import Mode
 from services.generation.store import workload
 from services.generation.usecases.admission import Admission
-from tests.integration.generation.conftest import World, long_text
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text
 from tests.support.polling import eventually
 
 

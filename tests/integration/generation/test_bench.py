@@ -6,39 +6,21 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationFailed
-from libs.database import Database
 from libs.objectstore import ObjectStore, ObjectStoreAddress
 from libs.speech.engine import EngineCrashed, EngineTimeout, RenderJob, SpeechError, TextNotSpeakable
 from services.generation.rendering import bench
 from services.generation.rendering.recent import Recent
 from services.generation.store import attempts
-from tests.integration.generation.conftest import PROCESSES, Watched, World, another_worker, long_text, running
+from tests.integration.generation.conftest import World, another_worker
+from tests.integration.generation.engine_faults import DEADLY, Stuck, failing
+from tests.integration.generation.texts import long_text
 from tests.support.polling import eventually
 from tests.support.servers import Servers
-
-DEADLY = "This text is deadly."
-
-
-def failing(times: int, error: SpeechError, of: str = DEADLY) -> Callable[[RenderJob], Awaitable[None]]:
-    """Return what refuses a text so many times."""
-    left = times
-
-    async def refuse(job: RenderJob) -> None:
-        nonlocal left
-        if of in job.text and left:
-            left -= 1
-            raise error
-
-    return refuse
 
 
 async def history(world: World, rendition_id: UUID | None) -> list[tuple[str, str | None]]:
@@ -138,26 +120,6 @@ async def test_while_the_object_store_is_away_nothing_fails(world: World) -> Non
     assert len(await world.emitted(AudioRendered, whole.id)) == 1
 
 
-class Stuck:
-    """An engine's work that does not end until it is let go."""
-
-    def __init__(self, of: str = "") -> None:
-        self.of = of
-        self.begun = asyncio.Event()
-        self.canceled = asyncio.Event()
-        self.may_go_on = asyncio.Event()
-
-    async def __call__(self, job: RenderJob) -> None:
-        if self.of not in job.text:
-            return
-        self.begun.set()
-        try:
-            await self.may_go_on.wait()
-        except asyncio.CancelledError:
-            self.canceled.set()
-            raise
-
-
 class Counted(ObjectStore):
     """The object store, of which is noted what was read."""
 
@@ -203,109 +165,6 @@ async def test_who_waits_does_not_wait_for_a_job_to_end(world: World) -> None:
         assert (await world.spoken_meanwhile("Somebody waits.", voice_id)).status == "completed"
         assert len(await world.rows("select 1 from speech_queue")) == len(jobs)
         stuck.may_go_on.set()
-
-
-async def test_a_worker_that_is_stopped_gives_its_work_back(world: World) -> None:
-    stuck = Stuck()
-    world.engine.on_render = stuck
-    asked = await world.ask("Let go of me.")
-    async with world.working(drain_seconds=0.05):
-        await asyncio.wait_for(stuck.begun.wait(), 10)
-    assert stuck.canceled.is_set()
-    (row,) = await world.rows("select worker, tries, available_at <= clock_timestamp() as is_free from speech_queue")
-    assert (row.worker, row.tries, row.is_free) == (None, 0, True)
-    assert await world.rows("select 1 from speech_workers") == []
-    world.engine.on_render = None
-    async with world.working(another_worker(world.worker)):
-        assert (await world.until(asked.id)).status == "completed"
-
-
-async def test_a_worker_that_is_stopped_finishes_what_it_can(world: World) -> None:
-    stuck = Stuck()
-    world.engine.on_render = stuck
-    asked = await world.ask("One moment.")
-    async with world.working(drain_seconds=10) as task:
-        await asyncio.wait_for(stuck.begun.wait(), 10)
-        task.cancel()
-        stuck.may_go_on.set()
-    assert len(await world.emitted(AudioRendered, asked.id)) == 1
-
-
-class Severed:
-    """A database from which a process can be cut off, as if it had died."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.is_cut = False
-
-    @asynccontextmanager
-    async def transaction(self, *org_ids: UUID, holding: str = "") -> AsyncIterator[AsyncSession]:
-        if self.is_cut:
-            raise ConnectionResetError("the process is dead")
-        async with self._database.transaction(*org_ids, holding=holding) as session:
-            yield session
-
-    @asynccontextmanager
-    async def apart(self) -> AsyncIterator[AsyncSession]:
-        if self.is_cut:
-            raise ConnectionResetError("the process is dead")
-        async with self._database.apart() as session:
-            yield session
-
-
-async def test_after_a_worker_died_another_goes_on_where_it_was(world: World) -> None:
-    wanted = long_text(3_000)
-    asked = await world.ask(wanted)
-    (planned,) = await world.rows("select count(*) as pieces from generation_chunks")
-    stuck = Stuck("number 9 ")
-    dying = Watched(world.engine.engine, on_render=stuck)
-    database = Severed(world.database)
-    doomed = another_worker(world.worker, dying, database=database)
-    with contextlib.suppress(ConnectionResetError):
-        async with running(world.bench(doomed, slots=2, drain_seconds=0)):
-            await eventually(
-                lambda: world.rows("select 1 from speech_cache where object_key is not null offset 3"),
-                what="four finished pieces",
-            )
-            await asyncio.wait_for(stuck.begun.wait(), 10)
-            database.is_cut = True
-    finished = {row.reading for row in await world.rows(_FINISHED)}
-    held = await world.rows("select 1 from speech_queue where worker = :worker", worker=doomed.worker_id)
-    assert held, "who died gives nothing back"
-    assert 4 <= len(finished) < planned.pieces
-    await world.change("update speech_queue set available_at = clock_timestamp() where worker is not null")
-    async with world.working(another_worker(world.worker)):
-        completed = await world.until(asked.id)
-    assert completed.status == "completed"
-    assert not finished & set(world.engine.spoken), "a finished piece was spoken again"
-    assert set(world.engine.spoken) | finished == {
-        row.reading for row in await world.rows("select reading from generation_chunks")
-    }
-    assert max(Counter(world.engine.spoken).values()) == 1
-    assert completed.characters_spoken == len(wanted)
-
-
-_FINISHED = """
-    select c.reading from generation_chunks c join speech_cache s using (org_id, cache_key)
-    where s.object_key is not null
-"""
-
-
-async def test_work_that_workers_keep_dying_of_is_given_up(world: World) -> None:
-    asked = await world.ask("Nobody survives this.")
-    await world.change("update speech_queue set tries = 8")
-    async with world.working():
-        failed = await world.until(asked.id)
-    assert (failed.status, failed.error_code) == ("failed", "engine_failed")
-    assert world.engine.spoken == []
-
-
-async def test_a_bench_says_that_it_is_there_and_what_it_has(world: World) -> None:
-    async with world.working():
-        (row,) = await eventually(lambda: world.rows("select * from speech_workers"), what="the worker")
-        assert row.id == world.worker.worker_id
-        assert row.engine_processes == PROCESSES
-    assert await world.rows("select 1 from speech_workers") == []
 
 
 async def test_what_a_plan_limits_goes_on_as_soon_as_it_may(world: World) -> None:

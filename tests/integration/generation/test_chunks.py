@@ -12,7 +12,8 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, Gene
 from services.generation.domain.requests import Generation
 from services.generation.store.chunks import STEPS
 from services.generation.usecases import ending, revising
-from tests.integration.generation.conftest import World, long_text, sentence
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text, sentence
 
 RATE = 22_050
 

@@ -13,8 +13,10 @@ from libs.messaging import Delivery, Unavailable, connect
 from services.generation.adapters import Quota
 from services.generation.domain.errors import QuotaExceeded
 from services.generation.domain.requests import Generation
-from services.generation.usecases import ending, requesting
-from tests.integration.generation.conftest import Analytics, World, long_text
+from services.generation.usecases import admitting, ending
+from tests.integration.generation.conftest import World
+from tests.integration.generation.stand_ins import Analytics
+from tests.integration.generation.texts import long_text
 from tests.support.servers import Servers
 
 
@@ -66,7 +68,7 @@ async def test_a_refusal_is_told_at_once_and_nothing_is_written(world: World) ->
 async def test_it_stays_put_off_until_the_quota_answers(alone: World) -> None:
     delivery = await deferred(alone, await alone.ask())
     with pytest.raises(Unavailable):
-        await requesting.admit_generation(alone.deps, delivery)
+        await admitting.admit_generation(alone.deps, delivery)
 
 
 @pytest.mark.parametrize("length", [40, 800], ids=["whole", "chunks"])
@@ -76,8 +78,8 @@ async def test_the_workers_hear_of_it_once_when_the_quota_answers(
     generation = await alone.ask(long_text(length) or "Hello there.")
     delivery = await deferred(alone, generation)
     async with analytics.answering():
-        await requesting.admit_generation(alone.deps, delivery)
-        await requesting.admit_generation(alone.deps, delivery)
+        await admitting.admit_generation(alone.deps, delivery)
+        await admitting.admit_generation(alone.deps, delivery)
     (requested,) = await alone.emitted(GenerationRequested, generation.id)
     assert requested == delivery.event.request
     assert analytics.asked[0] == str(generation.id)
@@ -91,7 +93,7 @@ async def test_equal_requests_that_were_put_off_are_spoken_once(alone: World, an
     both = [await alone.ask("Twice the same.", voice_id) for _ in range(2)]
     async with analytics.answering():
         for one in both:
-            await requesting.admit_generation(alone.deps, await deferred(alone, one))
+            await admitting.admit_generation(alone.deps, await deferred(alone, one))
     async with alone.working():
         finished = [await alone.until(one.id) for one in both]
     assert {one.status for one in finished} == {"completed"}
@@ -103,7 +105,7 @@ async def test_it_fails_with_the_reason_when_the_plan_does_not_cover_it(alone: W
     delivery = await deferred(alone, generation)
     analytics.granted = False
     async with analytics.answering():
-        await requesting.admit_generation(alone.deps, delivery)
+        await admitting.admit_generation(alone.deps, delivery)
     assert await alone.emitted(GenerationRequested, generation.id) == []
     (failed,) = await alone.emitted(GenerationFailed, generation.id)
     assert failed.code == "quota_exceeded"
@@ -121,7 +123,7 @@ async def test_what_was_deleted_or_canceled_meanwhile_is_not_asked_for_again(
     await ending.cancel_generation(alone.deps, alone.caller, canceled.id)
     async with analytics.answering():
         for delivery in deliveries:
-            await requesting.admit_generation(alone.deps, delivery)
+            await admitting.admit_generation(alone.deps, delivery)
     for one in (gone, canceled):
         assert await alone.emitted(GenerationRequested, one.id) == []
     assert await alone.rows("select 1 from speech_queue") == []

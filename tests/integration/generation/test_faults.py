@@ -10,7 +10,8 @@ import pytest
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered
 from libs.objectstore import ObjectStore
-from tests.integration.generation.conftest import World, long_text
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text
 from tests.support.faulty_s3 import Choice, Fault, FaultyS3, always, faulty_s3, healthy, sometimes
 from tests.support.polling import eventually
 from tests.support.servers import Servers

@@ -12,9 +12,20 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCanceled,
 from libs.ids import new_id
 from services.generation.domain import errors
 from services.generation.domain.requests import DictionaryVersion, Generation
-from services.generation.store import attempts, chunks, dictionaries, endings, generations, renditions, voices
-from services.generation.usecases import downloading, ending, requesting, streaming
-from tests.integration.generation.conftest import World, long_text
+from services.generation.store import (
+    attempts,
+    chunks,
+    dictionaries,
+    endings,
+    generations,
+    holding,
+    listing,
+    renditions,
+    voices,
+)
+from services.generation.usecases import choosing, downloading, ending, requesting, streaming
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text
 
 TABLES = (
     "generations",
@@ -74,7 +85,7 @@ async def test_nobody_speaks_with_anothers_voice_or_dictionary(world: World) -> 
     with pytest.raises(errors.DictionaryNotFound):
         await other.ask("Hello there.", dictionaries=(DictionaryVersion(dictionary, 1),))
     with pytest.raises(errors.DictionaryNotFound):
-        await requesting.resolve_dictionaries(other.deps, other.caller, [{"id": str(dictionary), "version": None}])
+        await choosing.resolve_dictionaries(other.deps, other.caller, [{"id": str(dictionary), "version": None}])
     assert not any((await everything(other)).values())
 
 
@@ -93,12 +104,12 @@ async def test_no_store_function_finds_anothers_rows(world: World) -> None:
     assert mine.rendition_id is not None
     assert mine.voice_id is not None
     before = await everything(world)
-    org_id, which = world.org_id, generations.GenerationFilter()
+    org_id, which = world.org_id, listing.GenerationFilter()
     async with world.database.transaction(new_id()) as session:
         # Even if it names the right organisation.
         assert await generations.get_generation(session, org_id, mine.id) is None
         assert await generations.lock_generation(session, org_id, mine.id) is None
-        assert await generations.list_generations(session, org_id, which, after=None, limit=10) == []
+        assert await listing.list_generations(session, org_id, which, after=None, limit=10) == []
         assert not await generations.delete_generation(session, org_id, mine.id)
         assert await endings.complete_generations(session, [mine.rendition_id]) == []
         assert await endings.fail_generations(session, mine.rendition_id, code="x", reason="x") == []
@@ -108,7 +119,7 @@ async def test_no_store_function_finds_anothers_rows(world: World) -> None:
         await generations.clear_voice(session, [mine.voice_id])
         assert not await generations.is_referred_to(session, mine.rendition_id)
         assert await renditions.get_rendition(session, mine.rendition_id) is None
-        assert await renditions.hold_renditions(session, org_id, [mine.rendition_id]) == {}
+        assert await holding.hold_renditions(session, org_id, [mine.rendition_id]) == {}
         assert not await renditions.end_rendition(session, mine.rendition_id, "failed")
         await renditions.reopen_rendition(session, mine.rendition_id)
         assert await chunks.list_chunks(session, mine.rendition_id) == []

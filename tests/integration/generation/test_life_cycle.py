@@ -23,8 +23,10 @@ from services.generation.consumers import complete_generations
 from services.generation.domain import errors
 from services.generation.domain.requests import Generation
 from services.generation.usecases import ending
-from tests.integration.generation.conftest import World, long_text, sentence, stored
-from tests.integration.generation.test_bench import DEADLY, Stuck, failing
+from tests.integration.generation.conftest import World
+from tests.integration.generation.engine_faults import DEADLY, Stuck, failing
+from tests.integration.generation.texts import long_text, sentence
+from tests.integration.generation.told import stored
 from tests.support.polling import eventually
 
 

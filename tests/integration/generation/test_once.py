@@ -19,8 +19,9 @@ from libs.web import Once
 from services.generation.domain import errors
 from services.generation.domain.requests import Generation, Request
 from services.generation.usecases import ending, requesting
-from tests.integration.generation.conftest import World, long_text
+from tests.integration.generation.conftest import World
 from tests.integration.generation.test_hostile_requests import Client, client
+from tests.integration.generation.texts import long_text
 
 __all__ = ["client"]
 

@@ -18,7 +18,8 @@ from services.generation.domain.requests import Request, Voice
 from services.generation.store import voices
 from services.generation.usecases import ending
 from services.generation.usecases.requesting import request_generation
-from tests.integration.generation.conftest import World, stored, voice_ready
+from tests.integration.generation.conftest import World
+from tests.integration.generation.told import stored, voice_ready
 from tests.support.polling import eventually
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from libs.ids import new_id
 from libs.messaging import connect
-from services.generation.store import queue, workload
+from services.generation.store import queue, taking, workload
 from services.generation.store.queue import INTERACTIVE, JOB, NewWork, Work
 from tests.integration.generation.conftest import World
 from tests.support.polling import eventually
@@ -41,8 +41,8 @@ async def put(world: World, *work: NewWork) -> None:
 
 async def take(world: World, worker: UUID, most: int = 1, engines: Sequence[str] = (ENGINE,)) -> list[Work]:
     async with world.database.transaction() as session:
-        taken = await queue.take(session, worker, most, engines)
-        return await queue.within_shares(session, taken) if queue.is_limited(taken) else taken
+        taken = await taking.take(session, worker, most, engines)
+        return await taking.within_shares(session, taken) if taking.is_limited(taken) else taken
 
 
 async def end_leases(world: World) -> None:
@@ -66,8 +66,8 @@ async def test_taking_does_not_read_what_waits(world: World) -> None:
     for _ in range(3):
         async with world.database.transaction() as session:
             before = (await session.execute(read)).scalar_one()
-            taken = await queue.take(session, worker, 5, [ENGINE])
-            await queue.within_shares(session, taken)
+            taken = await taking.take(session, worker, 5, [ENGINE])
+            await taking.within_shares(session, taken)
             assert (await session.execute(read)).scalar_one() == before
         assert len(taken) == 5
 

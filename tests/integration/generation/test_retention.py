@@ -15,7 +15,8 @@ from services.generation.domain.requests import Generation, audio_of
 from services.generation.domain.retention import Retention
 from services.generation.usecases import downloading, ending
 from services.generation.usecases.retaining import expire_audio
-from tests.integration.generation.conftest import World, long_text
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text
 
 NOW = datetime.now(UTC)
 RETENTION = Retention({"free": 30, "pro": 365, "enterprise": 0})

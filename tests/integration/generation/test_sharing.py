@@ -12,7 +12,8 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.ids import new_id
 from services.generation.domain.requests import Generation
 from services.generation.usecases import ending
-from tests.integration.generation.conftest import World, long_text
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text
 from tests.support.polling import eventually
 
 

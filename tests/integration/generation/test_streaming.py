@@ -17,8 +17,9 @@ from services.generation.domain import errors
 from services.generation.domain.requests import Generation
 from services.generation.usecases import ending, streaming
 from services.generation.usecases.streaming import Part, StreamBroken
-from tests.integration.generation.conftest import World, another_worker, long_text
-from tests.integration.generation.test_bench import DEADLY, Stuck, failing
+from tests.integration.generation.conftest import World, another_worker
+from tests.integration.generation.engine_faults import DEADLY, Stuck, failing
+from tests.integration.generation.texts import long_text
 from tests.support.servers import Servers
 
 

@@ -24,9 +24,11 @@ from services.generation.adapters import Quota
 from services.generation.consumers import complete_generations
 from services.generation.domain import errors
 from services.generation.domain.requests import Generation, Mode, Request
-from services.generation.store import generations
-from services.generation.usecases import Deps, ending, requesting, revising
-from tests.integration.generation.conftest import World, another_worker, long_text, stored
+from services.generation.store import listing
+from services.generation.usecases import Deps, admitting, ending, requesting, revising
+from tests.integration.generation.conftest import World, another_worker
+from tests.integration.generation.texts import long_text
+from tests.integration.generation.told import stored
 from tests.support.polling import eventually
 
 SECONDS = 5.0
@@ -87,7 +89,7 @@ class Storage:
                 await self._keep(event)
             elif isinstance(event, GenerationDeferred):
                 # Unavailable: it is delivered again.
-                await requesting.admit_generation(deps, Delivery(event, str(row.event_id), 1))
+                await admitting.admit_generation(deps, Delivery(event, str(row.event_id), 1))
             else:
                 await self._remove(event)
             self.seen.add(row.seq)
@@ -114,9 +116,7 @@ class Storage:
 
 async def _any(world: World, dice: random.Random) -> Generation | None:
     async with world.database.transaction(world.org_id) as session:
-        found = await generations.list_generations(
-            session, world.org_id, generations.GenerationFilter(), after=None, limit=40
-        )
+        found = await listing.list_generations(session, world.org_id, listing.GenerationFilter(), after=None, limit=40)
     return dice.choice(found) if found else None
 
 

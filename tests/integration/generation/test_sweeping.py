@@ -15,7 +15,8 @@ from services.generation.domain.requests import Generation
 from services.generation.domain.speech import chunk_key, object_key
 from services.generation.usecases.restoring import restore_audio
 from services.generation.usecases.sweeping import sweep
-from tests.integration.generation.conftest import World, long_text
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text
 
 AGE = timedelta(hours=25)
 

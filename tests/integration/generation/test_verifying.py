@@ -21,7 +21,8 @@ from services.generation.usecases import ending, streaming
 from services.generation.usecases.respeaking import order_piece
 from services.generation.usecases.restoring import restore_audio
 from services.generation.usecases.verifying import PieceFlaw, verify_pieces
-from tests.integration.generation.conftest import World, long_text
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 

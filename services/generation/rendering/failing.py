@@ -1,0 +1,61 @@
+"""What becomes of work that failed: tried again or given up, and what clients are told of it."""
+
+from __future__ import annotations
+
+from libs.messaging import Permanent, RetryPolicy
+from libs.messaging.policy import Verdict, judge
+from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, PermanentSpeechError
+from services.generation.store import queue
+
+RETRIES = RetryPolicy(delays=(0.2, 1.0, 5.0, 20.0))
+OUTAGE_SECONDS = 2.0
+DEADLY = 3
+"""Engines that a piece of work may kill before it is given up."""
+TAKEN_MOST = 8
+"""How often work is taken before it is given up: more often than a worker is killed that happens to have it."""
+
+
+def told(error: Exception) -> str:
+    """Return what clients are told of a try that failed: never what an error of ours, or of a server's, may repeat."""
+    if isinstance(error, PermanentSpeechError | Permanent | EngineTimeout):
+        return str(error)[:500]
+    if isinstance(error, EngineCrashed):
+        return "The engine died while it spoke this text."
+    if isinstance(error, EngineUnavailable):
+        return "The engine could not speak at that moment."
+    if judge(error) is Verdict.UNAVAILABLE:
+        return "Something that speaking needs was away at that moment."
+    return "It failed in a way that was not foreseen; the operator's log says more."
+
+
+def engine_of(work: queue.Work) -> str:
+    """Return which engine was to do the work, or of what kind it is where none was."""
+    spec = work.payload.get("spec")
+    return str(spec["engine"]) if spec else work.kind
+
+
+def final_code(work: queue.Work, error: Exception, *, deadly: bool) -> str | None:
+    """Return as what the work fails for good; None when it is to be tried again."""
+    if isinstance(error, PermanentSpeechError):
+        return "text_not_speakable"
+    if isinstance(error, Permanent):
+        return "not_possible" if work.tries <= TAKEN_MOST else "engine_failed"
+    if deadly:
+        return "engine_crashed" if work.deaths + 1 >= DEADLY else None
+    if isinstance(error, EngineUnavailable) or judge(error) is Verdict.UNAVAILABLE:
+        return None
+    return "engine_failed" if RETRIES.is_exhausted(work.tries) else None
+
+
+def explanation(code: str, error: Exception) -> str:
+    """Return what clients are told of work that failed for good as `code`."""
+    if code == "engine_crashed":
+        return f"The engine died {DEADLY} times while it spoke this text. Change the text, or report it with its id."
+    if code == "engine_failed":
+        return f"The text could not be spoken. {told(error)} Try again later."
+    return str(error)
+
+
+def delay(work: queue.Work, *, outage: bool) -> float:
+    """Return for how many seconds nobody takes work that failed and is tried again."""
+    return OUTAGE_SECONDS if outage else RETRIES.delay(min(work.tries, len(RETRIES.delays)))
