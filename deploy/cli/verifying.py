@@ -75,8 +75,8 @@ class Verification:
 
     def _counts(self) -> Iterator[tuple[str, int]]:
         yield "tracks", self._tracks.tracks
-        yield "media", self._media.media
-        yield "pieces", self._pieces.pieces
+        yield "media", self._media.count
+        yield "pieces", self._pieces.count
         yield "recordings", self._voices.recordings
         yield "previews", self._voices.previews
 
@@ -93,8 +93,8 @@ class Verification:
 
     def _of_pieces(self) -> Iterator[Shown]:
         for flaw in self._pieces.flaws:
-            what = f"piece {flaw.piece.cache_key[:16]} of organisation {flaw.piece.org_id}"
-            yield Shown(what, flaw.condition, partial(order_piece, self._databases["generation"], flaw.piece))
+            what = f"piece {flaw.kept.cache_key[:16]} of organisation {flaw.kept.org_id}"
+            yield Shown(what, flaw.condition, partial(order_piece, self._databases["generation"], flaw.kept))
 
     def _of_voices(self) -> Iterator[Shown]:
         for flaw in self._voices.flaws:
@@ -112,7 +112,7 @@ class Verification:
 
     def _of_media(self) -> Iterator[Shown]:
         for flaw in self._media.flaws:
-            yield Shown(f"media {flaw.asset.id} of organisation {flaw.asset.org_id}", flaw.condition, None)
+            yield Shown(f"media {flaw.kept.id} of organisation {flaw.kept.org_id}", flaw.condition, None)
 
     def report(self, most: int) -> None:
         """Print what was found, at most so many flaws one by one."""

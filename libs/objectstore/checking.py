@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
-from typing import Literal, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
 
 from libs.objectstore.objects import ObjectMissing, ObjectStoreUnavailable
 from libs.objectstore.store import ObjectStore
@@ -15,6 +16,24 @@ PATIENCE = (0.5, 2.0, 5.0, 10.0)
 
 Condition = Literal["missing", "damaged"]
 Seen = TypeVar("Seen")
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw(Generic[Kept]):
+    """Something kept whose object is not there, or is not what it was."""
+
+    kept: Kept
+    condition: Condition
+
+
+@dataclass(slots=True)
+class Checked(Generic[Kept]):
+    """What was looked at so far."""
+
+    count: int = 0
+    bytes: int = 0
+    flaws: list[Flaw[Kept]] = field(default_factory=list)
 
 
 class Pace:
@@ -65,3 +84,27 @@ async def require_some(objects: ObjectStore, prefix: str) -> None:
     """
     if not await objects.list_page(prefix, limit=1):
         raise ObjectStoreUnavailable(f"there is nothing at all under {prefix}")
+
+
+async def check_all(
+    list_behind: Callable[[Kept | None], Awaitable[Sequence[Kept]]],
+    look: Callable[[Kept], Awaitable[tuple[Condition | None, int]]],
+    is_kept: Callable[[Kept], Awaitable[bool]],
+) -> AsyncIterator[Checked[Kept]]:
+    """Look at everything that is kept, each in an object of its own; yields what was found so far, page by page.
+
+    `list_behind` returns the page behind what was last of the page before, or behind None the first one; an empty page
+    ends it. `look` returns the condition and size of an object. What is not kept any more when its object is missing or
+    damaged was deleted meanwhile, and is no flaw.
+    """
+    done, last = Checked[Kept](), None
+    while page := await list_behind(last):
+        for one in page:
+            condition, size = await look(one)
+            done.count += 1
+            done.bytes += size
+            if condition is not None and await is_kept(one):
+                done.flaws.append(Flaw(one, condition))
+        last = page[-1]
+        yield done
+    yield done

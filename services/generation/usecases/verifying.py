@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from libs.database import Database
 from libs.objectstore import ObjectMissing, ObjectStore
-from libs.objectstore.checking import Condition, Pace, patiently, require_some
+from libs.objectstore.checking import Checked, Condition, Flaw, Pace, check_all, patiently, require_some
 from services.generation.domain.pieces import PieceDamaged, whole_piece
 from services.generation.domain.speech import OBJECTS
 from services.generation.store import losses
@@ -15,51 +15,31 @@ from services.generation.store.losses import KeptPiece
 
 PIECES_AT_ONCE = 100
 
-
-@dataclass(frozen=True, slots=True)
-class PieceFlaw:
-    """A piece whose speech is not there, or is not what was kept."""
-
-    piece: KeptPiece
-    condition: Condition
+PieceFlaw = Flaw[KeptPiece]
+VerifiedPieces = Checked[KeptPiece]
 
 
-@dataclass(slots=True)
-class VerifiedPieces:
-    """What was looked at so far."""
-
-    pieces: int = 0
-    bytes: int = 0
-    flaws: list[PieceFlaw] = field(default_factory=list)
-
-
-async def verify_pieces(database: Database, objects: ObjectStore, pace: Pace) -> AsyncIterator[VerifiedPieces]:
+def verify_pieces(database: Database, objects: ObjectStore, pace: Pace) -> AsyncIterator[VerifiedPieces]:
     """Read every piece of speech that `database` shows; yields what was found so far, now and then.
 
     Pieces that an earlier release kept have no SHA-256: of them it is seen whether they are whole in form and length.
     Safe beside a system that runs. Raises ObjectStoreUnavailable when the object store stays away, or is another.
     """
-    done = VerifiedPieces()
-    after = losses.FIRST
-    while True:
-        async with database.transaction() as session:
-            page = await losses.list_kept(session, after=after, limit=PIECES_AT_ONCE)
-        if not page:
-            break
-        if after == losses.FIRST:
-            await require_some(objects, OBJECTS)
-        for piece in page:
-            condition, size = await _look(objects, piece, pace)
-            done.pieces += 1
-            done.bytes += size
-            if condition is not None and await _still_there(database, piece):
-                done.flaws.append(PieceFlaw(piece, condition))
-        after = page[-1].org_id, page[-1].cache_key
-        yield done
-    yield done
+    return check_all(
+        partial(_list_behind, database, objects), partial(_look, objects, pace), partial(_is_kept, database)
+    )
 
 
-async def _look(objects: ObjectStore, piece: KeptPiece, pace: Pace) -> tuple[Condition | None, int]:
+async def _list_behind(database: Database, objects: ObjectStore, last: KeptPiece | None) -> Sequence[KeptPiece]:
+    after = losses.FIRST if last is None else (last.org_id, last.cache_key)
+    async with database.transaction() as session:
+        page = await losses.list_kept(session, after=after, limit=PIECES_AT_ONCE)
+    if page and last is None:
+        await require_some(objects, OBJECTS)
+    return page
+
+
+async def _look(objects: ObjectStore, pace: Pace, piece: KeptPiece) -> tuple[Condition | None, int]:
     async def read() -> bytes:
         return await objects.get(piece.object_key)
 
@@ -75,6 +55,6 @@ async def _look(objects: ObjectStore, piece: KeptPiece, pace: Pace) -> tuple[Con
     return None, len(content)
 
 
-async def _still_there(database: Database, piece: KeptPiece) -> bool:
+async def _is_kept(database: Database, piece: KeptPiece) -> bool:
     async with database.transaction() as session:
         return await losses.is_kept(session, piece)

@@ -11,7 +11,7 @@ from libs import outbox
 from libs.contracts.antiphon.storage.v1.events_pb2 import AudioLost
 from libs.database import Database
 from libs.objectstore import ObjectMissing, ObjectStore
-from libs.objectstore.checking import Condition, Pace, condition_of, patiently, require_some
+from libs.objectstore.checking import Checked, Condition, Pace, check_all, condition_of, patiently, require_some
 from services.storage.domain.audio import AudioRefused
 from services.storage.domain.uploads import MediaAsset
 from services.storage.store import media, patrol, tracks
@@ -116,42 +116,24 @@ async def order_repair(database: Database, track: StoredTrack, *, now: datetime)
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class MediaFlaw:
-    """A file that a client has brought, and that is not there, or is not what was brought."""
-
-    asset: MediaAsset
-    condition: Condition
+VerifiedMedia = Checked[MediaAsset]
 
 
-@dataclass(slots=True)
-class VerifiedMedia:
-    """What was looked at so far."""
-
-    media: int = 0
-    bytes: int = 0
-    flaws: list[MediaFlaw] = field(default_factory=list)
-
-
-async def verify_media(database: Database, objects: ObjectStore, pace: Pace) -> AsyncIterator[VerifiedMedia]:
+def verify_media(database: Database, objects: ObjectStore, pace: Pace) -> AsyncIterator[VerifiedMedia]:
     """Read every file that clients have brought, as `verify` does. What is lost of them nobody can make again."""
-    done = VerifiedMedia()
-    after = None
-    while True:
-        async with database.transaction() as session:
-            page = await media.list_all(session, after=after, limit=MEDIA_AT_ONCE)
-        if not page:
-            break
-        for asset in page:
-            read = partial(condition_of, objects, asset.object_key, asset.sha256, asset.size_bytes, pace)
-            condition = await patiently(read)
-            done.media += 1
-            done.bytes += asset.size_bytes
-            if condition is not None and await _is_kept(database, asset):
-                done.flaws.append(MediaFlaw(asset, condition))
-        after = page[-1].id
-        yield done
-    yield done
+    return check_all(
+        partial(_list_behind, database), partial(_look_at_media, objects, pace), partial(_is_kept, database)
+    )
+
+
+async def _list_behind(database: Database, last: MediaAsset | None) -> Sequence[MediaAsset]:
+    async with database.transaction() as session:
+        return await media.list_all(session, after=None if last is None else last.id, limit=MEDIA_AT_ONCE)
+
+
+async def _look_at_media(objects: ObjectStore, pace: Pace, asset: MediaAsset) -> tuple[Condition | None, int]:
+    read = partial(condition_of, objects, asset.object_key, asset.sha256, asset.size_bytes, pace)
+    return await patiently(read), asset.size_bytes
 
 
 async def _is_kept(database: Database, asset: MediaAsset) -> bool:

@@ -42,7 +42,7 @@ async def administrator(servers: Servers) -> AsyncIterator[Database]:
 async def flaws(world: World, administrator: Database) -> list[PieceFlaw]:
     """What is wrong with the organisation's pieces; other tests leave theirs."""
     steps = [done async for done in verify_pieces(administrator, world.objects, Pace(FAST))]
-    return [flaw for flaw in steps[-1].flaws if flaw.piece.org_id == world.org_id]
+    return [flaw for flaw in steps[-1].flaws if flaw.kept.org_id == world.org_id]
 
 
 async def pieces(world: World) -> list[KeptPiece]:
@@ -82,7 +82,7 @@ async def test_what_is_missing_or_damaged_is_found_and_nothing_else(world: World
     await world.objects.delete(missing.object_key)
     await damage(world, damaged.object_key)
     await world.objects.put(cut.object_key, (await world.objects.get(cut.object_key))[:50], "application/octet-stream")
-    found = {flaw.piece: flaw.condition for flaw in await flaws(world, administrator)}
+    found = {flaw.kept: flaw.condition for flaw in await flaws(world, administrator)}
     assert found == {missing: "missing", damaged: "damaged", cut: "damaged"}
 
 
@@ -93,7 +93,7 @@ async def test_of_pieces_without_a_digest_form_and_length_are_looked_at(world: W
     cut, other, *_ = await pieces(world)
     await world.objects.put(cut.object_key, (await world.objects.get(cut.object_key))[:50], "application/octet-stream")
     await world.objects.put(other.object_key, b"RIFF" + bytes(100), "application/octet-stream")
-    assert {flaw.piece for flaw in await flaws(world, administrator)} == {cut, other}
+    assert {flaw.kept for flaw in await flaws(world, administrator)} == {cut, other}
 
 
 async def test_what_is_found_is_spoken_again_once_and_nobody_pays(world: World, administrator: Database) -> None:
@@ -104,8 +104,8 @@ async def test_what_is_found_is_spoken_again_once_and_nobody_pays(world: World, 
     await damage(world, damaged.object_key)
     world.engine.spoken.clear()
     found = await flaws(world, administrator)
-    assert [await order_piece(administrator, flaw.piece) for flaw in found] == [True, True]
-    assert [await order_piece(administrator, flaw.piece) for flaw in found] == [False, False]
+    assert [await order_piece(administrator, flaw.kept) for flaw in found] == [True, True]
+    assert [await order_piece(administrator, flaw.kept) for flaw in found] == [False, False]
     again = await world.ask(TEXT, voice_id, use_cache=False, format="wav_22050")
     async with world.working():
         made = await world.until(again.id)
@@ -244,5 +244,5 @@ async def test_what_was_deleted_meanwhile_is_no_flaw_and_is_not_spoken(world: Wo
     await world.objects.delete(lost.object_key)
     (flaw,) = await flaws(world, administrator)
     await ending.delete_generation(world.deps, world.caller, made.id)
-    assert not await order_piece(administrator, flaw.piece)
+    assert not await order_piece(administrator, flaw.kept)
     assert await flaws(world, administrator) == []

@@ -194,8 +194,8 @@ async def test_in_a_bucket_without_any_audio_nothing_is_called_missing(
 async def flawed_media(inspector: Inspector) -> dict[str, str]:
     """What is wrong with the organisation's media, by their ids."""
     steps = [one async for one in verify_media(inspector.administrator, inspector.deps.objects, Pace(FAST))]
-    mine = [flaw for flaw in steps[-1].flaws if flaw.asset.org_id == inspector.org_id]
-    return {str(flaw.asset.id): flaw.condition for flaw in mine}
+    mine = [flaw for flaw in steps[-1].flaws if flaw.kept.org_id == inspector.org_id]
+    return {str(flaw.kept.id): flaw.condition for flaw in mine}
 
 
 async def test_media_that_are_missing_or_damaged_are_found_and_nothing_else(
