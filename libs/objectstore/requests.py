@@ -59,7 +59,7 @@ class SignedRequests:
         """Send one request for `key`, or for the bucket where that is empty. Raises ObjectStoreUnavailable."""
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False, read_bufsize=CHUNK_BYTES)
-        signed = self._sign(method, key, headers or {}, query)
+        signed = self.signed(method, key, headers or {}, query)
         url = URL(signed, encoded=True)
         try:
             async with self._session.request(method, url, data=data, headers=headers) as response:
@@ -68,9 +68,12 @@ class SignedRequests:
             # The signed URL must not reach a log.
             raise ObjectStoreUnavailable(f"the object store cannot be reached: {type(error).__name__}") from None
 
-    def _sign(self, method: str, key: str, headers: Mapping[str, str], query: dict[str, str] | None) -> str:
+    def signed(
+        self, method: str, key: str, headers: Mapping[str, str] | None = None, query: dict[str, str] | None = None
+    ) -> str:
+        """Return the URL of one request, which has to be sent within SIGNATURE_LIFETIME."""
         # S3 refuses headers of its own that are not signed.
-        amazon = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
+        amazon = {name: value for name, value in (headers or {}).items() if name.startswith("x-amz-")}
         if key and not amazon:
             return self._minio.get_presigned_url(
                 method,

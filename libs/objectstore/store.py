@@ -63,6 +63,7 @@ class ObjectStore:
 
     def __init__(self, address: ObjectStoreAddress, clock: Callable[[], datetime] = _machine_time) -> None:
         """Connects lazily; `close` when done. Requests are dated by `clock`: the store refuses what is too old."""
+        self.endpoint = address.endpoint
         self._bucket = address.bucket
         self._region = address.region
         # Only for the bucket; held here so that its connections can be closed.
@@ -152,6 +153,10 @@ class ObjectStore:
         async with self._requests.send("GET", key) as response:
             self._expect(response, 200)
             return await response.read()
+
+    def signed(self, key: str) -> str:
+        """Return a URL at which the object can be read for 15 minutes; it must not reach a log."""
+        return self._requests.signed("GET", key)
 
     @asynccontextmanager
     async def open(self, key: str, conditions: Mapping[str, str], *, head: bool = False) -> AsyncIterator[ObjectReader]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from libs.web.app import create_app
 from libs.web.described import FILE_CONDITIONS, PathId, answered, asks, file_answers, handed_over, header, inlined, told
 from libs.web.fields import Moment, Storable
-from libs.web.handover import HANDOVER_HEADER, handover
+from libs.web.handover import (
+    HANDOVER_HEADER,
+    OBJECT_HEADER,
+    TAKES_OBJECTS_HEADER,
+    ObjectPart,
+    handover,
+    object_handover,
+)
 from libs.web.identity import Caller, CallerOf, IdentityVerifier, Unauthenticated
 from libs.web.once import Once, OnceOf, id_for
 from libs.web.problems import Problem, ProblemOf, invalid_field, problem_response
@@ -13,10 +20,13 @@ from libs.web.problems import Problem, ProblemOf, invalid_field, problem_respons
 __all__ = [
     "FILE_CONDITIONS",
     "HANDOVER_HEADER",
+    "OBJECT_HEADER",
+    "TAKES_OBJECTS_HEADER",
     "Caller",
     "CallerOf",
     "IdentityVerifier",
     "Moment",
+    "ObjectPart",
     "Once",
     "OnceOf",
     "PathId",
@@ -34,6 +44,7 @@ __all__ = [
     "id_for",
     "inlined",
     "invalid_field",
+    "object_handover",
     "problem_response",
     "told",
 ]

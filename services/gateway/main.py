@@ -12,6 +12,7 @@ from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.key_changes import KeyChanges, KeySignals
 from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.objects import Objects
 from services.gateway.adapters.plans import Plans
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
@@ -56,7 +57,8 @@ def main() -> None:
 
 async def _compose(settings: Settings, runtime: Runtime) -> Composition:
     database, clock, bus = runtime.database, runtime.clock, runtime.bus
-    services = Services(settings.service_urls, settings.identity_keys, clock)
+    objects = ObjectStore(settings.object_store, clock)
+    services = Services(settings.service_urls, settings.identity_keys, clock, objects=Objects(objects))
     connections = Connections()
     limiter = Limiter(database, _plan_limits(settings))
     feed = EventFeed(bus, clock)
@@ -71,7 +73,6 @@ async def _compose(settings: Settings, runtime: Runtime) -> Composition:
     requests = Requests(database, clock, Sealing(settings.identity_keys))
     for hook in (WebhookWakes(bus), KeySignals(bus), DoneWithItsEffect()):
         database.add_hook(hook)
-    objects = ObjectStore(settings.object_store, clock)
     deps = Deps(
         database=database,
         clock=clock,

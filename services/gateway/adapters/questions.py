@@ -58,12 +58,13 @@ class Fetched:
 
     __slots__ = ("_answer", "_service", "_span", "headers", "status")
 
-    def __init__(self, answer: Answer, service: str, span: Span | None) -> None:
+    def __init__(self, answer: Answer, service: str, span: Span | None, head: Fetched | None = None) -> None:
+        """`head` is the answer that has the status and the headers, if `answer` has but the content."""
         self._answer = answer
         self._service = service
         self._span = span
-        self.status = answer.status
-        self.headers = answer.headers
+        self.status: int = answer.status if head is None else head.status
+        self.headers: Sequence[tuple[bytes, bytes]] = answer.headers if head is None else _with_length(head, answer)
         if span is not None:
             span.set_attribute("http.response.status_code", answer.status)
             if answer.status >= HTTPStatus.BAD_REQUEST:
@@ -92,6 +93,11 @@ class Fetched:
         self._answer.close()
         if self._span is not None:
             self._span.end()
+
+
+def _with_length(head: Fetched, content: Answer) -> Sequence[tuple[bytes, bytes]]:
+    length = (content.header(b"content-length") or "").encode()
+    return [*(header for header in head.headers if header[0].lower() != b"content-length"), (b"content-length", length)]
 
 
 def handed_over(question: Question, instruction: str) -> Question:

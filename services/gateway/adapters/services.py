@@ -17,10 +17,11 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from yarl import URL
 
 from libs.telemetry import current_trace_headers
-from libs.web import HANDOVER_HEADER
+from libs.web import HANDOVER_HEADER, OBJECT_HEADER, TAKES_OBJECTS_HEADER, ObjectPart
 from libs.web.identity import HEADER as IDENTITY_HEADER
 from services.gateway.adapters.circuit import circuits
 from services.gateway.adapters.identities import Identities
+from services.gateway.adapters.objects import NotSent, Objects
 from services.gateway.adapters.plain_http import Answer, ConnectionBroken, NoConnection, Pool
 from services.gateway.adapters.questions import Fetched, Question, handed_over, record_failure
 from services.gateway.domain.failures import (
@@ -59,14 +60,17 @@ class Services:
         identity_keys: Mapping[str, bytes],
         clock: Callable[[], datetime],
         *,
+        objects: Objects | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """Connects lazily, but must be made inside the event loop; `close` when done.
 
+        From `objects` comes the content of what services name there; without it they send it themselves.
         Identities are dated by `clock`, by which the services judge them.
         A service that cannot be reached is asked again for `patience_seconds`.
         """
         self._patience_seconds = patience_seconds
+        self._objects = objects
         self._urls = dict(urls)
         self._circuits = circuits(urls, time.monotonic)
         self._identities = Identities(identity_keys, clock, time.monotonic)
@@ -91,6 +95,8 @@ class Services:
         """Close the connections."""
         for pool in self._pools.values():
             pool.close()
+        if self._objects is not None:
+            self._objects.close()
         await self._session.close()
 
     async def get(self, question: Question) -> Fetched:
@@ -100,19 +106,43 @@ class Services:
         """
         fetched = await self._fetch(question)
         instruction = fetched.header(HANDOVER_HEADER.encode())
-        if instruction is None:
+        if instruction is not None:
+            fetched.close()
+            question = handed_over(question, instruction)
+            fetched = await self._fetch(question)
+        named = fetched.header(OBJECT_HEADER.encode())
+        if named is None or self._objects is None:
             return fetched
         fetched.close()
-        return await self._fetch(handed_over(question, instruction))
+        try:
+            return await self._with_content(question, fetched, ObjectPart.read(named), self._objects)
+        except NotSent:
+            # The service says why, in the words of its problems, or sends it after all.
+            return await self._fetch(question, takes_objects=False)
 
-    async def _fetch(self, question: Question) -> Fetched:
+    async def _with_content(self, question: Question, head: Fetched, part: ObjectPart, objects: Objects) -> Fetched:
+        span = _tracer.start_span("GET object", kind=SpanKind.CLIENT) if _is_traced() else None
+        try:
+            answer = await objects.get(part, question.answer_seconds)
+        except BaseException as error:
+            if span is not None:
+                record_failure(span, error)
+                span.end()
+            if isinstance(error, TimeoutError):
+                raise ServiceTooSlow(question.service) from error
+            raise
+        return Fetched(answer, question.service, span, head)
+
+    async def _fetch(self, question: Question, *, takes_objects: bool = True) -> Fetched:
         # A trace that is not sampled needs no span of ours: the service sees the door's, and drops its own, too.
-        span = _start_span(question) if trace.get_current_span().is_recording() else None
+        span = _start_span(question) if _is_traced() else None
         headers = current_trace_headers(trace.set_span_in_context(span) if span is not None else None)
 
         async def send() -> Answer:
             identity = self._identities.of(question.caller, question.service)
             sent = [*question.headers, (IDENTITY_HEADER, identity), *headers.items()]
+            if takes_objects and self._objects is not None:
+                sent.append((TAKES_OBJECTS_HEADER, "1"))
             try:
                 return await self._pools[question.service].get(question.target, sent, question.answer_seconds)
             except ConnectionBroken as error:
@@ -239,6 +269,10 @@ async def _never_twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHa
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _Interrupted from error
+
+
+def _is_traced() -> bool:
+    return trace.get_current_span().is_recording()
 
 
 def _start_span(question: Question) -> Span:

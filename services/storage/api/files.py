@@ -13,7 +13,7 @@ from starlette.types import Send
 
 from libs.messaging import Unavailable
 from libs.objectstore import ObjectStore, ObjectStoreUnavailable
-from libs.web import Caller
+from libs.web import TAKES_OBJECTS_HEADER, Caller, ObjectPart, object_handover
 from services.storage.adapters.known_tracks import Headers, KnownTrack
 from services.storage.api.parts import PRIVATE
 from services.storage.domain.audio import Track
@@ -91,7 +91,7 @@ def is_sent(request: Request, file: File) -> bool:
 async def send_file(request: Request, deps: Deps, file: File) -> Response:
     """Answer a GET or HEAD for `file` with 200, 206 or 304; raises what is answered with 412 and 416.
 
-    What is small and never changes comes from memory.
+    What is small and never changes comes from memory; the content of all else the gateway gets by itself.
     """
     selection = _selection(request, file)
     if selection.is_unchanged:
@@ -106,6 +106,8 @@ async def send_file(request: Request, deps: Deps, file: File) -> Response:
             206 if part else 200,
             headers=file.headers() | file.content_headers(part),
         )
+    if TAKES_OBJECTS_HEADER in request.headers:
+        return _handed_over(file, selection.part)
     return _ObjectResponse(deps.objects, file, selection.part)
 
 
@@ -137,6 +139,13 @@ async def _small(deps: Deps, file: File) -> bytes:
         deps.small.forget(file.key)
         raise Unavailable("the object store sent another object than the one that was asked for")
     return content
+
+
+def _handed_over(file: File, part: ByteRange | None) -> Response:
+    headers = file.headers() | file.content_headers(part)
+    if part is None:
+        return object_handover(200, headers, ObjectPart(file.key, file.representation.size))
+    return object_handover(206, headers, ObjectPart(file.key, part.length, part.first))
 
 
 class _ObjectResponse(StreamingResponse):

@@ -23,6 +23,7 @@ from libs.objectstore import ObjectStore, ObjectStoreAddress
 from services.gateway.adapters.event_feed import STREAMS, EventFeed
 from services.gateway.adapters.keyring import Keyring
 from services.gateway.adapters.known_keys import KnownKeys
+from services.gateway.adapters.objects import Objects
 from services.gateway.adapters.plans import Plans
 from services.gateway.adapters.sealing import Sealing
 from services.gateway.adapters.services import Services
@@ -153,7 +154,8 @@ async def running_gateway(
 ) -> AsyncIterator[str]:
     """Run a gateway in front of services; nothing runs where `urls` names none. Yields its URL."""
     everywhere = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}") | dict(urls)
-    services = Services(everywhere, IDENTITY_KEYS, _now, patience_seconds=PATIENCE_SECONDS)
+    read = Objects(objects) if objects is not None else None
+    services = Services(everywhere, IDENTITY_KEYS, _now, objects=read, patience_seconds=PATIENCE_SECONDS)
     limiter = Limiter(database, PLANS)
     deps = Deps(
         database=database,

@@ -12,6 +12,7 @@ from minio import Minio
 
 from libs.ids import new_id
 from libs.objectstore import ObjectStore
+from libs.web import OBJECT_HEADER, TAKES_OBJECTS_HEADER
 from services.storage.usecases import Deps
 from tests.integration.storage.conftest import Client, Studio, kept, serving
 from tests.support.servers import Servers
@@ -175,6 +176,43 @@ async def test_an_object_store_that_is_away_is_said_to_be(deps: Deps, studio: St
             answer = await client.get(path)
             assert (answer.status, json.loads(answer.body)["code"]) == (503, "unavailable")
             assert answer.headers["retry-after"] == "1"
+
+
+LARGE = bytes(range(256)) * 8_000
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [({}, 200, f"+{len(LARGE)}"), ({"range": "bytes=7-1000006"}, 206, "7+1000000")],
+    ids=["whole", "part"],
+)
+async def test_what_is_large_is_left_to_who_can_get_it(
+    deps: Deps, studio: Studio, client: Client, asked: dict[str, str], status: int, part: str
+) -> None:
+    assert len(LARGE) > deps.small_bytes
+    event = await kept(deps, studio, LARGE)
+    path = audio_path(event.generation_id)
+    sent = await client.get(path, **asked)
+    left = await client.get(path, **asked, **{TAKES_OBJECTS_HEADER: "1"})
+    assert (left.status, left.body, sent.status) == (status, b"", status)
+    assert left.headers.pop(OBJECT_HEADER) == f"{part} {event.object_key}"
+    for moving in ("date", "server", "content-length"):
+        left.headers.pop(moving, None), sent.headers.pop(moving, None)
+    assert left.headers == sent.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "content", "asked"),
+    [("GET", CONTENT, {}), ("HEAD", LARGE, {}), ("GET", LARGE, {"if_none_match": "*"})],
+    ids=["small", "head", "unchanged"],
+)
+async def test_nothing_else_is(
+    deps: Deps, studio: Studio, client: Client, method: str, content: bytes, asked: dict[str, str]
+) -> None:
+    event = await kept(deps, studio, content)
+    answer = await client.ask(method, audio_path(event.generation_id), **asked, **{TAKES_OBJECTS_HEADER: "1"})
+    assert answer.status == (304 if asked else 200)
+    assert OBJECT_HEADER not in answer.headers
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")
