@@ -32,9 +32,8 @@ from services.gateway.usecases.supplies import SLOT_SECONDS, Bucket, Slots
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 0.5
-"""How long the database may take; longer is away."""
 AWAY_SECONDS = 1.0
-"""How long it is not asked again then."""
+"""How long a database that is away is not asked again."""
 UPKEEP_SECONDS = 1.0
 FORGET_SECONDS = 600.0
 IDLE_SECONDS = 60.0
@@ -66,11 +65,13 @@ class Limiter:
         *,
         clock: Callable[[], float] = time.monotonic,
         replica: UUID | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
-        """`clock` counts seconds and never goes back."""
+        """`clock` counts seconds and never goes back; a database that takes longer than `answer_seconds` is away."""
         self._database = database
         self._plans = plans
         self._clock = clock
+        self._answer_seconds = answer_seconds
         self._replica = replica or new_id()
         self._admissions: dict[UUID, Admission] = {}
         self._organizations: dict[UUID, tuple[Bucket, Slots]] = {}
@@ -217,7 +218,7 @@ class Limiter:
             return None
         # Not cut short when it takes too long: a connection on which nothing comes back takes long to give up, too.
         self._pending = asyncio.create_task(self._take_shares(wanted))
-        done, _ = await asyncio.wait([self._pending], timeout=ANSWER_SECONDS)
+        done, _ = await asyncio.wait([self._pending], timeout=self._answer_seconds)
         error: BaseException | None = self._pending.exception() if done else TimeoutError()
         if error is None:
             return self._pending.result()
