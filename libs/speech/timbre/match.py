@@ -6,31 +6,30 @@ on one text is judged on another, and a step that does not lessen the error ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from libs.speech.engine import VoiceProfile
 from libs.speech.languages import profile_for_language
-from libs.speech.timbre.calibration import calibration
+from libs.speech.timbre.finish import RATES, USUAL_RATE, as_loud, paced
 from libs.speech.timbre.frames import BANDS, Floats
+from libs.speech.timbre.loop import Attempt, Loop, Speak
 from libs.speech.timbre.profile import (
     NoVoice,
     TimbreProfile,
     formant_distance,
     formant_shift,
-    measure,
+    melody_error,
     pitch_error_semitones,
+    rate_difference,
     spectral_difference_db,
     spectral_distance_db,
+    unlikeness,
 )
-from libs.speech.timbre.transform import MOST_DB, Transform, apply
-
-Speak = Callable[[VoiceProfile, str], tuple[NDArray[np.int16], int]]
-"""Speaks a text as a voice profile says: mono samples and their rate in Hz."""
+from libs.speech.timbre.transform import MOST_DB, Transform
 
 VARIANTS: Mapping[str | None, float] = {
     None: 102.0, "m3": 105.0, "m4": 94.0, "Michael": 107.0, "victor": 95.0, "Andy": 96.0, "ed": 126.0,
@@ -41,7 +40,7 @@ VARIANTS: Mapping[str | None, float] = {
 Measured with eSpeak NG 1.52 in American English; other languages differ by a semitone or two, which the loop takes in.
 """
 
-_USUAL_RATE, _USUAL_PITCH, _USUAL_RANGE = 175, 50, 50
+_USUAL_PITCH, _USUAL_RANGE = 50, 50
 _SEMITONES_A_STEP = 0.17  # of the pitch scale: 67 to 170 Hz over 0 to 99
 _REACH = (-7.0, 8.5)  # semitones below and above its usual that a variant goes
 _FINISHED = 2  # of the variants, the most promising,
@@ -67,90 +66,35 @@ class Match:
     report: dict[str, Any]  # JSON
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """Settings and a transform, with what was measured of the speech that they give."""
-
-    settings: VoiceProfile
-    transform: Transform
-    heard: TimbreProfile
-
-
-class _Loop:
-    """Speaks, changes and measures; one reference, one language."""
-
-    def __init__(self, target: TimbreProfile, language: str, speak: Speak) -> None:
-        self.target = target
-        self._texts = calibration(language)
-        self._speak = speak
-        self._attempts: dict[tuple[VoiceProfile, Transform, str], _Attempt] = {}
-        self._spoken: dict[tuple[VoiceProfile, Transform, str], tuple[NDArray[np.int16], int]] = {}
-
-    def fitted(self, settings: VoiceProfile, transform: Transform | None = None) -> _Attempt:
-        """Measured on the text that may be fitted to."""
-        return self._attempt(settings, transform or Transform(), self._texts.fitting)
-
-    def judged(self, settings: VoiceProfile, transform: Transform | None = None) -> _Attempt:
-        """Measured on the text that only judges."""
-        return self._attempt(settings, transform or Transform(), self._texts.judging)
-
-    def _attempt(self, settings: VoiceProfile, transform: Transform, text: str) -> _Attempt:
-        if (settings, transform, text) not in self._attempts:
-            self._attempts[settings, transform, text] = self._heard(settings, transform, text)
-        return self._attempts[settings, transform, text]
-
-    def _heard(self, settings: VoiceProfile, transform: Transform, text: str) -> _Attempt:
-        # Taking speech apart for its pitch is what takes the time, and it does not depend on what follows.
-        melody = replace(transform, envelope_warp=1.0, transfer_db=(0.0,) * BANDS, gain_db=0.0)
-        pcm, rate = self._sung(settings, melody, text)
-        pivot = melody.pitch_pivot_hz * 2.0 ** (melody.pitch_shift_semitones / 12.0)
-        rest = replace(transform, pitch_pivot_hz=pivot, pitch_shift_semitones=0.0, pitch_scale=1.0)
-        return _Attempt(settings, transform, measure(apply(pcm, rate, rest), rate))
-
-    def _sung(self, settings: VoiceProfile, melody: Transform, text: str) -> tuple[NDArray[np.int16], int]:
-        """What was spoken, with its pitch mapped."""
-        if (settings, melody, text) not in self._spoken:
-            if melody.maps_pitch:
-                pcm, rate = self._sung(settings, Transform(melody.pitch_pivot_hz), text)
-                self._spoken[settings, melody, text] = apply(pcm, rate, melody), rate
-            else:
-                self._spoken[settings, melody, text] = self._speak(settings, text)
-        return self._spoken[settings, melody, text]
-
-
 def match(profile: TimbreProfile, language: str, speak: Speak) -> Match:
     """Find the settings and the transform for the voice that `profile` was measured of.
 
-    `language` is a BCP-47 tag; `speak` is asked for some thirty texts of ten seconds, with profiles of the language's
-    plain voice and the variants in `VARIANTS`. Takes ten seconds or so on one core, and gives the same for the same.
-    Raises UnknownEngineVoice for a language that the engine does not speak, NoVoice if the engine speaks nothing that
-    can be measured.
+    `language` is a BCP-47 tag; `speak` is asked for some thirty-five texts of ten seconds, with profiles of the
+    language's plain voice and the variants in `VARIANTS`. Takes ten seconds or so on one core, and gives the same for
+    the same. Raises UnknownEngineVoice for a language that the engine does not speak, NoVoice if the engine speaks
+    nothing that can be measured.
     """
-    loop = _Loop(profile, language, speak)
-    plain = replace(profile_for_language(language), rate=_USUAL_RATE, pitch=_USUAL_PITCH, pitch_range=_USUAL_RANGE)
+    loop = Loop(profile, language, speak)
+    plain = replace(profile_for_language(language), rate=USUAL_RATE, pitch=_USUAL_PITCH, pitch_range=_USUAL_RANGE)
     before = loop.judged(plain)
     nearest = sorted((_candidate(loop, plain, variant) for variant in VARIANTS), key=lambda pair: pair[0])
     promising = nearest[0][0] * _AS_PROMISING
     found = [_finished(loop, settings) for unlike, settings in nearest[:_FINISHED] if unlike <= promising]
-    after, steps = min(found, key=lambda pair: _unlikeness(pair[0].heard, profile))
-    gain = float(np.clip(before.heard.loudness_dbfs - after.heard.loudness_dbfs, -24.0, 24.0))
-    after = loop.judged(after.settings, replace(after.transform, gain_db=round(gain, 2)))
+    after, steps = min(found, key=lambda pair: unlikeness(pair[0].heard, profile))
+    after = paced(loop, after)
+    if after.settings.rate != USUAL_RATE:
+        steps.append("rate")
+    after = as_loud(loop, after, before)
     report = {"before": _errors(before.heard, profile), "after": _errors(after.heard, profile), "steps": steps}
     return Match(after.settings, after.transform, report)
 
 
-def _finished(loop: _Loop, settings: VoiceProfile) -> tuple[_Attempt, list[str]]:
+def _finished(loop: Loop, settings: VoiceProfile) -> tuple[Attempt, list[str]]:
     """What comes of one variant when everything that helps is done, and what that was."""
     settings, steps = _settle(loop, settings)
     transform = _map_pitch(loop, settings, steps)
     transform = _shape(loop, settings, transform, steps)
     return loop.judged(settings, transform), steps
-
-
-def _unlikeness(heard: TimbreProfile, target: TimbreProfile) -> float:
-    """One number to choose by: a semitone counts as much as two decibels in every band or formants 10 % off."""
-    spectrum, tract = spectral_distance_db(heard, target), formant_distance(heard, target)
-    return _melody_error(heard, target) + 0.5 * spectrum + 10.0 * tract
 
 
 def _errors(heard: TimbreProfile, target: TimbreProfile) -> dict[str, float]:
@@ -162,23 +106,18 @@ def _errors(heard: TimbreProfile, target: TimbreProfile) -> dict[str, float]:
     }
 
 
-def _settle(loop: _Loop, variant: VoiceProfile) -> tuple[VoiceProfile, list[str]]:
-    """The engine's own settings that bring a variant nearest, and which of them helped."""
+def _settle(loop: Loop, variant: VoiceProfile) -> tuple[VoiceProfile, list[str]]:
+    """The engine's own settings that bring a variant nearest, and which of them helped; the rate is judged later."""
     settings, steps = _tune(loop, variant), ["variant"] if variant.variant else []
     usual = replace(settings, pitch=_USUAL_PITCH, pitch_range=_USUAL_RANGE)
-    if _melody_error(loop.judged(settings).heard, loop.target) < _melody_error(loop.judged(usual).heard, loop.target):
+    if melody_error(loop.judged(settings).heard, loop.target) < melody_error(loop.judged(usual).heard, loop.target):
         steps.append("pitch")
-    else:
-        settings = usual
-    usual = replace(settings, rate=_USUAL_RATE)
-    if _rate_error(loop.judged(settings), loop.target) < _rate_error(loop.judged(usual), loop.target):
-        steps.append("rate")
     else:
         settings = usual
     return settings, steps
 
 
-def _candidate(loop: _Loop, plain: VoiceProfile, variant: str | None) -> tuple[float, VoiceProfile]:
+def _candidate(loop: Loop, plain: VoiceProfile, variant: str | None) -> tuple[float, VoiceProfile]:
     """How unlike a variant is at the pitch that it needs, and the settings for that."""
     wanted = 12.0 * np.log2(loop.target.median_f0_hz / VARIANTS[variant])
     pitch = int(np.clip(round(_USUAL_PITCH + wanted / _SEMITONES_A_STEP), 0, 99))
@@ -192,31 +131,27 @@ def _candidate(loop: _Loop, plain: VoiceProfile, variant: str | None) -> tuple[f
     return unlike + 0.25 * out_of_reach, settings
 
 
-def _tune(loop: _Loop, settings: VoiceProfile) -> VoiceProfile:
+def _tune(loop: Loop, settings: VoiceProfile) -> VoiceProfile:
     """Pitch, its range and the rate, each moved by what is missing; the best of some rounds."""
     best, least = settings, np.inf
     for _ in range(_ROUNDS):
         attempt = loop.fitted(settings)
         error = pitch_error_semitones(attempt.heard, loop.target)
-        unlike = _melody_error(attempt.heard, loop.target) + _rate_error(attempt, loop.target)
+        unlike = melody_error(attempt.heard, loop.target) + abs(rate_difference(attempt.heard, loop.target))
         if unlike < least:
             best, least = settings, unlike
         spread = loop.target.f0_spread_semitones / max(attempt.heard.f0_spread_semitones, 0.1)
-        tempo = loop.target.syllables_per_second / max(attempt.heard.syllables_per_second, 0.1)
+        tempo = float(np.exp(-rate_difference(attempt.heard, loop.target)))
         settings = replace(
             settings,
             pitch=int(np.clip(round((settings.pitch or 0) - error / _SEMITONES_A_STEP), 0, 99)),
             pitch_range=int(np.clip(round((settings.pitch_range or 1) * np.clip(spread, 0.5, 2.0)), 5, 99)),
-            rate=int(np.clip(round((settings.rate or _USUAL_RATE) * np.clip(tempo, 0.6, 1.7)), 90, 360)),
+            rate=int(np.clip(round((settings.rate or USUAL_RATE) * np.clip(tempo, 0.6, 1.7)), *RATES)),
         )
     return best
 
 
-def _rate_error(attempt: _Attempt, target: TimbreProfile) -> float:
-    return abs(float(np.log(max(attempt.heard.syllables_per_second, 0.1) / max(target.syllables_per_second, 0.1))))
-
-
-def _map_pitch(loop: _Loop, settings: VoiceProfile, steps: list[str]) -> Transform:
+def _map_pitch(loop: Loop, settings: VoiceProfile, steps: list[str]) -> Transform:
     """The F0 map for what the engine's own pitch cannot reach."""
     fitted, judged = loop.fitted(settings).heard, loop.judged(settings).heard
     plain = Transform(pitch_pivot_hz=round(float(np.clip(fitted.median_f0_hz, 50.0, 600.0)), 2))
@@ -231,19 +166,13 @@ def _map_pitch(loop: _Loop, settings: VoiceProfile, steps: list[str]) -> Transfo
         pitch_scale=round(float(np.clip(spread, 0.5, 2.0)), 3) if too_flat else 1.0,
     )
     after = loop.judged(settings, mapped).heard
-    if _melody_error(after, loop.target) > _LEAST_GAIN * _melody_error(judged, loop.target):
+    if melody_error(after, loop.target) > _LEAST_GAIN * melody_error(judged, loop.target):
         return plain
     steps.append("pitch_map")
     return mapped
 
 
-def _melody_error(heard: TimbreProfile, target: TimbreProfile) -> float:
-    """Semitones: of the median, and half of that of the spread."""
-    spread = abs(heard.f0_spread_semitones - target.f0_spread_semitones)
-    return abs(pitch_error_semitones(heard, target)) + 0.5 * spread
-
-
-def _shape(loop: _Loop, settings: VoiceProfile, transform: Transform, steps: list[str]) -> Transform:
+def _shape(loop: Loop, settings: VoiceProfile, transform: Transform, steps: list[str]) -> Transform:
     """The envelope warp and the transfer curve, each kept where it helps."""
     before = loop.judged(settings, transform)
     curved = _transfer(loop, settings, transform)
@@ -264,11 +193,11 @@ def _shape(loop: _Loop, settings: VoiceProfile, transform: Transform, steps: lis
     return best
 
 
-def _distance(loop: _Loop, attempt: _Attempt) -> float:
+def _distance(loop: Loop, attempt: Attempt) -> float:
     return spectral_distance_db(attempt.heard, loop.target)
 
 
-def _warp(loop: _Loop, settings: VoiceProfile, transform: Transform) -> float:
+def _warp(loop: Loop, settings: VoiceProfile, transform: Transform) -> float:
     """The factor that brings the formants nearest, from two rounds; 1 where there is next to nothing to bring."""
     warp = 1.0
     for _ in range(2):
@@ -279,7 +208,7 @@ def _warp(loop: _Loop, settings: VoiceProfile, transform: Transform) -> float:
     return warp if abs(warp - 1.0) > _LEAST_WARP else 1.0
 
 
-def _transfer(loop: _Loop, settings: VoiceProfile, transform: Transform) -> Transform:
+def _transfer(loop: Loop, settings: VoiceProfile, transform: Transform) -> Transform:
     """With the curve whose speech has the reference's long-term spectrum."""
     best, least, curve = transform, np.inf, np.zeros(BANDS)
     for _ in range(_ROUNDS):

@@ -135,6 +135,22 @@ def formant_shift(one: TimbreProfile, other: TimbreProfile) -> Floats:
     return np.asarray(np.log(np.array(one.formants_hz) / np.array(other.formants_hz)))
 
 
+def melody_error(one: TimbreProfile, other: TimbreProfile) -> float:
+    """Semitones: of the median pitch, and half of that of the spread."""
+    spread = abs(one.f0_spread_semitones - other.f0_spread_semitones)
+    return abs(pitch_error_semitones(one, other)) + 0.5 * spread
+
+
+def rate_difference(one: TimbreProfile, other: TimbreProfile) -> float:
+    """The natural logarithm of the syllables a second of one over the other's."""
+    return float(np.log(max(one.syllables_per_second, 0.1) / max(other.syllables_per_second, 0.1)))
+
+
+def unlikeness(one: TimbreProfile, other: TimbreProfile) -> float:
+    """One number to choose by: a semitone counts as much as two decibels in every band or formants 10 % off."""
+    return melody_error(one, other) + 0.5 * spectral_distance_db(one, other) + 10.0 * formant_distance(one, other)
+
+
 def _normalised(decibels: Floats, shared: NDArray[np.bool_]) -> Floats:
     whole = 10.0 * np.log10((10.0 ** (decibels[shared] / 10.0)).sum())
     return np.asarray(np.maximum(decibels - whole, FLOOR_DB))

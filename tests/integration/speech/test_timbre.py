@@ -212,8 +212,7 @@ def test_the_report_tells_what_was_gained(outcomes: dict[str, Future[Outcome]], 
     before, after = found.report["before"], found.report["after"]
     assert after["spectral_distance_db"] < before["spectral_distance_db"]
     assert after["pitch_error_semitones"] <= 0.5
-    # A voice is chosen by how it sounds, and no two speak equally fast: by up to 6 % less has been seen.
-    assert abs(np.log(after["speaking_rate_ratio"])) <= abs(np.log(before["speaking_rate_ratio"])) + 0.1
+    assert abs(np.log(after["speaking_rate_ratio"])) <= abs(np.log(before["speaking_rate_ratio"])) + 0.05
     assert ("envelope_warp" in found.report["steps"]) == (found.transform.envelope_warp != 1.0)
     assert ("spectral_transfer" in found.report["steps"]) == any(found.transform.transfer_db)
     assert ("pitch_map" in found.report["steps"]) == found.transform.maps_pitch
