@@ -11,6 +11,7 @@ from services.gateway.adapters.plain_http import Answer, ConnectionBroken, NoCon
 
 CONNECT_SECONDS = 2.0
 IDLE_SECONDS = 10.0
+PAUSE_SECONDS = 20.0
 
 
 class NotSent(Exception):
@@ -20,12 +21,13 @@ class NotSent(Exception):
 class Objects:
     """Reads from one object store."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, pause_seconds: float = PAUSE_SECONDS) -> None:
         """Connects lazily; `close` when done. What is asked for is signed by `store`."""
+        self._pause_seconds = pause_seconds
         self._store = store
         self._pool = Pool(store.endpoint, connect_seconds=CONNECT_SECONDS, idle_seconds=IDLE_SECONDS)
 
-    async def get(self, part: ObjectPart, pause_seconds: float) -> Answer:
+    async def get(self, part: ObjectPart) -> Answer:
         """Ask for content; return the answer when its head is there, and is what was asked for.
 
         Raises NotSent, and TimeoutError when nothing comes for `pause_seconds`.
@@ -33,7 +35,7 @@ class Objects:
         signed = urlsplit(self._store.signed(part.key))
         headers = [] if part.byte_range is None else [("range", part.byte_range)]
         try:
-            answer = await self._pool.get(f"{signed.path}?{signed.query}", headers, pause_seconds)
+            answer = await self._pool.get(f"{signed.path}?{signed.query}", headers, self._pause_seconds)
         except (ConnectionBroken, NoConnection) as error:
             raise NotSent from error
         wanted = HTTPStatus.OK if part.byte_range is None else HTTPStatus.PARTIAL_CONTENT

@@ -123,13 +123,14 @@ class Services:
     async def _with_content(self, question: Question, head: Fetched, part: ObjectPart, objects: Objects) -> Fetched:
         span = _tracer.start_span("GET object", kind=SpanKind.CLIENT) if _is_traced() else None
         try:
-            answer = await objects.get(part, question.answer_seconds)
+            answer = await objects.get(part)
         except BaseException as error:
             if span is not None:
                 record_failure(span, error)
                 span.end()
             if isinstance(error, TimeoutError):
-                raise ServiceTooSlow(question.service) from error
+                # As the service says it of an object store that hangs: come again.
+                raise ServiceUnavailable(question.service, nothing_done=True) from error
             raise
         return Fetched(answer, question.service, span, head)
 

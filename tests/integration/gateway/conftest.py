@@ -61,7 +61,7 @@ from tests.support.servers import Servers
 
 IDENTITY_KEYS = {name: name.encode() * 8 for name in ("voice", "generation", "storage", "embedding", "analytics")}
 ANSWER_SECONDS, PATIENCE_SECONDS = 2.0, 1.5
-BODY_SECONDS, LOOK_SECONDS = 1.0, 0.1
+BODY_SECONDS, LOOK_SECONDS, PAUSE_SECONDS = 1.0, 0.1, 2.0
 """Everything is as it is, only more impatient."""
 
 
@@ -154,7 +154,7 @@ async def running_gateway(
 ) -> AsyncIterator[str]:
     """Run a gateway in front of services; nothing runs where `urls` names none. Yields its URL."""
     everywhere = dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}") | dict(urls)
-    read = Objects(objects) if objects is not None else None
+    read = Objects(objects, pause_seconds=PAUSE_SECONDS) if objects is not None else None
     services = Services(everywhere, IDENTITY_KEYS, _now, objects=read, patience_seconds=PATIENCE_SECONDS)
     limiter = Limiter(database, PLANS)
     deps = Deps(

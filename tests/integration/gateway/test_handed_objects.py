@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -134,3 +135,22 @@ async def test_and_on_a_store_that_is_away(
     ):
         assert (response.status, await response.read()) == (404, b"what the service says")
     await away.close()
+
+
+async def test_a_store_that_hangs_is_waited_for_no_longer_than_a_pause(
+    servers: Servers, database: Database, bus: Bus, storage: Service, tenant: Tenant, key: str
+) -> None:
+    hands_over(storage, ObjectPart(key, len(CONTENT)))
+    with socket.create_server((HOST, 0)) as mute:
+        endpoint = f"http://{HOST}:{mute.getsockname()[1]}"
+        hung = ObjectStore(replace(servers.object_store_address, endpoint=endpoint))
+        async with (
+            serving(storage) as storage_url,
+            running_gateway(database, bus, {"storage": storage_url}, objects=hung) as url,
+            aiohttp.ClientSession(url, headers=tenant.headers) as session,
+            session.get(PATH) as response,
+        ):
+            assert (response.status, (await response.json())["code"]) == (503, "service_unavailable")
+            assert "Retry-After" in response.headers
+        await hung.close()
+    assert len(storage.seen) == 1
