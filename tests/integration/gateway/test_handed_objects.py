@@ -108,7 +108,8 @@ async def test_who_leaves_leaves_nothing_open(
             response.close()
 
     async def are_closed() -> bool:
-        return _connections(objects) <= before
+        # One may be kept for the next: that of an answer which had come in full before its client left.
+        return _connections(objects) <= before + 1
 
     await eventually(are_closed, within=10, what="the end of connections to the object store")
 
