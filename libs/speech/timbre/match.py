@@ -14,9 +14,9 @@ import numpy as np
 
 from libs.speech.engine import VoiceProfile
 from libs.speech.languages import profile_for_language
-from libs.speech.timbre.finish import RATES, USUAL_RATE, as_loud, paced
 from libs.speech.timbre.frames import BANDS, Floats
 from libs.speech.timbre.loop import Attempt, Loop, Speak
+from libs.speech.timbre.pace import RATES, USUAL_RATE, paced
 from libs.speech.timbre.profile import (
     NoVoice,
     TimbreProfile,
@@ -84,7 +84,8 @@ def match(profile: TimbreProfile, language: str, speak: Speak) -> Match:
     after = paced(loop, after)
     if after.settings.rate != USUAL_RATE:
         steps.append("rate")
-    after = as_loud(loop, after, before)
+    gain = float(np.clip(before.heard.loudness_dbfs - after.heard.loudness_dbfs, -24.0, 24.0))
+    after = loop.judged(after.settings, replace(after.transform, gain_db=round(gain, 2)))
     report = {"before": _errors(before.heard, profile), "after": _errors(after.heard, profile), "steps": steps}
     return Match(after.settings, after.transform, report)
 

@@ -1,4 +1,4 @@
-"""What is set last, around an engine that is a formula: rate and loudness as they are heard when the rest is done."""
+"""The rate, around an engine that is a formula: as it is heard when the spectrum is shaped."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from libs.speech.engine import VoiceProfile
 from libs.speech.languages import profile_for_language
-from libs.speech.timbre.finish import USUAL_RATE, as_loud, paced
-from libs.speech.timbre.frames import BAND_HZ, BANDS
+from libs.speech.timbre.frames import BAND_HZ
 from libs.speech.timbre.loop import Loop
 from libs.speech.timbre.match import match
+from libs.speech.timbre.pace import USUAL_RATE, paced
 from libs.speech.timbre.profile import TimbreProfile, measure, rate_difference
 from libs.speech.timbre.transform import MOST_DB, Transform, apply
 from tests.unit.speech.test_timbre_match import RATE, voice
@@ -63,23 +63,3 @@ def test_a_rate_that_changes_nothing_is_left_as_the_engine_has_it() -> None:
     loop = Loop(faster(), "en-US", Droning(obeys=False).speak)
     found = paced(loop, loop.judged(replace(PLAIN, rate=140), WITHOUT_DRONE))
     assert found.settings.rate == USUAL_RATE
-
-
-@dataclass
-class Shouting:
-    """An engine whose variants fill the whole range, so that raising anything makes the limiter work."""
-
-    def speak(self, settings: VoiceProfile, _text: str) -> tuple[NDArray[np.int16], int]:
-        sound = voice(110.0, 1.0).astype(np.float64)
-        peak = 6000.0 if settings.variant is None else 26000.0
-        return np.rint(sound / np.abs(sound).max() * peak).astype(np.int16), RATE
-
-
-def test_what_the_limiter_gives_back_is_taken_off_again() -> None:
-    loop = Loop(faster(), "en-US", Shouting().speak)
-    plain = loop.judged(PLAIN)
-    found = loop.judged(replace(PLAIN, variant="m3"), Transform(transfer_db=(6.0,) * BANDS))
-    at_once = plain.heard.loudness_dbfs - found.heard.loudness_dbfs
-    again = loop.judged(found.settings, replace(found.transform, gain_db=round(at_once, 2)))
-    assert again.heard.loudness_dbfs - plain.heard.loudness_dbfs > 1.0
-    assert as_loud(loop, found, plain).heard.loudness_dbfs == pytest.approx(plain.heard.loudness_dbfs, abs=0.2)

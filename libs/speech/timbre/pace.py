@@ -1,4 +1,4 @@
-"""Rate and loudness, set after the rest: a shaped spectrum changes how fast speech is heard to be, and how loud."""
+"""The rate, set when the rest is: a shaped spectrum changes how fast speech is heard to be."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ USUAL_RATE = 175
 
 _RATE_WEIGHT = 10.0  # a rate 10 % off counts as much as a semitone
 _LEAST_GAIN = 0.95  # to this share the unlikeness has to fall for another rate than the usual one
-_MOST_GAIN_DB = 24.0
-_HEARD_DB = 0.1
-_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +53,3 @@ def _pace(loop: Loop, found: Attempt, rate: int) -> _Pace:
     error = float(np.sqrt(np.mean(np.square(differences))))
     unlike = unlikeness(judged.heard, loop.target) + _RATE_WEIGHT * error
     return _Pace(rate, judged, float(np.mean(differences)), unlike)
-
-
-def as_loud(loop: Loop, found: Attempt, plain: Attempt) -> Attempt:
-    """The same as loud as the plain voice, by its gain.
-
-    Where the limiter turned peaks down, less gain gives more of them back: what is missing then follows from listening.
-    """
-    for _ in range(_ROUNDS):
-        missing = plain.heard.loudness_dbfs - found.heard.loudness_dbfs
-        if abs(missing) < _HEARD_DB:
-            break
-        gain = float(np.clip(found.transform.gain_db + missing, -_MOST_GAIN_DB, _MOST_GAIN_DB))
-        found = loop.judged(found.settings, replace(found.transform, gain_db=round(gain, 2)))
-    return found
