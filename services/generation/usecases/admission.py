@@ -48,6 +48,8 @@ class Admission:
             began = time.perf_counter()
             try:
                 async with self._database.transaction() as session:
+                    # Waiting for a connection is no looking: it is longest when most is asked for.
+                    began = time.perf_counter()
                     backlog = await workload.get_backlog(session)
                 _report(backlog)
                 # While no worker is there, nobody knows how long it takes: the pace of the last ones holds.

@@ -7,9 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from libs.database import Database
 from libs.ids import new_id
 from services.generation.domain.errors import Overloaded
 from services.generation.domain.load import Limits
@@ -22,11 +26,13 @@ from tests.support.polling import eventually
 
 
 @asynccontextmanager
-async def watching(world: World, limits: Limits, *, pace: float) -> AsyncIterator[World]:
+async def watching(
+    world: World, limits: Limits, *, pace: float, database: Database | None = None
+) -> AsyncIterator[World]:
     """The world while the queue is looked at, with workers of that many characters a second."""
     async with world.database.transaction() as session:
         await workload.save_worker(session, new_id(), processes=1, pace=pace)
-    admission = Admission(world.database, limits)
+    admission = Admission(database or world.database, limits)
     task = asyncio.create_task(admission.watch())
     try:
         yield replace(world, deps=replace(world.deps, admission=admission))
@@ -68,3 +74,30 @@ async def test_there_is_room_again_once_the_queue_is_empty(world: World) -> None
             return await refused(small) is None
 
         await eventually(has_room, what="room")
+
+
+class Busy:
+    """A database of which no connection is free for a while."""
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database = database
+        self._seconds = seconds
+
+    @asynccontextmanager
+    async def transaction(self, *org_ids: UUID) -> AsyncIterator[AsyncSession]:
+        await asyncio.sleep(self._seconds)
+        async with self._database.transaction(*org_ids) as session:
+            yield session
+
+
+async def test_the_queue_is_looked_at_as_often_while_connections_are_waited_for(world: World) -> None:
+    busy: Any = Busy(world.database, 1.0)  # Any: stands in for a Database
+    limits = Limits(interactive_seconds=10, job_seconds=1_000)
+    async with watching(world, limits, pace=100.0, database=busy) as small:
+        await eventually(lambda: refused(small), what="a refusal")
+        await world.change("delete from speech_queue")
+
+        async def has_room() -> bool:
+            return await refused(small) is None
+
+        await eventually(has_room, within=8, what="room")
