@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.database.clock import DatabaseClock
-from libs.database.engine import Database, Driver, TransactionHook, driver_of
+from libs.database.engine import Database, Driver, TransactionHook, driver_of, require_durable
 from libs.database.errors import is_database_away
 from libs.database.pages import Cursor, InvalidCursor, Page, page_of
 from libs.database.prepared import Prepared
@@ -20,4 +20,5 @@ __all__ = [
     "driver_of",
     "is_database_away",
     "page_of",
+    "require_durable",
 ]

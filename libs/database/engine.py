@@ -22,7 +22,7 @@ WAIT_SECONDS = 30.0
 """How long a transaction waits for a connection when all are in use."""
 RECYCLE_SECONDS = 1800.0
 """How old a connection may become."""
-_DRIVER = "database.driver"
+_DRIVER, _FORGETTABLE = "database.driver", "database.forgettable"
 _BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError, OSError)
 """What is raised on a connection that the server or the network ended."""
 
@@ -46,6 +46,12 @@ def driver_of(session: AsyncSession) -> Driver:
     Arguments are $1, $2 …; JSON goes as text and comes decoded; errors are the driver's.
     """
     return cast("Driver", session.info[_DRIVER])
+
+
+async def require_durable(session: AsyncSession, driver: Driver) -> None:
+    """Have the transaction of `session` wait for the disk after all, if it was not to."""
+    if session.info.pop(_FORGETTABLE, False):
+        await driver.execute("set local synchronous_commit to on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +99,20 @@ class Database:
         self._hooks.append(hook)
 
     @asynccontextmanager
-    async def transaction(self, *org_ids: UUID, holding: str = "") -> AsyncIterator[AsyncSession]:
+    async def transaction(
+        self, *org_ids: UUID, holding: str = "", forgettable: bool = False
+    ) -> AsyncIterator[AsyncSession]:
         """Open a transaction scoped to `org_ids`; commit at the end, roll back on an exception.
 
         `holding` is a statement that takes the locks with which it begins, in the same round trip: without parameters,
         so with nothing but ids of ours in it, and its rows are not seen.
+
+        What is `forgettable` can be done again: the commit does not wait for the disk, and a server that dies within
+        the second may forget it, though never without all that came after it. With an event it waits as any other.
         """
         await self._enter()
         try:
-            lease = await self._begin(org_ids, holding)
+            lease = await self._begin(org_ids, holding, forgettable=forgettable)
             session, driver = lease.session, lease.driver
             try:
                 yield session
@@ -148,10 +159,11 @@ class Database:
         except TimeoutError as error:
             raise PoolTimeoutError(f"no connection was free for {WAIT_SECONDS:.0f} s") from error
 
-    async def _begin(self, org_ids: tuple[UUID, ...], holding: str) -> _Lease:
+    async def _begin(self, org_ids: tuple[UUID, ...], holding: str, *, forgettable: bool) -> _Lease:
         """Begin on a connection that works: those that a restart of the server left behind are given up."""
         # One round trip for both: the values are UUIDs, so nothing needs quoting.
         begin = f"begin; set local app.orgs = '{','.join(map(str, org_ids))}'" if org_ids else "begin"
+        begin = f"{begin}; set local synchronous_commit to off" if forgettable else begin
         begin = f"{begin}; {holding}" if holding else begin
         # Each of those that are there may be of no use; then there is room for a new one.
         for left in reversed(range(2 * self._pool_size + 1)):
@@ -167,6 +179,7 @@ class Database:
                     raise
             else:
                 lease.session.info[_DRIVER] = lease.driver
+                lease.session.info[_FORGETTABLE] = forgettable
                 return lease
         raise AssertionError("unreachable")
 

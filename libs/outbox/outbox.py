@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.registry import event_type
-from libs.database import Driver
+from libs.database import Driver, require_durable
 from libs.ids import SYSTEM_ORG, new_id
 from libs.messaging.causes import cause_of
 from libs.telemetry import current_trace_headers
@@ -72,6 +72,8 @@ class OutboxHook:
         """Insert what was added, in its order."""
         rows: list[tuple[object, ...]] = session.info.pop(_PENDING, [])
         if rows:
+            # What others are told must not be forgotten here.
+            await require_durable(session, driver)
             if len(rows) == 1:
                 await driver.execute(_INSERT_ONE, *rows[0])
             else:

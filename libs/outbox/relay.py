@@ -46,7 +46,12 @@ class Relay:
                 password=password,
                 timeout=10,
                 command_timeout=60,
-                server_settings={"application_name": f"{service}-relay"},
+                server_settings={
+                    "application_name": f"{service}-relay",
+                    # What is lost of its bookkeeping, as when the server dies, is as if it had died before that: what
+                    # was published is published again, under the same ids.
+                    "synchronous_commit": "off",
+                },
             )
 
         self._shards = [

@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 BATCH_EVENTS = 500
 BATCH_BYTES = 4 * 2**20
-BUSY_EVENTS = 50.0
-"""Sent within about a second, so many make it worth GATHER_SECONDS to send and archive several together."""
-GATHER_SECONDS = 0.004
+BUSY_EVENTS, GATHER_SECONDS = 50.0, 0.004
+"""Sent within about a second, so many make it worth as long to send and archive several together."""
+FLOOD_EVENTS, FLOOD_GATHER_SECONDS = 150.0, 0.02
 POLL_SECONDS = 2.0
 """How long a lost wake-up can delay an event."""
 STANDBY_SECONDS = 1.0
@@ -169,7 +169,7 @@ class ShardRelay:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
             if self._load > BUSY_EVENTS and not self._stopping.is_set():
-                await asyncio.sleep(GATHER_SECONDS)
+                await asyncio.sleep(FLOOD_GATHER_SECONDS if self._load > FLOOD_EVENTS else GATHER_SECONDS)
 
     async def _look_after(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Do what is due besides sending."""

@@ -96,8 +96,9 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
             sha256 = await deps.objects.put(key, kept, KEPT_TYPE)
         timings = _timings(work, rendered) | {"upload_seconds": time.perf_counter() - began}
         spoken = chunks.Spoken(key, sha256, rendered.samples, dict(rendered.applied), spec.engine, timings)
-        async with deps.database.transaction(work.org_id) as session:
-            await chunks.lock_chunk(session, work.org_id, cache_key)
+        # Should the database forget it, the work for it is there again.
+        locking = chunks.locking(work.org_id, cache_key)
+        async with deps.database.transaction(work.org_id, holding=locking, forgettable=True) as session:
             advanced = await chunks.finish_chunk(session, work, deps.worker_id, spoken)
             ready = [one for one in advanced or () if one.is_complete and one.status == "pending"]
             await queue.enqueue(session, [planning.assembly(one, work.most_at_once) for one in ready])

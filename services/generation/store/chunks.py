@@ -44,16 +44,11 @@ chunks = Table(
 STEPS = 20
 """In how many parts the progress of a long text is told."""
 
-_LOCK_CHUNK = Prepared(
-    text("select from speech_cache where org_id = :org_id and cache_key = :cache_key for update").bindparams(
-        bindparam("org_id", type_=_uuid), bindparam("cache_key", type_=Text)
-    )
-)
 
-
-async def lock_chunk(session: AsyncSession, org_id: UUID, cache_key: str) -> None:
-    """Keep a piece as it is until the transaction ends; whoever finishes it does this before anything else."""
-    await _LOCK_CHUNK.fetch(session, org_id=org_id, cache_key=cache_key)
+def locking(org_id: UUID, cache_key: str) -> str:
+    """Return the statement that keeps a piece as it is until the transaction ends; whoever finishes it begins so."""
+    digest = bytes.fromhex(cache_key).hex()
+    return f"select from speech_cache where org_id = '{org_id}' and cache_key = '{digest}' for update"
 
 
 _DELETE_CHUNKS = text(

@@ -42,7 +42,9 @@ _TAKE = Prepared(
     returning q.id, q.org_id, q.kind, q.rendition_id, q.cache_key, q.priority, q.characters, q.most_at_once, q.tries,
         q.deaths, q.payload, q.trace,
         extract(epoch from clock_timestamp() - q.created_at)::double precision as waited_seconds,
-        (select count(*) from next) as looked_at
+        (select count(*) from next) as looked_at,
+        -- A lease that the server forgets when it dies is taken anew: nobody waits until the disk has it.
+        set_config('synchronous_commit', 'off', true) as durability
     """  # noqa: S608 - numbers of ours
     ).bindparams(
         bindparam("worker", type_=_uuid),

@@ -54,10 +54,12 @@ class Severed:
         self.is_cut = False
 
     @asynccontextmanager
-    async def transaction(self, *org_ids: UUID, holding: str = "") -> AsyncIterator[AsyncSession]:
+    async def transaction(
+        self, *org_ids: UUID, holding: str = "", forgettable: bool = False
+    ) -> AsyncIterator[AsyncSession]:
         if self.is_cut:
             raise ConnectionResetError("the process is dead")
-        async with self._database.transaction(*org_ids, holding=holding) as session:
+        async with self._database.transaction(*org_ids, holding=holding, forgettable=forgettable) as session:
             yield session
 
     @asynccontextmanager
