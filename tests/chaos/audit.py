@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import asyncpg
 from minio import Minio
 
+from deploy.backup.audit import OUT_OF_ORDER
 from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreAddress
 from libs.speech.kept import NotKept, unpack
 from tests.chaos.books import (
@@ -31,13 +32,6 @@ select track.generation_id from audio_tracks track left join audio_alignments al
 where alignment.id is null or array_to_string(alignment.characters, '') <> track.text
     or cardinality(alignment.start_times) <> cardinality(alignment.characters)
     or alignment.duration_seconds <> track.duration_seconds
-"""
-_OUT_OF_ORDER = """
-select aggregate, seq from (
-    select aggregate, seq, stream_seq,
-        lag(stream_seq) over (partition by stream_created, aggregate order by seq) as before
-    from outbox_sent) as sent
-where stream_seq <= before
 """
 _UNPLACED = "select count(*) from outbox_sent where stream_seq is null or stream_created is null"
 
@@ -141,7 +135,7 @@ async def _events(stack: Stack, found: Findings) -> None:
     for service in SERVICES:
         async with database(stack, service) as connection:
             found.events += await connection.fetchval("select count(*) from outbox_sent")
-            for row in await connection.fetch(_OUT_OF_ORDER):
+            for row in await connection.fetch(OUT_OF_ORDER):
                 found.problems.append(f"{service}: event {row['seq']} of {row['aggregate']} is out of order")
             if count := await connection.fetchval(_UNPLACED):
                 found.problems.append(f"{service}: {count} events were sent to nobody knows where")

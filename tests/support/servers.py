@@ -84,6 +84,21 @@ class Servers:
             service, self.secret(f"database_{service}_owner"), self.secret(f"database_{service}_app")
         )
 
+    def environment(self, service: str) -> dict[str, str]:
+        """What a process of `service` is told of the servers, with what this process has that says nothing of them."""
+        secrets = self.home / "secrets"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))}
+        return inherited | {
+            "ANTIPHON_DATABASE_URL": self.url("app", service),
+            "ANTIPHON_DATABASE_PASSWORD_FILE": str(secrets / f"database_{service}_app"),
+            "ANTIPHON_NATS_URL": self.nats_url,
+            "ANTIPHON_NATS_USER": service,
+            "ANTIPHON_NATS_PASSWORD_FILE": str(secrets / f"nats_{service}"),
+            "ANTIPHON_S3_ENDPOINT": self.s3_url,
+            "ANTIPHON_S3_ACCESS_KEY_FILE": str(secrets / "s3_access_key"),
+            "ANTIPHON_S3_SECRET_KEY_FILE": str(secrets / "s3_secret_key"),
+        }
+
     def migrate(self, service: str) -> None:
         """Provision the database of `service` and bring it to its newest revision."""
         wanted = self.service_database(service)

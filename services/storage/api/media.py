@@ -9,12 +9,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from libs.database import Cursor, page_of
-from libs.objectstore import SIGNATURE_LIFETIME
 from libs.web import CallerOf, PathId, file_answers, told
 from services.storage.api.files import File, send_file
 from services.storage.api.parts import CONDITIONAL, NOT_KEPT, PRIVATE, DepsOf
 from services.storage.api.problems import CHANGED, NO_MEDIA, NO_OBJECT, unsatisfiable
-from services.storage.api.track_views import SignedUrlView
+from services.storage.api.track_views import MOST_SIGNED_SECONDS, SignedSeconds, SignedUrlView
 from services.storage.api.upload_views import MediaList, MediaQuery, MediaView, media_id_of, media_view
 from services.storage.domain.content import MediaKind
 from services.storage.domain.delivery import RangeNotSatisfiable, Representation
@@ -59,9 +58,7 @@ async def sign_media_url(
     caller: CallerOf,
     deps: DepsOf,
     response: Response,
-    seconds: Annotated[
-        int, Query(ge=1, le=int(SIGNATURE_LIFETIME.total_seconds()), description="How long it is to work.")
-    ] = int(SIGNATURE_LIFETIME.total_seconds()),
+    seconds: SignedSeconds = MOST_SIGNED_SECONDS,
 ) -> SignedUrlView:
     """Return a URL under which whoever has it gets the file from the object store, without a key of ours."""
     file = _file(await media.find_asset(deps, caller, media_id_of(media_id)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from libs.ids import parse_id
+from libs.objectstore import SIGNATURE_LIFETIME
 from libs.web import Moment
 from services.storage.domain.audio import TrackNotFound
 from services.storage.store.listing import ListedTrack, TrackFilter
@@ -68,6 +70,10 @@ class TrackList(BaseModel):
 
     items: list[TrackView]
     next_cursor: str | None
+
+
+MOST_SIGNED_SECONDS = int(SIGNATURE_LIFETIME.total_seconds())
+SignedSeconds = Annotated[int, Query(ge=1, le=MOST_SIGNED_SECONDS, description="How long it is to work.")]
 
 
 class SignedUrlView(BaseModel):

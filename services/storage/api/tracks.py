@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from libs.database import Cursor, page_of
-from libs.objectstore import SIGNATURE_LIFETIME
 from libs.speech.captions.levels import Level
 from libs.speech.captions.subtitles import SubtitleFormat
 from libs.web import CallerOf, PathId, answered, file_answers, header, told
@@ -18,7 +17,16 @@ from services.storage.api.files import File, is_sent, send_track
 from services.storage.api.generations import TIMES, CharacterTimes, SentenceTimes, WordTimes
 from services.storage.api.parts import CONDITIONAL, NOT_KEPT, PRIVATE, DepsOf
 from services.storage.api.problems import CHANGED, LOST, NO_OBJECT, NO_TRACK, unsatisfiable
-from services.storage.api.track_views import SignedUrlView, TrackList, TrackQuery, TrackView, track_id_of, view
+from services.storage.api.track_views import (
+    MOST_SIGNED_SECONDS,
+    SignedSeconds,
+    SignedUrlView,
+    TrackList,
+    TrackQuery,
+    TrackView,
+    track_id_of,
+    view,
+)
 from services.storage.domain import timing
 from services.storage.domain.delivery import RangeNotSatisfiable
 from services.storage.usecases import finding
@@ -98,9 +106,7 @@ async def sign_track_url(
     caller: CallerOf,
     deps: DepsOf,
     response: Response,
-    seconds: Annotated[
-        int, Query(ge=1, le=int(SIGNATURE_LIFETIME.total_seconds()), description="How long it is to work.")
-    ] = int(SIGNATURE_LIFETIME.total_seconds()),
+    seconds: SignedSeconds = MOST_SIGNED_SECONDS,
 ) -> SignedUrlView:
     """Return a URL under which whoever has it gets the audio from the object store, without a key of ours."""
     track = await finding.find_track_audio(deps, caller, track_id_of(track_id))

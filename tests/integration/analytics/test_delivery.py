@@ -19,7 +19,7 @@ from libs.messaging.provision import provision
 from libs.messaging.topology import projection_durable, projections_by_stream
 from services.analytics.consumers import CONSUMERS
 from tests.integration.analytics.conftest import NOW, Books
-from tests.integration.storage.conftest import Broker
+from tests.support.broker import Broker
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 
@@ -50,7 +50,7 @@ async def consuming(bus: Bus, books: Books) -> AsyncIterator[None]:
 
 
 async def test_events_in_any_order_and_number_add_up_to_what_was_spoken(bus: Bus, books: Books) -> None:
-    broker = Broker(bus)
+    broker = Broker(bus, CONSUMERS)
     spoken = [books.completed(characters=number + 1, seconds=0.1 * number) for number in range(60)]
     failed = [
         GenerationFailed(generation_id=str(new_id()), org_id=str(books.org_id), code="x", failed_at=NOW)

@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from libs.database import Database, migrate
+from libs.database import migrate
 from libs.ids import new_id
 from services.analytics import store
 from services.analytics.consumers import record_usage
 from tests.integration.analytics.conftest import NOW, Books
+from tests.support.schemas import objects_of
 from tests.support.servers import Servers
 
 WHERE = "select max(tableoid::regclass::text) from usage_metrics where org_id = :org"
@@ -89,12 +90,5 @@ async def test_migrations_go_up_down_and_up(servers: Servers, migrated: Callable
     url = servers.url("owner", "analytics")
     for revision in ("0001", "base"):
         await asyncio.to_thread(migrate.downgrade, "analytics", url, wanted.owner_password, revision)
-    owner = Database(url, wanted.owner_password, application="test")
-    left = "select relname from pg_class where relnamespace = 'public'::regnamespace"
-    async with owner.transaction() as session:
-        names = (await session.execute(text(left))).scalars().all()
-        functions = "select proname from pg_proc where proowner = 'analytics_owner'::regrole"
-        assert (await session.execute(text(functions))).scalars().all() == []
-    await owner.close()
-    assert [name for name in names if not name.startswith("alembic_version")] == []
+    assert await objects_of(url, wanted.owner_password) == []
     await asyncio.to_thread(migrate.upgrade, "analytics", url, wanted.owner_password)

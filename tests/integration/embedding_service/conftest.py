@@ -18,14 +18,11 @@ from sqlalchemy import text
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted, GenerationDeleted
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady, VoiceSnapshot
-from libs.contracts.registry import event_type
 from libs.database import Database
-from libs.ids import SYSTEM_ORG, new_id, parse_id
-from libs.messaging import Bus, connect
-from libs.messaging.envelope import Attributes
+from libs.ids import new_id
+from libs.messaging import connect
 from libs.messaging.projections import ProjectionRunner
-from libs.messaging.provision import provision
-from libs.messaging.topology import durables, projection_durable, projections_by_stream
+from libs.messaging.topology import projection_durable, projections_by_stream
 from libs.messaging.works import WorkRunner
 from libs.objectstore import ObjectStore
 from libs.web import Caller, IdentityVerifier, create_app
@@ -36,9 +33,9 @@ from services.embedding.consumers import CONSUMERS
 from services.embedding.domain import EmbeddingError, Index
 from services.embedding.usecases import Deps
 from services.embedding.usecases.models import look
+from tests.support.broker import Broker, provisioned
 from tests.support.http import serving as serving_app
 from tests.support.outbox import UNSENT, written_events
-from tests.support.polling import eventually
 from tests.support.servers import Servers
 from tests.support.uploads import no_upload
 
@@ -91,40 +88,6 @@ class Failing:
 
     async def close(self) -> None:
         """Nothing was opened."""
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Delivers events to the service as the relays of other services would."""
-
-    bus: Bus
-
-    async def publish(self, event: Any, *, event_id: UUID | None = None) -> UUID:
-        """Publish under an id that may be known already; the broker itself drops nothing."""
-        declared = event_type(event)
-        known = event_id or new_id()
-        headers = Attributes(
-            event_id=known,
-            type_name=declared.name,
-            source=f"antiphon/{declared.service}",
-            aggregate=declared.aggregate_of(event),
-            org_id=parse_id(event.org_id) or SYSTEM_ORG,
-            time=datetime.now(UTC),
-        ).headers()
-        headers["Nats-Msg-Id"] = str(new_id())
-        await self.bus.jetstream.publish(declared.subject, event.SerializeToString(), headers=headers)
-        return known
-
-    async def settled(self) -> None:
-        """Wait until the service has answered everything that was published."""
-        await eventually(self._is_idle, within=60, what="the end of all work")
-
-    async def _is_idle(self) -> bool:
-        for stream, durable in durables([CONSUMERS]):
-            info = await self.bus.jetstream.consumer_info(stream, durable.durable_name or "")
-            if info.num_pending or info.num_ack_pending:
-                return False
-        return True
 
 
 @dataclass(frozen=True)
@@ -211,10 +174,8 @@ async def active(deps: Deps) -> Index:
 
 @pytest.fixture
 async def broker(servers: Servers) -> AsyncIterator[Broker]:
-    bus = await connect(servers.nats("provisioner"), "test")
-    await provision(bus.jetstream, [CONSUMERS])
-    yield Broker(bus)
-    await bus.close()
+    async with provisioned(servers, CONSUMERS) as broker:
+        yield broker
 
 
 @asynccontextmanager

@@ -22,8 +22,7 @@ from aiohttp import web
 from sqlalchemy.engine import make_url
 
 from libs.ids import new_id
-from libs.messaging import Delivery, connect
-from libs.messaging.provision import provision
+from libs.messaging import Delivery
 from libs.outbox.erasing import erase_rows
 from libs.web import Caller
 from libs.web.identity import HEADER, sign
@@ -34,8 +33,9 @@ from services.embedding.usecases import Deps, adopt_model, model_to_search
 from services.embedding.usecases.erasing import ERASED
 from services.embedding.usecases.models import look
 from services.embedding.usecases.reembedding import change_over, fill
-from tests.integration.embedding_service.conftest import Broker, completed
+from tests.integration.embedding_service.conftest import completed
 from tests.integration.embedding_service.test_process import ALONE, KEY, environment, is_ready, running
+from tests.support.broker import Broker, provisioned
 from tests.support.outbox import UNSENT
 from tests.support.polling import eventually
 from tests.support.servers import Servers, running_servers
@@ -233,11 +233,12 @@ async def scene(own_servers: Servers, minilm: MiniLm, model_dir: Path, tmp_path:
     events = [completed(org_id, spoken(number)) for number in range(TEXTS + 20)]
     known = {event.generation_id: row for row, event in enumerate(events)}
     searching = Searching(org_id, known, await cosines_of(minilm, [event.text for event in events]))
-    bus = await connect(own_servers.nats("provisioner"), "test")
-    await provision(bus.jetstream, [CONSUMERS])
-    async with looking(own_servers) as admin, providing(minilm) as provider:
-        yield Scene(own_servers, admin, provider, Broker(bus), searching, events, model_dir, tmp_path)
-    await bus.close()
+    async with (
+        provisioned(own_servers, CONSUMERS) as broker,
+        looking(own_servers) as admin,
+        providing(minilm) as provider,
+    ):
+        yield Scene(own_servers, admin, provider, broker, searching, events, model_dir, tmp_path)
 
 
 async def test_searches_go_on_while_the_model_is_changed_and_changed_back(scene: Scene) -> None:

@@ -18,7 +18,6 @@ from services.embedding.domain import EmbeddingUnavailable, SourceType, cut
 from services.embedding.store import documents
 from services.embedding.usecases import Deps
 from tests.integration.embedding_service.conftest import (
-    Broker,
     Client,
     Failing,
     Ledger,
@@ -28,6 +27,7 @@ from tests.integration.embedding_service.conftest import (
     ready,
     silenced,
 )
+from tests.support.broker import Broker
 from tests.support.servers import Servers
 
 REFUND = "Your money will be returned to your bank account within fourteen days."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 import socket
@@ -21,7 +20,8 @@ import pytest
 from libs.ids import new_id
 from libs.web import Caller
 from libs.web.identity import HEADER, sign
-from tests.integration.embedding_service.conftest import Broker, completed
+from tests.integration.embedding_service.conftest import completed
+from tests.support.broker import Broker
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 
@@ -41,22 +41,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def environment(servers: Servers, model_dir: Path, folder: Path) -> dict[str, str]:
-    secrets_dir = servers.home / "secrets"
     (folder / "identity").write_text(KEY.hex())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))}
-    return inherited | {
+    return servers.environment("embedding") | {
         "ANTIPHON_PORT": str(port),
-        "ANTIPHON_DATABASE_URL": servers.url("app", "embedding"),
-        "ANTIPHON_DATABASE_PASSWORD_FILE": str(secrets_dir / "database_embedding_app"),
-        "ANTIPHON_NATS_URL": servers.nats_url,
-        "ANTIPHON_NATS_USER": "embedding",
-        "ANTIPHON_NATS_PASSWORD_FILE": str(secrets_dir / "nats_embedding"),
-        "ANTIPHON_S3_ENDPOINT": servers.s3_url,
-        "ANTIPHON_S3_ACCESS_KEY_FILE": str(secrets_dir / "s3_access_key"),
-        "ANTIPHON_S3_SECRET_KEY_FILE": str(secrets_dir / "s3_secret_key"),
         "ANTIPHON_IDENTITY_KEY_FILE": str(folder / "identity"),
         "ANTIPHON_MODEL_DIR": str(model_dir),
     }

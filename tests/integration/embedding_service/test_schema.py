@@ -19,6 +19,7 @@ from services.embedding.domain import EmbeddingUnavailable, Index, ModelChanged,
 from services.embedding.store.scope import Scope
 from services.embedding.usecases import Deps, Wanted, adopt_model, search
 from tests.integration.embedding_service.conftest import Client, Failing, completed, ready
+from tests.support.schemas import objects_of
 from tests.support.servers import Servers
 
 OWN = "org_id is not null"
@@ -161,13 +162,6 @@ async def test_migrations_go_up_down_and_up(
     wanted = servers.service_database("embedding")
     url = servers.url("owner", "embedding")
     await asyncio.to_thread(migrate.downgrade, "embedding", url, wanted.owner_password)
-    owner = Database(url, wanted.owner_password, application="test")
-    relations = "select relname from pg_class where relnamespace = 'public'::regnamespace"
-    functions = "select proname from pg_proc where proowner = 'embedding_owner'::regrole"
-    async with owner.transaction() as session:
-        left = (await session.execute(text(relations))).scalars().all()
-        assert [name for name in left if not name.startswith("alembic_version")] == []
-        assert (await session.execute(text(functions))).scalars().all() == []
-    await owner.close()
+    assert await objects_of(url, wanted.owner_password) == []
     await asyncio.to_thread(migrate.upgrade, "embedding", url, wanted.owner_password)
     assert migrate.head("embedding") is not None

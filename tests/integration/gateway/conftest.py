@@ -14,6 +14,7 @@ from uuid import UUID
 
 import aiohttp
 import pytest
+from sqlalchemy import text
 
 from libs.apikeys import new_api_key
 from libs.database import Database
@@ -35,12 +36,13 @@ from services.gateway.api.handlers import answers, websockets
 from services.gateway.api.keys import Keys
 from services.gateway.api.own import create_own
 from services.gateway.api.problems import PROBLEMS
+from services.gateway.domain.access import Role
 from services.gateway.domain.addresses import Allowed
 from services.gateway.domain.credentials import digest_of, shown_prefix
 from services.gateway.domain.hosts import Hosts
 from services.gateway.domain.keys import ApiKey
 from services.gateway.domain.limits import PlanLimits, Rate
-from services.gateway.domain.organizations import Organization, Plan
+from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID, Organization, Plan
 from services.gateway.domain.places import Seal
 from services.gateway.domain.route_table import RouteTable
 from services.gateway.domain.routes import ROUTES, UPLOAD_SECONDS, Route
@@ -53,6 +55,7 @@ from services.gateway.usecases.limiter import Limiter
 from services.gateway.usecases.live import Subscriptions
 from services.gateway.usecases.voices import VoiceNames
 from services.gateway.usecases.webhooks import Webhooks
+from tests.integration.gateway.access import Person, new_person
 from tests.integration.gateway.asking import Api
 from tests.integration.gateway.repeating import Gateways, Maker
 from tests.integration.gateway.serving import HOST, Service, free_port, serving
@@ -119,6 +122,17 @@ async def new_tenant(database: Database, plan: Plan = "free") -> Tenant:
 @pytest.fixture
 async def tenant(database: Database) -> Tenant:
     return await new_tenant(database)
+
+
+@pytest.fixture
+async def operator(database: Database) -> AsyncIterator[Person]:
+    """An owner of the installation's first organisation."""
+    first = Organization(FIRST_ORGANIZATION_ID, "Default", "enterprise", datetime.now(UTC))
+    async with database.transaction(first.id) as session:
+        await store.insert_organization(session, first)
+    yield await new_person(database, first.id, Role.OWNER)
+    async with database.transaction(first.id) as session:
+        await session.execute(text("delete from organizations"))
 
 
 @pytest.fixture

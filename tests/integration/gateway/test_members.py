@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +12,7 @@ from libs.database import Database
 from libs.ids import new_id
 from services.gateway.domain.access import Role, Scope
 from services.gateway.domain.members import token_digest
-from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID, Organization
+from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID
 from services.gateway.store import organizations as store
 from services.gateway.store.members import invitations
 from tests.integration.gateway.access import Person, new_person
@@ -24,17 +23,6 @@ from tests.integration.gateway.conftest import Tenant, new_tenant
 @pytest.fixture
 async def owner(database: Database, tenant: Tenant) -> Person:
     return await new_person(database, tenant.org_id, Role.OWNER)
-
-
-@pytest.fixture
-async def operator(database: Database) -> AsyncIterator[Person]:
-    """An owner of the installation's first organisation."""
-    first = Organization(FIRST_ORGANIZATION_ID, "Default", "enterprise", datetime.now(UTC))
-    async with database.transaction(first.id) as session:
-        await store.insert_organization(session, first)
-    yield await new_person(database, first.id, Role.OWNER)
-    async with database.transaction(first.id) as session:
-        await session.execute(text("delete from organizations"))
 
 
 async def _invite(api: Api, person: Person, email: str = "ada@example.org", **more: object) -> Json:

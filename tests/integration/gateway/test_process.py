@@ -57,18 +57,9 @@ def _environment(servers: Servers, secrets: Path, key: str, voice_url: str, rece
     (secrets / "api_key").write_text(f"{key}\n")
     (secrets / "webhook_keys").write_text("cd" * 32)
     nowhere = f"http://{HOST}:{free_port()}"
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))},
+    return servers.environment("gateway") | {
         "ANTIPHON_HOST": HOST,
         "ANTIPHON_PORT": str(free_port()),
-        "ANTIPHON_DATABASE_URL": servers.url("app", "gateway"),
-        "ANTIPHON_DATABASE_PASSWORD_FILE": str(servers.home / "secrets" / "database_gateway_app"),
-        "ANTIPHON_NATS_URL": servers.nats_url,
-        "ANTIPHON_NATS_USER": "gateway",
-        "ANTIPHON_NATS_PASSWORD_FILE": str(servers.home / "secrets" / "nats_gateway"),
-        "ANTIPHON_S3_ENDPOINT": servers.s3_url,
-        "ANTIPHON_S3_ACCESS_KEY_FILE": str(servers.home / "secrets" / "s3_access_key"),
-        "ANTIPHON_S3_SECRET_KEY_FILE": str(servers.home / "secrets" / "s3_secret_key"),
         **{f"ANTIPHON_{name.upper()}_URL": nowhere for name in SERVICES},
         "ANTIPHON_VOICE_URL": voice_url,
         "ANTIPHON_IDENTITY_KEYS_DIR": str(secrets),

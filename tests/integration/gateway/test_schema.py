@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import pytest
 from sqlalchemy import delete, insert, select, text, update
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from deploy.embedded.credentials import POSTGRES_ADMIN
 from libs.apikeys import new_api_key
 from libs.database import Database, migrate
 from libs.ids import SYSTEM_ORG, new_id
@@ -23,17 +20,8 @@ from services.gateway.store import audit, erasures, members
 from services.gateway.store import organizations as store
 from tests.integration.gateway.access import new_person
 from tests.integration.gateway.conftest import Tenant, new_tenant
+from tests.support.schemas import empty_database, objects_of
 from tests.support.servers import Servers
-
-_OBJECTS = """
-select c.relkind::text || ' ' || c.relname from pg_class c
-where c.relnamespace = 'public'::regnamespace and c.relname not like 'alembic_version%'
-union all
-select 'function ' || p.proname from pg_proc p where p.pronamespace = 'public'::regnamespace
-union all
-select 'policy ' || tablename || '.' || policyname from pg_policies
-order by 1
-"""
 
 
 async def test_another_organisation_sees_and_changes_nothing(database: Database, tenant: Tenant) -> None:
@@ -129,34 +117,16 @@ async def test_only_the_service_may_look_up_keys(servers: Servers, database: Dat
 def scratch(servers: Servers, migrated: Callable[[str], None]) -> Iterator[str]:
     """The URL, as the owner, of an empty database beside the service's own."""
     migrated("gateway")  # makes the roles
-    name = f"scratch_{new_id().hex}"
-    asyncio.run(_execute(servers, f'create database "{name}" owner gateway_owner'))
-    yield str(make_url(servers.url("owner", "gateway")).set(database=name))
-    asyncio.run(_execute(servers, f'drop database "{name}" with (force)'))
+    with empty_database(servers, "gateway") as url:
+        yield url
 
 
 def test_the_schema_goes_up_down_and_up_again(servers: Servers, scratch: str) -> None:
     password = servers.service_database("gateway").owner_password
     migrate.upgrade("gateway", scratch, password)
-    first = asyncio.run(_objects(scratch, password))
+    first = asyncio.run(objects_of(scratch, password))
     assert {"r organizations", "r api_keys", "r outbox", "policy api_keys.api_keys_tenant"} <= set(first)
     migrate.downgrade("gateway", scratch, password)
-    assert asyncio.run(_objects(scratch, password)) == []
+    assert asyncio.run(objects_of(scratch, password)) == []
     migrate.upgrade("gateway", scratch, password)
-    assert asyncio.run(_objects(scratch, password)) == first
-
-
-async def _objects(url: str, password: str) -> list[str]:
-    connection = await asyncpg.connect(url, password=password)
-    try:
-        return [row[0] for row in await connection.fetch(_OBJECTS)]
-    finally:
-        await connection.close()
-
-
-async def _execute(servers: Servers, statement: str) -> None:
-    connection = await asyncpg.connect(servers.admin_url, password=servers.secret(POSTGRES_ADMIN))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    assert asyncio.run(objects_of(scratch, password)) == first

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
 
 from libs.contracts.antiphon.analytics.v1.events_pb2 import SubscriptionChanged
 from libs.contracts.antiphon.analytics.v1.rpc_pb2 import ChangeSubscriptionReply, ChangeSubscriptionRequest
@@ -16,25 +14,13 @@ from libs.ids import new_id
 from libs.messaging import connect
 from libs.messaging.rpc import RpcServer
 from services.gateway.domain.access import Role
-from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID, Organization
-from services.gateway.store import organizations as store
+from services.gateway.domain.organizations import FIRST_ORGANIZATION_ID
 from services.gateway.usecases.subscriptions import learn_plans
 from tests.integration.gateway.access import Person, new_person
 from tests.integration.gateway.asking import Api
 from tests.integration.gateway.conftest import Tenant
 from tests.support.polling import eventually
 from tests.support.servers import Servers
-
-
-@pytest.fixture
-async def operator(database: Database) -> AsyncIterator[Person]:
-    """An owner of the installation's first organisation."""
-    first = Organization(FIRST_ORGANIZATION_ID, "Default", "enterprise", datetime.now(UTC))
-    async with database.transaction(first.id) as session:
-        await store.insert_organization(session, first)
-    yield await new_person(database, first.id, Role.OWNER)
-    async with database.transaction(first.id) as session:
-        await session.execute(text("delete from organizations"))
 
 
 @dataclass

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +14,9 @@ import orjson
 from google.protobuf.message import Message
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
-from libs.contracts.registry import event_type
 from libs.ids import new_id
 from libs.messaging import Bus
-from libs.messaging.envelope import Attributes
+from tests.support import broker
 
 
 @contextlib.asynccontextmanager
@@ -49,15 +47,7 @@ def completed(org_id: UUID, generation_id: UUID | None = None) -> GenerationComp
 
 async def publish(bus: Bus, event: Message, headers: Mapping[str, str] | None = None) -> str:
     """Publish as the relays do; return the event's id."""
-    declared = event_type(event)
-    org_id = UUID(event.org_id)  # type: ignore[attr-defined]  # every event here has it
-    attributes = Attributes(
-        new_id(), declared.name, declared.service, declared.aggregate_of(event), org_id, datetime.now(UTC)
-    )
-    await bus.jetstream.publish(
-        declared.subject, event.SerializeToString(), headers=attributes.headers() | dict(headers or {})
-    )
-    return str(attributes.event_id)
+    return str((await broker.publish(bus, event, headers=headers)).event_id)
 
 
 @dataclass

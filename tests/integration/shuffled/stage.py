@@ -18,11 +18,9 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 from sqlalchemy.engine import make_url
 
-from libs.contracts.registry import decode, event_type
+from libs.contracts.registry import decode
 from libs.database import Database
-from libs.ids import SYSTEM_ORG, new_id, parse_id
 from libs.messaging import Bus, Consumers, connect
-from libs.messaging.envelope import Attributes
 from libs.messaging.projections import ProjectionRunner
 from libs.messaging.provision import provision
 from libs.messaging.topology import (
@@ -36,6 +34,7 @@ from libs.messaging.works import WorkRunner
 from libs.objectstore import ObjectStore
 from tests.integration.shuffled.histories import History, Told
 from tests.integration.shuffled.lives import BEGINNING
+from tests.support.broker import publish
 from tests.support.outbox import UNSENT
 from tests.support.polling import eventually
 from tests.support.servers import Servers
@@ -173,20 +172,8 @@ class Stage:
         await self._applied(await asyncio.gather(*(self._publish(told) for told in events)))
 
     async def _publish(self, told: Told) -> tuple[str, int]:
-        declared = event_type(told.event)
-        headers = Attributes(
-            event_id=told.event_id,
-            type_name=declared.name,
-            source=f"antiphon/{declared.service}",
-            aggregate=declared.aggregate_of(told.event),
-            org_id=parse_id(getattr(told.event, "org_id", "")) or SYSTEM_ORG,
-            time=BEGINNING,
-        ).headers()
-        # The broker itself must drop nothing.
-        headers["Nats-Msg-Id"] = str(new_id())
-        payload = told.event.SerializeToString()
-        acknowledgement = await self.teller.jetstream.publish(declared.subject, payload, headers=headers)
-        return declared.subject, acknowledgement.seq
+        published = await publish(self.teller, told.event, event_id=told.event_id, at=BEGINNING)
+        return published.subject, published.seq
 
     async def _applied(self, published: Sequence[tuple[str, int]]) -> None:
         for stream, config in self._durables:

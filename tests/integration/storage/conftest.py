@@ -18,12 +18,9 @@ from google.protobuf.message import Message
 from sqlalchemy import text
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import Alignment, AudioRendered, GenerationDeleted
-from libs.contracts.registry import event_type
 from libs.database import Database
 from libs.ids import new_id
-from libs.messaging import Bus, Consumers, Delivery, connect
-from libs.messaging.envelope import Attributes
-from libs.messaging.provision import provision
+from libs.messaging import Consumers, Delivery, connect
 from libs.messaging.works import WorkRunner
 from libs.objectstore import ByteCache, ObjectStore, ObjectStoreAddress, PublicSigner
 from libs.web import Caller, IdentityVerifier
@@ -34,6 +31,7 @@ from services.storage.adapters.probing import Prober
 from services.storage.api import create_storage_app
 from services.storage.consumers import CONSUMERS
 from services.storage.usecases import Deps
+from tests.support.broker import Broker, provisioned
 from tests.support.http import serving as serving_app
 from tests.support.outbox import UNSENT, written_events
 from tests.support.servers import Servers
@@ -170,34 +168,6 @@ class Ledger:
             return int((await session.execute(text(f"select count(*) from {table}"))).scalar_one())  # noqa: S608
 
 
-@dataclass(frozen=True)
-class Broker:
-    """Delivers events to the service as the relay of another service would."""
-
-    bus: Bus
-
-    async def publish(self, event: Any, *, event_id: UUID | None = None) -> UUID:
-        """Publish under an id that may be known already; the broker itself drops nothing."""
-        declared = event_type(event)
-        known = event_id or new_id()
-        headers = Attributes(
-            event_id=known,
-            type_name=declared.name,
-            source=f"antiphon/{declared.service}",
-            aggregate=declared.aggregate_of(event),
-            org_id=UUID(event.org_id),
-            time=datetime.now(UTC),
-        ).headers()
-        headers["Nats-Msg-Id"] = str(new_id())
-        await self.bus.jetstream.publish(declared.subject, event.SerializeToString(), headers=headers)
-        return known
-
-    async def is_idle(self, stream: str, durable: str) -> bool:
-        """Whether a durable has nothing to deliver and everything acknowledged."""
-        info = await self.bus.jetstream.consumer_info(stream, durable)
-        return not info.num_pending and not info.num_ack_pending
-
-
 @pytest.fixture
 async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIterator[Database]:
     await asyncio.to_thread(migrated, "storage")
@@ -245,10 +215,8 @@ def ledger(database: Database, studio: Studio) -> Ledger:
 
 @pytest.fixture
 async def broker(servers: Servers) -> AsyncIterator[Broker]:
-    bus = await connect(servers.nats("provisioner"), "test")
-    await provision(bus.jetstream, [CONSUMERS])
-    yield Broker(bus)
-    await bus.close()
+    async with provisioned(servers, CONSUMERS) as broker:
+        yield broker
 
 
 @asynccontextmanager

@@ -19,7 +19,6 @@ from services.storage import usecases
 from services.storage.consumers import CONSUMERS
 from services.storage.usecases import Deps
 from tests.integration.storage.conftest import (
-    Broker,
     Client,
     Ledger,
     Studio,
@@ -28,6 +27,7 @@ from tests.integration.storage.conftest import (
     impatient,
     kept,
 )
+from tests.support.broker import Broker
 from tests.support.polling import eventually
 from tests.support.servers import Servers
 

@@ -19,8 +19,9 @@ from services.storage.adapters.probing import ProbeLimits, Prober
 from services.storage.consumers import CONSUMERS
 from services.storage.domain.content import MediaKind
 from services.storage.usecases import Deps
-from tests.integration.storage.conftest import Broker, Client, Ledger, Studio, consuming, impatient, kept, serving
+from tests.integration.storage.conftest import Client, Ledger, Studio, consuming, impatient, kept, serving
 from tests.support import media
+from tests.support.broker import Broker
 from tests.support.faulty_s3 import Choice, Fault, FaultyS3, always, faulty_s3, healthy, sometimes
 from tests.support.polling import eventually
 from tests.support.servers import Servers

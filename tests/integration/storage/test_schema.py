@@ -15,6 +15,7 @@ from libs.ids import new_id
 from services.storage import usecases
 from services.storage.usecases import Deps
 from tests.integration.storage.conftest import Studio, delivery, kept
+from tests.support.schemas import objects_of
 from tests.support.servers import Servers
 
 TABLES = ("audio_tracks", "audio_alignments", "deleted_generations")
@@ -92,15 +93,6 @@ async def test_migrations_go_up_down_and_up(servers: Servers, migrated: Callable
     wanted = servers.service_database("storage")
     url = servers.url("owner", "storage")
     await asyncio.to_thread(migrate.downgrade, "storage", url, wanted.owner_password)
-    owner = Database(url, wanted.owner_password, application="test")
-    async with owner.transaction() as session:
-        left = (
-            "select relname from pg_class where relnamespace = 'public'::regnamespace and relname <> 'alembic_version'"
-        )
-        functions = "select proname from pg_proc where proowner = 'storage_owner'::regrole"
-        relations = (await session.execute(text(left))).scalars().all()
-        assert [name for name in relations if not name.startswith("alembic_version")] == []
-        assert (await session.execute(text(functions))).scalars().all() == []
-    await owner.close()
+    assert await objects_of(url, wanted.owner_password) == []
     await asyncio.to_thread(migrate.upgrade, "storage", url, wanted.owner_password)
     assert migrate.head("storage") is not None

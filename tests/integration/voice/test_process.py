@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -46,19 +45,9 @@ async def bus(servers: Servers) -> AsyncIterator[Bus]:
 
 @pytest.fixture
 def environment(servers: Servers, tmp_path: Path, unused_tcp_port: int) -> dict[str, str]:
-    secrets = servers.home / "secrets"
     (tmp_path / "identity").write_text(KEY.hex())
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("ANTIPHON_", "OTEL_"))},
+    return servers.environment("voice") | {
         "ANTIPHON_PORT": str(unused_tcp_port),
-        "ANTIPHON_DATABASE_URL": servers.url("app", "voice"),
-        "ANTIPHON_DATABASE_PASSWORD_FILE": str(secrets / "database_voice_app"),
-        "ANTIPHON_NATS_URL": servers.nats_url,
-        "ANTIPHON_NATS_USER": "voice",
-        "ANTIPHON_NATS_PASSWORD_FILE": str(secrets / "nats_voice"),
-        "ANTIPHON_S3_ENDPOINT": servers.s3_url,
-        "ANTIPHON_S3_ACCESS_KEY_FILE": str(secrets / "s3_access_key"),
-        "ANTIPHON_S3_SECRET_KEY_FILE": str(secrets / "s3_secret_key"),
         "ANTIPHON_IDENTITY_KEY_FILE": str(tmp_path / "identity"),
     }
 
