@@ -120,23 +120,9 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
     ) -> AsyncIterator[Replica]:
         bus = await connect(servers.nats("gateway"), "gateway")
         database = servers.database("gateway", [UNSENT, KeySignals(bus), WebhookWakes(bus)])
-        services = Services(dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}"), IDENTITY_KEYS, now)
-        limiter = Limiter(database, PLANS)
         feed = EventFeed(bus, now)
-        subscriptions = Subscriptions(feed, Seal(b"secret", len(STREAMS)))
-        objects = servers.object_store()
-        deps = Deps(
-            database=database,
-            clock=now,
-            services=services,
-            limiter=limiter,
-            voice_names=VoiceNames(time.monotonic),
-            subscriptions=subscriptions,
-            webhooks=Webhooks(database, clock, allowed, KEYRING),
-            plans=Plans(bus),
-            objects=objects,
-            visitors=Visitors(IDENTITY_KEYS["analytics"]),
-        )
+        deps = _deps(servers, bus, feed, database, Webhooks(database, clock, allowed, KEYRING))
+        subscriptions = deps.subscriptions
         sender = WebhookSender(allowed, look_up, total_seconds=2.0)
         deliverer = Deliverer(database, clock, sender, KEYRING)
         await deliverer.listen(bus)
@@ -144,36 +130,49 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
         changes = KeyChanges(database, known, time.monotonic)
         changes.on_change(subscriptions.end_changed)
         await changes.listen(bus)
-
-        async def readiness() -> dict[str, bool]:
-            return {"started": True}
-
-        own = create_own(deps, readiness)
-        keys = Keys(known, Strangers(STRANGERS, time.monotonic))
-        door = Door(
-            routes=RouteTable(ROUTES),
-            keys=keys,
-            answer=answers(services, limiter, Requests(database, now, Sealing(IDENTITY_KEYS)), own),
-            own=own,
-            sockets=websockets(keys, deps),
-            front=Front(Hosts([])),
-            problems=PROBLEMS,
-        )
         async with contextlib.AsyncExitStack() as stack:
             for part in (feed.run, subscriptions.run, changes.run, deliverer.run, *_projections(bus, database)):
                 await stack.enter_async_context(running(part))
-            url = await stack.enter_async_context(serving(door))
+            url = await stack.enter_async_context(serving(_door(deps, known)))
             yield Replica(url, feed, subscriptions, deliverer)
             subscriptions.stop()
-        await deliverer.close()
-        await sender.close()
-        await services.close()
-        await limiter.close()
-        await objects.close()
-        await bus.close()
-        await database.close()
+        for opened in (deliverer, sender, deps.services, deps.limiter, deps.objects, bus, database):
+            await opened.close()
 
     return start
+
+
+def _deps(servers: Servers, bus: Bus, feed: EventFeed, database: Database, webhooks: Webhooks) -> Deps:
+    return Deps(
+        database=database,
+        clock=now,
+        services=Services(dict.fromkeys(IDENTITY_KEYS, f"http://{HOST}:{free_port()}"), IDENTITY_KEYS, now),
+        limiter=Limiter(database, PLANS),
+        voice_names=VoiceNames(time.monotonic),
+        subscriptions=Subscriptions(feed, Seal(b"secret", len(STREAMS))),
+        webhooks=webhooks,
+        plans=Plans(bus),
+        objects=servers.object_store(),
+        visitors=Visitors(IDENTITY_KEYS["analytics"]),
+    )
+
+
+def _door(deps: Deps, known: KnownKeys) -> Door:
+    async def readiness() -> dict[str, bool]:
+        return {"started": True}
+
+    own = create_own(deps, readiness)
+    keys = Keys(known, Strangers(STRANGERS, time.monotonic))
+    requests = Requests(deps.database, now, Sealing(IDENTITY_KEYS))
+    return Door(
+        routes=RouteTable(ROUTES),
+        keys=keys,
+        answer=answers(deps.services, deps.limiter, requests, own),
+        own=own,
+        sockets=websockets(keys, deps),
+        front=Front(Hosts([])),
+        problems=PROBLEMS,
+    )
 
 
 def _projections(bus: Bus, database: Database) -> list[Callable[[], Awaitable[None]]]:

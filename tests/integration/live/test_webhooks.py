@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
 
-from libs.contracts.antiphon.gateway.v1.events_pb2 import WebhookDisabled
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted
-from libs.database import Database
 from libs.messaging import Bus
-from services.gateway.domain.webhooks import DISABLE_AFTER, MAX_WEBHOOKS
+from services.gateway.domain.webhooks import MAX_WEBHOOKS
 from tests.integration.gateway.conftest import Tenant
 from tests.integration.live.conftest import Replica, Replicas
-from tests.integration.live.receiving import Clock, owner_of, receiving
+from tests.integration.live.receiving import owner_of, receiving
 from tests.integration.live.running import completed, listening, publish
 
 
@@ -87,97 +82,6 @@ async def test_while_a_secret_is_rotated_both_are_good(replica: Replica, operato
         assert received.is_signed_by(again["secret"])
 
 
-async def test_what_fails_is_tried_again_under_the_same_id(replicas: Replicas, operator: Bus, tenant: Tenant) -> None:
-    clock = Clock()
-    async with (
-        replicas(clock=clock) as replica,
-        receiving(500, 0) as receiver,
-        owner_of(replica, tenant) as owner,
-    ):
-        made = await owner.add(receiver.url)
-        event_id = await publish(operator, completed(tenant.org_id))
-        first = await owner.until_settled(made["id"], 1)
-        assert (first["status"], first["attempts"][0]["error"]) == ("pending", "status")
-        assert first["next_attempt_at"] is not None
-        assert (await owner.ask("GET", f"/{made['id']}"))["failing_since"] is not None
-        clock.ahead += timedelta(minutes=1)
-        second = await owner.until_settled(made["id"], 2)
-        assert (second["status"], second["attempts"][1]["error"]) == ("pending", "timeout")
-        clock.ahead += timedelta(minutes=10)
-        third = await owner.until_settled(made["id"], 3)
-        assert (third["status"], third["next_attempt_at"]) == ("delivered", None)
-        assert [one.id for one in receiver.received] == [event_id] * 3
-        assert [one["number"] for one in third["attempts"]] == [1, 2, 3]
-        assert (await owner.ask("GET", f"/{made['id']}"))["failing_since"] is None
-
-
-async def test_who_is_gone_is_told_nothing_more_until_it_is_enabled(
-    replica: Replica, database: Database, operator: Bus, tenant: Tenant
-) -> None:
-    async with receiving(410) as receiver, receiving() as witness, owner_of(replica, tenant) as owner:
-        made = await owner.add(receiver.url)
-        path = f"/{made['id']}"
-        event_id = await publish(operator, completed(tenant.org_id))
-        failed = await owner.until_settled(made["id"], 1)
-        assert failed["status"] == "failed"
-        shown = await owner.ask("GET", path)
-        assert (shown["status"], shown["disabled_reason"]) == ("disabled", "gone")
-        async with database.transaction() as session:
-            query = text("select payload from outbox where org_id = :org and subject like '%webhook_disabled%'")
-            (row,) = (await session.execute(query, {"org": tenant.org_id})).all()
-        told = WebhookDisabled.FromString(row.payload)
-        assert (told.webhook_id, told.reason) == (made["id"], "gone")
-        await owner.add(witness.url)
-        await publish(operator, completed(tenant.org_id))
-        # Whom it concerns is decided by then.
-        await witness.until(1)
-        await owner.ask("POST", f"{path}/test", 409)
-        await owner.ask("POST", f"{path}/deliveries/{failed['id']}/redeliver", 409)
-        enabled = await owner.ask("PATCH", path, json={"status": "enabled"})
-        assert (enabled["status"], enabled["disabled_reason"]) == ("enabled", None)
-        again = await owner.ask("POST", f"{path}/deliveries/{failed['id']}/redeliver", 202)
-        assert again["status"] == "pending"
-        assert [one.id for one in await receiver.until(2)] == [event_id] * 2
-        await owner.until_settled(made["id"], 2)
-        assert len(receiver.received) == 2
-
-
-async def test_what_fails_for_three_days_is_disabled(replicas: Replicas, operator: Bus, tenant: Tenant) -> None:
-    clock = Clock()
-    async with (
-        replicas(clock=clock) as replica,
-        receiving(always=500) as receiver,
-        owner_of(replica, tenant) as owner,
-    ):
-        made = await owner.add(receiver.url)
-        await publish(operator, completed(tenant.org_id))
-        await owner.until_settled(made["id"], 1)
-        clock.ahead += DISABLE_AFTER
-        settled = await owner.until_settled(made["id"], 2)
-        assert settled["status"] == "failed"
-        shown = await owner.ask("GET", f"/{made['id']}")
-        assert (shown["status"], shown["disabled_reason"]) == ("disabled", "failing")
-
-
-async def test_one_that_hangs_delays_nobody_else(replica: Replica, operator: Bus, tenant: Tenant) -> None:
-    async with (
-        receiving(always=0) as hanging,
-        receiving() as receiver,
-        owner_of(replica, tenant) as owner,
-    ):
-        dead = await owner.add(hanging.url)
-        await owner.add(receiver.url)
-        began = time.monotonic()
-        for _ in range(40):
-            await publish(operator, completed(tenant.org_id))
-        received = await receiver.until(40)
-        assert len({one.id for one in received}) == 40
-        # Less than the time that the other one is waited for.
-        assert time.monotonic() - began < 2.0
-        await owner.until_settled(dead["id"], 0)
-        assert len(hanging.received) <= 4
-
-
 async def test_several_replicas_tell_each_event_once(replicas: Replicas, operator: Bus, tenant: Tenant) -> None:
     async with (
         replicas() as first,
@@ -194,20 +98,6 @@ async def test_several_replicas_tell_each_event_once(replicas: Replicas, operato
         await owner.until(all_delivered, 20)
         assert {one.id for one in receiver.received} == published
         assert len(receiver.received) == 100
-
-
-async def test_redirects_are_not_followed(replica: Replica, operator: Bus, tenant: Tenant) -> None:
-    async with (
-        receiving() as inside,
-        receiving(302) as receiver,
-        owner_of(replica, tenant) as owner,
-    ):
-        receiver.headers = [(b"location", inside.url.encode())]
-        made = await owner.add(receiver.url)
-        await publish(operator, completed(tenant.org_id))
-        delivery = await owner.until_settled(made["id"], 1)
-        assert (delivery["attempts"][0]["status_code"], delivery["attempts"][0]["error"]) == (302, "redirect")
-        assert inside.received == []
 
 
 async def test_a_test_arrives_whatever_is_wanted(replica: Replica, tenant: Tenant) -> None:

@@ -18,7 +18,7 @@ from services.storage import usecases
 from services.storage.domain.signals import REMOVED
 from services.storage.usecases import Deps
 from tests.integration.storage.conftest import Answer, Client, Studio, delivery, kept, serving
-from tests.integration.storage.test_tracks import track_of
+from tests.integration.storage.listing import track_of
 from tests.support.broker import Broker
 from tests.support.polling import eventually
 from tests.support.servers import Servers

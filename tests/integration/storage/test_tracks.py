@@ -1,48 +1,24 @@
-"""Tracks over HTTP: listed, described, sent, signed for; and small ones held in memory."""
+"""Tracks over HTTP: listed, described and sent."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-import aiohttp
 import orjson
 import pytest
 from sqlalchemy import text
 
 from libs.ids import new_id
 from libs.messaging import Unavailable
-from libs.objectstore import ObjectReader, ObjectStore, PublicSigner
 from services.storage import usecases
 from services.storage.usecases import Deps
-from tests.integration.storage.conftest import Answer, Client, Studio, delivery, kept, serving
-from tests.support.servers import Servers
-
-CONTENT = bytes(range(256)) * 100
-LARGE = bytes(range(256)) * 5000
-
-
-async def listed(client: Client, **query: Any) -> list[dict[str, Any]]:  # Any: JSON
-    answer = await client.get(f"/v1/tracks?{urlencode(query)}")
-    assert answer.status == 200, answer.body
-    items: list[dict[str, Any]] = orjson.loads(answer.body)["items"]
-    return items
-
-
-async def track_of(client: Client, generation_id: str) -> str:
-    (found,) = await listed(client, generation_id=generation_id)
-    return str(found["id"])
-
-
-def code_of(answer: Answer) -> tuple[int, str]:
-    return answer.status, orjson.loads(answer.body)["code"]
+from tests.integration.storage.conftest import Client, Studio, delivery, kept, serving
+from tests.integration.storage.listing import CONTENT, LARGE, code_of, listed, track_of
 
 
 async def test_a_track_says_what_it_is_and_nothing_of_where_it_lies(deps: Deps, studio: Studio, client: Client) -> None:
@@ -142,71 +118,6 @@ async def test_its_alignment_is_what_its_generation_has(deps: Deps, studio: Stud
     assert orjson.loads(answer.body)["characters"] == ["H", "i", "!"]
 
 
-async def test_a_signed_url_gives_the_audio_until_it_ends(
-    deps: Deps, servers: Servers, studio: Studio, http: aiohttp.ClientSession, client: Client
-) -> None:
-    event = await kept(deps, studio, CONTENT)
-    path = f"/v1/tracks/{await track_of(client, event.generation_id)}/url"
-    answer = await client.get(path)
-    assert answer.headers["cache-control"] == "private, no-store"
-    signed = orjson.loads(answer.body)
-    assert set(signed) == {"url", "expires_at"}
-    lasts = datetime.fromisoformat(signed["expires_at"]) - datetime.now(UTC)
-    assert timedelta(minutes=14) < lasts <= timedelta(minutes=15)
-    async with aiohttp.ClientSession() as anybody:
-        async with anybody.get(signed["url"]) as sent:
-            assert (sent.status, await sent.read()) == (200, CONTENT)
-            assert sent.headers["content-type"] == "audio/mpeg"
-            assert sent.headers["content-disposition"] == f'inline; filename="generation-{event.generation_id}.mp3"'
-        async with anybody.get(signed["url"], headers={"range": "bytes=0-9"}) as sent:
-            assert (sent.status, await sent.read()) == (206, CONTENT[:10])
-        async with anybody.put(signed["url"], data=b"other") as sent:
-            assert sent.status == 403
-        # What was signed a minute and a half ago for a minute.
-        earlier = PublicSigner(servers.object_store_address, None, lambda: datetime.now(UTC) - timedelta(seconds=90))
-        passed = replace(deps, signer=earlier)
-        async with serving(passed) as other:
-            late = await Client(other, studio.org_id).get(f"{path}?seconds=60")
-            assert datetime.fromisoformat(orjson.loads(late.body)["expires_at"]) < datetime.now(UTC)
-            async with anybody.get(orjson.loads(late.body)["url"]) as sent:
-                assert sent.status == 403
-    for wrong in (0, 901, "x"):
-        assert (await client.get(f"{path}?seconds={wrong}")).status == 422
-
-
-async def test_a_url_is_for_the_address_that_clients_use(
-    deps: Deps, servers: Servers, studio: Studio, client: Client
-) -> None:
-    event = await kept(deps, studio, CONTENT)
-    path = f"/v1/tracks/{await track_of(client, event.generation_id)}/url"
-    signer = PublicSigner(servers.object_store_address, "https://media.example.com", deps.clock)
-    async with serving(replace(deps, signer=signer)) as other:
-        signed = orjson.loads((await Client(other, studio.org_id).get(path)).body)
-    assert signed["url"].startswith("https://media.example.com/antiphon/")
-    # As a proxy hands it on: another connection, the same Host.
-    moved = signed["url"].replace("https://media.example.com", servers.object_store_address.endpoint)
-    async with aiohttp.ClientSession() as anybody:
-        async with anybody.get(moved, headers={"host": "media.example.com"}) as sent:
-            assert (sent.status, await sent.read()) == (200, CONTENT)
-        async with anybody.get(moved) as sent:
-            assert sent.status == 403
-
-
-async def test_who_asks_for_it_is_sent_to_where_the_audio_lies(
-    deps: Deps, studio: Studio, http: aiohttp.ClientSession, client: Client
-) -> None:
-    event = await kept(deps, studio, CONTENT)
-    path = f"/v1/tracks/{await track_of(client, event.generation_id)}/audio?redirect=true"
-    async with http.get(path, headers=client.identity(), allow_redirects=False) as answer:
-        assert (answer.status, answer.headers["cache-control"]) == (307, "private, no-store")
-        there = answer.headers["location"]
-    async with aiohttp.ClientSession() as anybody, anybody.get(there) as sent:
-        assert await sent.read() == CONTENT
-    etag = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
-    assert (await client.get(path, if_none_match=etag)).status == 304
-    assert (await client.ask("HEAD", path)).status == 200
-
-
 async def test_what_is_deleted_foreign_or_no_id_is_not_found(
     deps: Deps, studio: Studio, client: Client, stranger: Client
 ) -> None:
@@ -236,46 +147,6 @@ async def test_a_track_whose_object_is_gone_is_said_to_have_none(deps: Deps, stu
     # Neither is held in memory.
     await deps.objects.put(event.object_key, CONTENT, "audio/mpeg")
     assert (await client.get(f"/v1/tracks/{track_id}/audio")).body == CONTENT
-
-
-@dataclass
-class Counting(ObjectStore):
-    """The object store, and how often it was read."""
-
-    inner: ObjectStore
-    reads: list[str] = field(default_factory=list)
-
-    async def get(self, key: str) -> bytes:
-        self.reads.append(key)
-        # Long enough for all who ask together to have asked.
-        await asyncio.sleep(0.2)
-        return await self.inner.get(key)
-
-    @asynccontextmanager
-    async def open(self, key: str, conditions: Mapping[str, str], *, head: bool = False) -> AsyncIterator[ObjectReader]:
-        self.reads.append(key)
-        async with self.inner.open(key, conditions, head=head) as reader:
-            yield reader
-
-
-async def test_a_hundred_readers_of_a_new_track_fetch_it_once(deps: Deps, studio: Studio, client: Client) -> None:
-    event = await kept(deps, studio, CONTENT)
-    track_id = await track_of(client, event.generation_id)
-    counting = Counting(deps.objects)
-    async with serving(replace(deps, objects=counting)) as http:
-        reader = Client(http, studio.org_id)
-        answers = await asyncio.gather(*(reader.get(f"/v1/tracks/{track_id}/audio") for _ in range(100)))
-        assert {(answer.status, answer.body) for answer in answers} == {(200, CONTENT)}
-        part = await reader.get(f"/v1/tracks/{track_id}/audio", range="bytes=5-9")
-        assert part.body == CONTENT[5:10]
-    assert counting.reads == [event.object_key]
-
-
-async def test_what_is_large_is_not_held_in_memory(deps: Deps, studio: Studio, client: Client) -> None:
-    event = await kept(deps, studio, LARGE)
-    track_id = await track_of(client, event.generation_id)
-    assert (await client.get(f"/v1/tracks/{track_id}/audio")).body == LARGE
-    assert deps.small.size_bytes == 0
 
 
 async def test_lists_are_read_from_an_index(deps: Deps, studio: Studio) -> None:
