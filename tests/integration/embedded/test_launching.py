@@ -8,29 +8,41 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.home import Home
-from deploy.embedded.launching import ForkingLauncher, InterpreterLauncher, Launcher
+from deploy.embedded.launching import ForkingLauncher, InterpreterLauncher, Launcher, choose_launcher
 from deploy.embedded.probes import find_obstacle, until_clear
 from deploy.embedded.processes import Children, adopt_orphans, has_pidfd
 from tests.integration.embedded.conftest import free_port
 
-pytestmark = pytest.mark.skipif(not has_pidfd(), reason="the forking launcher needs Linux")
-
 SERVICE = "tests.support.standin.service"
 
 
-@pytest.fixture(params=["forking", "interpreter"])
-async def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Launcher]:
+@pytest.fixture(params=["chosen", "interpreter", "interpreter, watched from a thread"])
+async def launcher(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Launcher]:
+    """The launcher for this system, and the one for systems that adopt or watch no processes, as it is there."""
     home, children = Home(tmp_path), Children()
+    if request.param == "interpreter, watched from a thread":
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
     adopt_orphans()
     made: Launcher = (
-        ForkingLauncher(home, children, [SERVICE])
-        if request.param == "forking"
-        else InterpreterLauncher(home, children)
+        choose_launcher(home, children, [SERVICE]) if request.param == "chosen" else InterpreterLauncher(home, children)
     )
     await made.open()
     yield made
     await made.close()
     await children.end_all(5)
+
+
+def test_services_are_forked_wherever_processes_are_adopted_and_watched(tmp_path: Path) -> None:
+    chosen = choose_launcher(Home(tmp_path), Children(), [SERVICE])
+    can_fork = has_pidfd() and adopt_orphans()
+    assert isinstance(chosen, ForkingLauncher if can_fork else InterpreterLauncher)
+
+
+def test_nobody_is_forked_who_could_not_be_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    assert isinstance(choose_launcher(Home(tmp_path), Children(), [SERVICE]), InterpreterLauncher)
 
 
 async def test_a_launched_service_serves_and_stops(launcher: Launcher, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,18 @@ def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
     assert usable_cores(tmp_path / "cpu.max") == ALLOWED
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no processes")
-def test_a_pinned_worker_has_an_engine_process_for_each_core_it_may_use() -> None:
+@pytest.fixture
+def allowed() -> Iterator[int]:
+    """How many cores this process may use: one, where the system pins processes."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield ALLOWED
+        return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
-    try:
-        assert usable_cores() == 1
-        assert WorkerSettings.model_fields["engine_processes"].get_default(call_default_factory=True) == 1
-    finally:
-        os.sched_setaffinity(0, before)
+    yield 1
+    os.sched_setaffinity(0, before)
+
+
+def test_a_worker_has_an_engine_process_for_each_core_it_may_use(allowed: int) -> None:
+    assert usable_cores() == allowed
+    assert WorkerSettings.model_fields["engine_processes"].get_default(call_default_factory=True) == allowed
