@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,12 +43,17 @@ class BackedUp:
     @asynccontextmanager
     async def at_rest(self) -> AsyncIterator[None]:
         """Stop the process that backs up between two things that it does: stopped, it must hold nothing."""
-        while True:
-            with paused(self.stack, "backup"):
+        async with AsyncExitStack() as stopped:
+
+            async def holds_nothing() -> bool:
+                stopped.enter_context(paused(self.stack, "backup"))
                 if all(_is_free(self.vault / name) for name in ("lock", "lock.wal")):
-                    yield
-                    return
-            await asyncio.sleep(0.1)
+                    return True
+                await stopped.aclose()
+                return False
+
+            await eventually(holds_nothing, within=60, every=0.1, what="a moment at which what backs up holds nothing")
+            yield
 
     async def has_first(self) -> None:
         """Wait for the first full backup, which the stack makes by itself."""

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from tests.integration.gateway.conftest import Tenant
 from tests.integration.gateway.serving import answer, read_body, serving
 from tests.integration.live.conftest import Replica
+from tests.support.polling import eventually
 
 TOLERANCE_SECONDS = 300
 
@@ -73,9 +74,11 @@ class Receiver:
 
     async def until(self, count: int, seconds: float = 10.0) -> list[Received]:
         """Wait until so many requests came, and return them."""
-        async with asyncio.timeout(seconds):
-            while len(self.received) < count:  # noqa: ASYNC110 - they come from another part of the process
-                await asyncio.sleep(0.01)
+
+        async def are_there() -> bool:
+            return len(self.received) >= count
+
+        await eventually(are_there, within=seconds, what=f"request {count}")
         return self.received[:count]
 
 
@@ -118,9 +121,7 @@ class Owner:
         return items
 
     async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
-        async with asyncio.timeout(seconds):
-            while not await condition():  # noqa: ASYNC110 - it asks the gateway
-                await asyncio.sleep(0.02)
+        await eventually(condition, within=seconds)
 
     async def until_settled(self, webhook_id: str, attempts: int) -> dict[str, Any]:
         """Wait until the newest delivery was tried so often, and return it."""

@@ -141,7 +141,7 @@ async def test_nothing_half_is_left_by_a_completion_that_was_killed(
 
         async def probe(self, *_args: Any) -> Any:  # Any: as the prober has them
             copied.set()
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
     hanging = replace(deps, prober=Hanging())  # type: ignore[arg-type]  # all that is asked of it
     running = asyncio.create_task(completing.complete_upload(hanging, caller_of(client), id_of(upload), {}))
