@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from deploy.cli.main import app
+from services.gateway.domain.public_events import FORMS, TYPES
 from services.gateway.domain.routes import ROUTES
 from tests.contract.compose.test_environment import SETTINGS
 from tests.contract.house import ROOT
@@ -138,6 +139,18 @@ def test_each_link_leads_somewhere(name: str) -> None:
 def _anchors(page: str) -> set[str]:
     titles = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_event_that_clients_are_told_is_in_the_table_with_its_fields() -> None:
+    row = re.compile(r"^\| ((?:`[a-z_]+\.[a-z_]+`(?:, )?)+) \|.*\| (.*) \|$", re.MULTILINE)
+    told = {
+        type_: set(re.findall(r"`(\w+)`", fields))
+        for types, fields in row.findall(PAGES["docs/live-events.md"])
+        for type_ in re.findall(r"`([^`]+)`", types)
+    }
+    assert set(told) == TYPES
+    for form in FORMS.values():
+        assert {*form.fields, *form.renamed.values()} <= told[form.type], form.type
 
 
 def test_the_readme_leads_to_every_page() -> None:
