@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import urllib3
-from minio import Minio
 from minio.error import S3Error
 
 from deploy.backup.contents import Contents, Kept, read_chunks
 from deploy.backup.manifest import Damaged
 from deploy.embedded.errors import StackError
 from libs.objectstore import ObjectMissing, ObjectStore, ObjectStoreAddress
+from libs.objectstore.requests import minio_client
 
 _T = TypeVar("_T")
 
@@ -100,15 +100,7 @@ async def put_back(store: ObjectStore, contents: Contents, moment: datetime, sho
 def list_objects(address: ObjectStoreAddress) -> list[Listed]:
     """List a bucket. Raises StackError when it cannot be read."""
     pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=30), retries=urllib3.Retry(3))
-    scheme, _, host = address.endpoint.partition("://")
-    client = Minio(
-        host,
-        access_key=address.access_key,
-        secret_key=address.secret_key,
-        secure=scheme == "https",
-        region=address.region,
-        http_client=pool,
-    )
+    client = minio_client(address, address.endpoint, pool)
     try:
         found = client.list_objects(address.bucket, recursive=True)
         return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from libs.web.app import create_app
 from libs.web.described import FILE_CONDITIONS, PathId, answered, asks, file_answers, handed_over, header, inlined, told
-from libs.web.fields import Moment, Storable
+from libs.web.fields import Moment, Storable, as_id
 from libs.web.handover import (
     HANDOVER_HEADER,
     OBJECT_HEADER,
@@ -35,6 +35,7 @@ __all__ = [
     "Storable",
     "Unauthenticated",
     "answered",
+    "as_id",
     "asks",
     "create_app",
     "file_answers",

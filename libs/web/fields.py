@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+from libs.ids import parse_id
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}")
 
@@ -39,3 +43,11 @@ Storable = Annotated[str, AfterValidator(_storable)]
 """Text that the database can hold and look for."""
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 """A time with its zone, in UTC once it is read."""
+
+
+def as_id(text: str, missing: Callable[[], Exception]) -> UUID:
+    """Return the id that a path or query has; raises what `missing` makes for what is none."""
+    parsed = parse_id(text)
+    if parsed is None:
+        raise missing()
+    return parsed

@@ -10,8 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from libs.ids import parse_id
-from libs.web import CallerOf, PathId, answered, header, told
+from libs.web import CallerOf, PathId, answered, as_id, header, told
 from services.embedding import domain, usecases
 from services.embedding.api import problems
 from services.embedding.api.bringing import REQUEST_BODY, ClientType, read_brought
@@ -108,7 +107,7 @@ async def list_documents(
 async def get_document(document_id: PathId, caller: CallerOf, deps: DepsOf) -> DocumentView:
     """Return one document, and what has become of it."""
     async with deps.database.transaction(caller.org_id) as session:
-        document = await knowledge.get_document(session, caller.org_id, _known(document_id))
+        document = await knowledge.get_document(session, caller.org_id, as_id(document_id, domain.DocumentNotFound))
     if document is None:
         raise domain.DocumentNotFound
     return DocumentView.model_validate(document)
@@ -117,7 +116,7 @@ async def get_document(document_id: PathId, caller: CallerOf, deps: DepsOf) -> D
 @router.delete("/v1/documents/{document_id}", status_code=204, responses=_KEPT)
 async def remove_document(document_id: PathId, caller: CallerOf, deps: DepsOf) -> None:
     """Remove a document that you brought."""
-    await usecases.remove_document(deps, caller, _known(document_id))
+    await usecases.remove_document(deps, caller, as_id(document_id, domain.DocumentNotFound))
 
 
 @router.delete("/v1/documents", status_code=204, responses=_KEPT)
@@ -129,10 +128,3 @@ async def remove_source(
 ) -> None:
     """Remove the document that you brought under an id of your own."""
     await usecases.remove_source(deps, caller, domain.SourceType(source_type), source_id)
-
-
-def _known(document_id: str) -> UUID:
-    known = parse_id(document_id)
-    if known is None:
-        raise domain.DocumentNotFound
-    return known

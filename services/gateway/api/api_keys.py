@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from libs.database import Cursor, page_of
-from libs.web import PathId, told
+from libs.web import PathId, as_id, told
 from services.gateway.api import access_problems as problems
-from services.gateway.api.fields import Body, Moment, Name, PageQuery, as_id
+from services.gateway.api.fields import Body, Moment, Name, PageQuery
 from services.gateway.api.parts import CredentialOf, DepsOf
 from services.gateway.domain.access import Role, Scope
 from services.gateway.domain.failures import InvalidKey

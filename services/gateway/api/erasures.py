@@ -9,9 +9,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from starlette.status import HTTP_202_ACCEPTED
 
-from libs.web import PathId, told
+from libs.web import PathId, as_id, told
 from services.gateway.api import access_problems as problems
-from services.gateway.api.fields import Body, Name, as_id
+from services.gateway.api.fields import Body, Name
 from services.gateway.api.parts import CredentialOf, DepsOf
 from services.gateway.domain.erasures import Erasure, ErasureNotFound
 from services.gateway.usecases import erasing

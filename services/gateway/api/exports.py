@@ -15,11 +15,11 @@ from starlette.status import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 from libs.archive.zip_stream import CONTENT_TYPE
 from libs.database import Cursor, page_of
 from libs.outbox.exported_files import BYTES_MOST, FILES_MOST
-from libs.web import PathId, told
+from libs.web import PathId, as_id, told
 from libs.web.described import answered
 from libs.web.problems import UNAVAILABLE
 from services.gateway.api import access_problems as problems
-from services.gateway.api.fields import Body, PageQuery, as_id
+from services.gateway.api.fields import Body, PageQuery
 from services.gateway.api.parts import CredentialOf, DepsOf
 from services.gateway.domain.access import Credential
 from services.gateway.domain.exports import Export, ExportNotFound, Files, Part, Status

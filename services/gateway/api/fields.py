@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from libs.ids import parse_id
 from services.gateway.domain.members import is_address
 
 
@@ -59,11 +56,3 @@ class PageQuery(BaseModel):
 
     limit: int = Field(50, ge=1, le=100, description="How many to list.")
     cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before.")
-
-
-def as_id(text: str, missing: Callable[[], Exception]) -> UUID:
-    """Return the id that a path has; raises what `missing` makes for what is none."""
-    parsed = parse_id(text)
-    if parsed is None:
-        raise missing()
-    return parsed

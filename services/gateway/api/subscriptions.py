@@ -8,8 +8,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from libs.ids import parse_id
-from libs.web import PathId, told
+from libs.web import PathId, as_id, told
 from services.gateway.api import access_problems as problems
 from services.gateway.api.fields import Body, Moment
 from services.gateway.api.parts import CredentialOf, DepsOf
@@ -57,9 +56,7 @@ async def change_subscription(
 
     An upgrade gives the new limits for the whole month, and what is used stays used. Doing it twice changes it once.
     """
-    org_id = parse_id(organization_id)
-    if org_id is None:
-        raise OrganizationNotFound
+    org_id = as_id(organization_id, OrganizationNotFound)
     asked = WantedSubscription(wanted.plan, wanted.status, wanted.effective, wanted.end_date)
     changed = await subscriptions.change_subscription(deps, credential, org_id, asked)
     return ChangedSubscriptionView(

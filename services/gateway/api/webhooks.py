@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
-from libs.web import PathId, told
+from libs.web import PathId, as_id, told
 from services.gateway.api import webhook_problems as problems
-from services.gateway.api.fields import Body, PageQuery, as_id, storable
+from services.gateway.api.fields import Body, PageQuery, storable
 from services.gateway.api.parts import CredentialOf, DepsOf
 from services.gateway.api.webhook_views import (
     CreatedWebhookView,

@@ -10,10 +10,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from libs.ids import parse_id
 from libs.speech.captions.levels import Level
 from libs.speech.captions.subtitles import SubtitleFormat
-from libs.web import CallerOf, answered, file_answers, header, told
+from libs.web import CallerOf, answered, as_id, file_answers, header, told
 from services.storage.api.files import send_track
 from services.storage.api.parts import CONDITIONAL, PRIVATE, DepsOf
 from services.storage.api.problems import CHANGED, LOST, NO_AUDIO, ON_ITS_WAY, unsatisfiable
@@ -60,10 +59,7 @@ class SentenceTimes(BaseModel):
 
 
 def id_of(text: str) -> UUID:
-    parsed = parse_id(text)
-    if parsed is None:
-        raise AudioNotFound
-    return parsed
+    return as_id(text, AudioNotFound)
 
 
 @router.head("/internal/generations/{generation_id}/audio", include_in_schema=False)

@@ -9,19 +9,15 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from libs.ids import parse_id
 from libs.objectstore import SIGNATURE_LIFETIME
-from libs.web import Moment
+from libs.web import Moment, as_id
 from services.storage.domain.audio import TrackNotFound
 from services.storage.store.listing import ListedTrack, TrackFilter
 
 
 def track_id_of(text: str) -> UUID:
     """Return the id of a track. Raises TrackNotFound for what is none."""
-    parsed = parse_id(text)
-    if parsed is None:
-        raise TrackNotFound
-    return parsed
+    return as_id(text, TrackNotFound)
 
 
 class TrackQuery(BaseModel):

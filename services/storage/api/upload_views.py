@@ -9,8 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.ids import parse_id
-from libs.web import Storable
+from libs.web import Storable, as_id
 from services.storage.domain import uploads as domain
 from services.storage.domain.content import MediaKind
 from services.storage.domain.uploads import MediaAsset, Purpose, Status, Upload
@@ -23,18 +22,12 @@ _URL = "https://media.example.com/antiphon/quarantine/…?X-Amz-Signature=9e1c"
 
 def upload_id_of(text: str) -> UUID:
     """Return the id of an upload. Raises UploadNotFound for what is none."""
-    parsed = parse_id(text)
-    if parsed is None:
-        raise domain.UploadNotFound
-    return parsed
+    return as_id(text, domain.UploadNotFound)
 
 
 def media_id_of(text: str) -> UUID:
     """Return the id of media. Raises MediaNotFound for what is none."""
-    parsed = parse_id(text)
-    if parsed is None:
-        raise domain.MediaNotFound
-    return parsed
+    return as_id(text, domain.MediaNotFound)
 
 
 class NewUploadView(BaseModel):

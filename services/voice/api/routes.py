@@ -12,7 +12,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from libs.database import Cursor, page_of
 from libs.ids import parse_id
-from libs.web import CallerOf, OnceOf, PathId, answered, handed_over, handover, header, told
+from libs.web import CallerOf, OnceOf, PathId, answered, as_id, handed_over, handover, header, told
 from services.voice import domain, store, usecases
 from services.voice.api import problems
 from services.voice.api.forms import Form, read_form
@@ -51,10 +51,7 @@ _MADE = {
 
 
 def _id(text: str) -> UUID:
-    parsed = parse_id(text)
-    if parsed is None:
-        raise domain.VoiceNotFound
-    return parsed
+    return as_id(text, domain.VoiceNotFound)
 
 
 def _checked(form: Form) -> tuple[domain.NewVoice, list[UUID]]:

@@ -125,6 +125,11 @@ async def tenant(database: Database) -> Tenant:
 
 
 @pytest.fixture
+async def owner(database: Database, tenant: Tenant) -> Person:
+    return await new_person(database, tenant.org_id, Role.OWNER)
+
+
+@pytest.fixture
 async def operator(database: Database) -> AsyncIterator[Person]:
     """An owner of the installation's first organisation."""
     first = Organization(FIRST_ORGANIZATION_ID, "Default", "enterprise", datetime.now(UTC))

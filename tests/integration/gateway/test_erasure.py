@@ -155,11 +155,6 @@ async def test_what_is_told_of_it_afterwards_is_left_out(keeping: Database, tena
     assert len(await events_of(keeping, tenant.org_id, OrganizationErasureRequested)) == 1
 
 
-@pytest.fixture
-async def owner(database: Database, tenant: Tenant) -> Person:
-    return await new_person(database, tenant.org_id, Role.OWNER)
-
-
 async def test_only_an_owner_who_repeats_the_name_erases(api: Api, owner: Person, database: Database) -> None:
     admin = await new_person(database, owner.org_id, Role.ADMIN)
     assert (await api(admin.key, "POST", "/v1/organization/erasure", {"name": "Tenant"}))[0] == 403

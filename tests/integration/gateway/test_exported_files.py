@@ -26,14 +26,13 @@ from libs.objectstore import ObjectStore
 from libs.outbox import exported_files
 from libs.outbox.exported_files import TakenFile, read_files
 from libs.outbox.exporting import exports, files_key
-from services.gateway.domain.access import Role
 from services.gateway.domain.exports import SERVICES, Files, Part
 from services.gateway.store.exports import get_export
 from services.gateway.usecases import exporting as gateway
 from services.storage.usecases import exporting as storage
-from tests.integration.gateway.access import Person, new_person
+from tests.integration.gateway.access import Person
 from tests.integration.gateway.asking import Api
-from tests.integration.gateway.conftest import Tenant, running_gateway
+from tests.integration.gateway.conftest import running_gateway
 from tests.integration.gateway.exporting import Deps, events_of
 from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
@@ -43,11 +42,6 @@ from tests.support.servers import Servers
 async def api(keeping: Database, bus: Bus, objects: ObjectStore) -> AsyncIterator[Api]:
     async with running_gateway(keeping, bus, {}, objects=objects) as url, aiohttp.ClientSession(url) as session:
         yield Api(session)
-
-
-@pytest.fixture
-async def owner(database: Database, tenant: Tenant) -> Person:
-    return await new_person(database, tenant.org_id, Role.OWNER)
 
 
 async def _begin(api: Api, owner: Person, keeping: Database) -> UUID:

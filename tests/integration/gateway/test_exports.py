@@ -36,11 +36,6 @@ async def api(keeping: Database, bus: Bus, objects: ObjectStore) -> AsyncIterato
         yield Api(session)
 
 
-@pytest.fixture
-async def owner(database: Database, tenant: Tenant) -> Person:
-    return await new_person(database, tenant.org_id, Role.OWNER)
-
-
 async def _answer_all(keeping: Database, deps: Deps, org_id: UUID, but: Sequence[str] = ()) -> None:
     """The gateway does its part; the other services say that they have nothing, those in `but` that they failed."""
     newest = (await events_of(keeping, org_id, gateway_events.ExportRequested))[-1]

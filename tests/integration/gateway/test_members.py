@@ -17,12 +17,7 @@ from services.gateway.store import organizations as store
 from services.gateway.store.members import invitations
 from tests.integration.gateway.access import Person, new_person
 from tests.integration.gateway.asking import Api, Json
-from tests.integration.gateway.conftest import Tenant, new_tenant
-
-
-@pytest.fixture
-async def owner(database: Database, tenant: Tenant) -> Person:
-    return await new_person(database, tenant.org_id, Role.OWNER)
+from tests.integration.gateway.conftest import new_tenant
 
 
 async def _invite(api: Api, person: Person, email: str = "ada@example.org", **more: object) -> Json:

@@ -5,25 +5,18 @@ from __future__ import annotations
 import base64
 from uuid import UUID
 
-import pytest
 from sqlalchemy import select, text, update
 
 from libs.database import Database
 from services.gateway.adapters.keyring import Keyring
-from services.gateway.domain.access import Role
 from services.gateway.store.webhooks import webhooks
 from services.gateway.usecases.sealing_secrets import seal_some
-from tests.integration.gateway.access import Person, new_person
+from tests.integration.gateway.access import Person
 from tests.integration.gateway.asking import Api
-from tests.integration.gateway.conftest import KEYRING, Tenant
+from tests.integration.gateway.conftest import KEYRING
 
 NEXT = b"the next key".ljust(32)
 WANTED = {"url": "https://example.com/hook", "events": ["voice.*"]}
-
-
-@pytest.fixture
-async def owner(database: Database, tenant: Tenant) -> Person:
-    return await new_person(database, tenant.org_id, Role.OWNER)
 
 
 async def _kept(database: Database, org_id: UUID) -> tuple[UUID, bytes, bytes | None]:
