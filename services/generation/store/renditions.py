@@ -92,15 +92,33 @@ _INSERT = Prepared(
     columns=("id", "org_id", "fingerprint", "text", "spec", "mode", "status", "chunks_done", "applied"),
 )
 _SHARE = Prepared(
-    RENDITION.where(
-        renditions.c.org_id == bindparam("org_id", type_=_uuid), renditions.c.fingerprint == bindparam("fingerprint")
-    ).with_for_update(read=True)
+    text(
+        f"""
+    with known as materialized (select id from renditions where org_id = :org_id and fingerprint = :fingerprint)
+    select r.* from known left join lateral (
+        select {", ".join(Rendition.__slots__)} from renditions
+        where id = known.id and fingerprint = :fingerprint for share) r on true
+    """  # noqa: S608 - names of ours
+    ).bindparams(bindparam("org_id", type_=_uuid), bindparam("fingerprint", type_=Text))
 )
 
 
+class RenditionEnded(Exception):
+    """It ended while it was waited for.
+
+    What was waited for is locked all the same, whoever holds pieces may wait for it, and so nothing more may be locked
+    after it: the transaction has to begin anew.
+    """
+
+
 async def share_rendition(session: AsyncSession, org_id: UUID, fingerprint: str) -> Rendition | None:
-    """Return the rendition of equal requests and keep it as it is until the transaction ends; None without one."""
+    """Return the rendition of equal requests and keep it as it is until the transaction ends; None without one.
+
+    Raises RenditionEnded.
+    """
     row = await _SHARE.fetch_one(session, org_id=org_id, fingerprint=fingerprint)
+    if row is not None and row["id"] is None:
+        raise RenditionEnded
     return Rendition(**row) if row else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -115,15 +116,17 @@ async def _give(deps: Deps, asked: _Asked) -> requests.Generation | None:
     """Answer with audio that an equal request has had made; nothing is reserved or billed. None without any."""
     if asked.fingerprint is None:
         return None
-    async with deps.database.transaction(asked.caller.org_id) as session:
-        made = await renditions.share_rendition(session, asked.caller.org_id, asked.fingerprint)
-        if made is None or made.status != "completed":
-            return None
-        if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
-            raise errors.UnknownVoice
-        generation = await _insert(session, deps, asked, made)
-        outbox.add(session, completed_event(generation, made.size_bytes or 0))
-    return generation
+    with suppress(renditions.RenditionEnded):
+        async with deps.database.transaction(asked.caller.org_id) as session:
+            made = await renditions.share_rendition(session, asked.caller.org_id, asked.fingerprint)
+            if made is None or made.status != "completed":
+                return None
+            if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
+                raise errors.UnknownVoice
+            generation = await _insert(session, deps, asked, made)
+            outbox.add(session, completed_event(generation, made.size_bytes or 0))
+        return generation
+    return None
 
 
 async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
@@ -141,7 +144,10 @@ async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
     except Unavailable as error:
         logger.warning("the quota is asked later", extra={"reason": str(error)})
         most_at_once = None
-    generation = await _accept(deps, asked, script, most_at_once)
+    generation = None
+    while generation is None:
+        with suppress(renditions.RenditionEnded):
+            generation = await _accept(deps, asked, script, most_at_once)
     await signal(deps.bus, signals.WORK)
     if asked.is_streamed:
         signal_later(deps.bus, signals.WORK, planning.HEAD_START_SECONDS)

@@ -10,7 +10,9 @@ from sqlalchemy import text
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import GenerationCompleted
 from libs.ids import new_id
+from services.generation.domain.errors import WrongState
 from services.generation.domain.requests import Generation
+from services.generation.store import renditions
 from services.generation.usecases import ending
 from tests.integration.generation.conftest import World
 from tests.integration.generation.texts import long_text
@@ -122,3 +124,37 @@ async def test_whoever_joins_while_the_audio_is_written_down_is_completed_with_i
         finished = [await world.until(one) for one in (first.id, joined)]
     assert [one.status for one in finished] == ["completed", "completed"]
     assert sorted(await characters_spoken(world, finished)) == [0, len("Just in time.")]
+
+
+async def test_who_waited_for_what_ended_meanwhile_begins_anew(world: World) -> None:
+    """The lock that was waited for stays: whoever went on would take the locks of pieces after a rendition's."""
+    asked = await world.ask(long_text(1_500))
+    assert asked.rendition_id is not None
+    ((fingerprint,),) = await world.rows("select fingerprint from renditions where id = :id", id=asked.rendition_id)
+
+    async def share() -> None:
+        async with world.database.transaction(world.org_id) as session:
+            await renditions.share_rendition(session, world.org_id, fingerprint)
+
+    async def waits() -> bool:
+        return bool(await world.rows("select 1 from pg_locks where not granted"))
+
+    async with world.database.transaction(world.org_id) as session:
+        assert await renditions.end_rendition(session, asked.rendition_id, "canceled")
+        sharing = asyncio.create_task(share())
+        await eventually(waits, within=10, what="somebody who waits for the rendition")
+    with pytest.raises(renditions.RenditionEnded):
+        await sharing
+
+
+async def test_a_request_is_accepted_although_an_equal_one_ends_beside_it(world: World) -> None:
+    voice_id, wanted = await world.known_voice(), long_text(1_500)
+    async with world.working():
+        for _ in range(10):
+            first = await world.ask(wanted, voice_id)
+            with contextlib.suppress(WrongState):
+                second, _ = await asyncio.gather(
+                    world.ask(wanted, voice_id), ending.cancel_generation(world.deps, world.caller, first.id)
+                )
+                assert (await world.until(second.id)).status == "completed"
+                await ending.delete_generation(world.deps, world.caller, second.id)
