@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from libs.messaging.declarations import Consumers
 from libs.messaging.topology import durables, streams
@@ -16,6 +17,9 @@ from libs.messaging.topology import durables, streams
 _IMMUTABLE = ("retention", "storage", "deliver_policy", "ack_policy")
 _DURATIONS = ("max_age", "duplicate_window", "ack_wait", "inactive_threshold")
 """Settings that go over the wire in nanoseconds."""
+_NO_PEERS = 10005
+"""The broker's code for a cluster that lacks servers for the replicas: one that has just started may not know all."""
+_PEERS_TRIES, _PEERS_PAUSE = 60, 0.5
 _LIMITS = ("max_age", "max_bytes", "max_msgs", "max_msgs_per_subject")
 
 
@@ -76,7 +80,19 @@ async def apply(jetstream: JetStreamContext, changes: Iterable[Change]) -> None:
         if isinstance(change.wanted, ConsumerConfig):
             await jetstream.add_consumer(change.name.partition("/")[0], change.wanted)
         elif isinstance(change.wanted, StreamConfig):
-            await (jetstream.add_stream if change.action == "create" else jetstream.update_stream)(change.wanted)
+            await _place(jetstream, change, change.wanted)
+
+
+async def _place(jetstream: JetStreamContext, change: Change, wanted: StreamConfig) -> None:
+    for tried in range(1, _PEERS_TRIES + 1):
+        try:
+            await (jetstream.add_stream if change.action == "create" else jetstream.update_stream)(wanted)
+        except APIError as error:
+            if error.err_code != _NO_PEERS or tried == _PEERS_TRIES:
+                raise
+            await asyncio.sleep(_PEERS_PAUSE)
+        else:
+            return
 
 
 async def _plan_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> list[Change]:
