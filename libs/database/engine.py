@@ -120,7 +120,7 @@ class Database:
                     await hook.before_commit(session, driver)
                 await driver.execute("commit")
             except BaseException:
-                await _roll_back(lease)
+                await self._roll_back(lease)
                 raise
             try:
                 for hook in self._hooks:
@@ -198,9 +198,24 @@ class Database:
         """Keep a session whose transaction is committed for the next one."""
         lease.session.info.clear()
         if self._closed:
-            await lease.session.close()
+            # A pool that is disposed of would take it back, and nobody would ever close it.
+            await lease.session.invalidate()
         else:
             self._idle.append(lease)
+
+    async def _roll_back(self, lease: _Lease) -> None:
+        """End the transaction; a connection on which that cannot be done is given up, and its transaction with it."""
+        try:
+            # A request that is cancelled must not leave its transaction to the next one.
+            await asyncio.shield(asyncio.ensure_future(lease.driver.execute("rollback")))
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
+            await lease.session.invalidate()
+        except BaseException:
+            await lease.session.invalidate()
+            raise
+        else:
+            # What SQLAlchemy made of the failure goes with its session; the connection returns to its pool.
+            await (lease.session.invalidate() if self._closed else lease.session.close())
 
     async def ping(self) -> None:
         """Raise when the database does not answer."""
@@ -219,21 +234,6 @@ class Database:
         while self._idle:
             await self._idle.pop().session.close()
         await self._engine.dispose()
-
-
-async def _roll_back(lease: _Lease) -> None:
-    """End the transaction; a connection on which that cannot be done is given up, and its transaction with it."""
-    try:
-        # A request that is cancelled must not leave its transaction to the next one.
-        await asyncio.shield(asyncio.ensure_future(lease.driver.execute("rollback")))
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
-        await lease.session.invalidate()
-    except BaseException:
-        await lease.session.invalidate()
-        raise
-    else:
-        # What SQLAlchemy made of the failure goes with its session; the connection returns to its pool.
-        await lease.session.close()
 
 
 def _engine(url: str, password: str, *, application: str, pool_size: int, pooled: bool) -> AsyncEngine:

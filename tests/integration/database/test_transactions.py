@@ -154,3 +154,24 @@ async def test_who_is_cancelled_in_a_statement_apart_leaves_a_usable_connection(
     with pytest.raises(asyncio.CancelledError):
         await task
     await keep(database, new_id())
+
+
+@pytest.mark.parametrize("error", [None, Broken])
+async def test_a_connection_in_use_when_the_database_is_closed_ends_with_its_transaction(
+    database: Database, error: type[Exception] | None
+) -> None:
+    with contextlib.suppress(Broken):
+        async with database.transaction() as session:
+            driver = driver_of(session)
+            await database.close()
+            assert not driver.is_closed()
+            if error:
+                raise error
+    assert driver.is_closed()
+
+
+async def test_a_connection_lent_apart_when_the_database_is_closed_ends_when_it_is_back(database: Database) -> None:
+    async with database.apart() as session:
+        driver = driver_of(session)
+        await database.close()
+    assert driver.is_closed()

@@ -217,8 +217,9 @@ async def running_gateway(
     watch = asyncio.create_task(connections.run())
     async with serving(door, http=connections.protocol) as url:
         yield url
-    watch.cancel()
-    upkeep.cancel()
+    for task in (watch, upkeep):
+        task.cancel()
+    await asyncio.wait((watch, upkeep))
     await services.close()
     await limiter.close()
 

@@ -7,7 +7,7 @@ import logging
 import mmap
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -47,7 +47,8 @@ class Site:
     session: aiohttp.ClientSession
     key: str
     analytics: Database
-    yesterday: date
+    long_ago: date
+    """A day of which no other test tells anything, not even one before midnight."""
 
     async def tell(self, *events: Any, key: str | None = None, **headers: str) -> tuple[int, Any]:  # Any: JSON
         sent = {"authorization": f"Bearer {key or self.key}", "user-agent": BROWSER}
@@ -119,7 +120,7 @@ async def site(servers: Servers, database: Database, bus: Bus) -> AsyncIterator[
         running_gateway(database, bus, {"analytics": url}) as gateway,
         aiohttp.ClientSession() as session,
     ):
-        yield Site(gateway, session, key, analytics, datetime.now(UTC).date() - timedelta(days=1))
+        yield Site(gateway, session, key, analytics, datetime.now(UTC).date() - timedelta(days=9))
     await deps.objects.close()
     await analytics.close()
 
@@ -227,13 +228,13 @@ async def test_only_the_operators_keys_tell_and_ask(site: Site, database: Databa
 
 async def test_answers_have_a_shape(site: Site) -> None:
     async with site.analytics.transaction() as session:
-        hour = datetime(site.yesterday.year, site.yesterday.month, site.yesterday.day, 7, tzinfo=UTC)
+        hour = datetime.combine(site.long_ago, time(7), tzinfo=UTC)
         for number in range(8):
             await session.execute(
                 text("insert into analytics_events (hour, name, visitor) values (:hour, 'visited', :visitor)"),
                 {"hour": hour, "visitor": UUID(int=number).bytes},
             )
-    day = site.yesterday.isoformat()
+    day = site.long_ago.isoformat()
     status, answer = await site.get("events/summary", **{"from": day, "to": day})
     assert status == 200
     item = {"date": day, "group": "visited", "is_other": False, "events": 8, "visitors": 8}
