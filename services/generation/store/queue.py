@@ -243,15 +243,17 @@ async def withdraw(session: AsyncSession, rendition_id: UUID) -> None:
     await session.execute(delete(queue).where(queue.c.rendition_id == rendition_id, queue.c.kind != "chunk"))
 
 
-# What a completed text has and is queued was lost, and is to be spoken again.
+# What a completed text has and is queued was lost, and is to be spoken again. The keys come first, and whether others
+# want one is asked for each: as joins, PostgreSQL compares all with all where it has no statistics yet.
 _WITHDRAW_CHUNKS = text(
     """
-    delete from speech_queue q where q.kind = 'chunk' and q.org_id = :org_id and q.cache_key in (
-        select c.cache_key from generation_chunks c where c.rendition_id = :id)
-    and not exists (
-        select from generation_chunks c join renditions r on r.id = c.rendition_id
+    delete from speech_queue q where q.kind = 'chunk' and q.org_id = :org_id and q.cache_key = any(array(
+        select c.cache_key from generation_chunks c where c.rendition_id = :id))
+    and (
+        select true from generation_chunks c
         where c.org_id = q.org_id and c.cache_key = q.cache_key and c.rendition_id <> :id
-            and r.status in ('pending', 'completed'))
+            and (select r.status from renditions r where r.id = c.rendition_id) in ('pending', 'completed')
+        limit 1) is null
     returning q.cache_key
     """
 ).bindparams(bindparam("org_id", type_=_uuid), bindparam("id", type_=_uuid))

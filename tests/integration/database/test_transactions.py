@@ -12,8 +12,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from libs.database import Database, driver_of
+from libs.database import Database, driver_of, is_database_away
+from libs.database.provision import IDLE_SECONDS
 from libs.ids import new_id
+from services.gateway.domain.routes import ANSWER_SECONDS
 from tests.support.servers import Servers
 
 SCOPE = text("select current_setting('app.orgs', true)")
@@ -96,6 +98,32 @@ async def test_connections_that_the_server_closed_are_replaced_without_an_error(
     row = new_id()
     await keep(database, row)
     assert await is_kept(database, row)
+
+
+async def test_who_stands_still_in_a_transaction_loses_it_and_what_it_held(
+    servers: Servers, database: Database
+) -> None:
+    row = new_id()
+    await keep(database, row)
+    other = await asyncpg.connect(servers.admin_url, password=servers.secret("postgres_admin"), database="postgres")
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as lost:
+        async with database.transaction(holding=f"select from kept where id = '{row}' for update") as session:
+            await driver_of(session).execute("set local idle_in_transaction_session_timeout = 100")
+            await other.execute(f"delete from kept where id = '{row}'")
+            await driver_of(session).execute("select 1")
+    await other.close()
+    assert is_database_away(lost.value), "it is tried again"
+    assert not await is_kept(database, row)
+
+
+async def test_services_lose_their_transactions_before_a_request_ends(servers: Servers) -> None:
+    await asyncio.to_thread(servers.migrate, "voice")
+    service = servers.database("voice")
+    async with service.transaction() as session:
+        told = await driver_of(session).fetchval("show idle_in_transaction_session_timeout")
+    await service.close()
+    assert told == f"{IDLE_SECONDS}s"
+    assert IDLE_SECONDS < ANSWER_SECONDS
 
 
 async def test_what_a_transaction_holds_it_holds_from_its_beginning_to_its_end(

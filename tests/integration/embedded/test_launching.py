@@ -49,10 +49,10 @@ async def test_a_launched_service_serves_and_stops(launcher: Launcher, tmp_path:
     port = free_port()
     environment = {"ANTIPHON_HOST": "127.0.0.1", "ANTIPHON_PORT": str(port), "PATH": os.environ["PATH"]}
     child = await launcher.launch("voice", SERVICE, environment)
-    await until_clear(lambda: find_obstacle(f"http://127.0.0.1:{port}/readyz"), 10)
+    await until_clear(lambda: find_obstacle(f"http://127.0.0.1:{port}/readyz"), 30)
     assert os.getsid(child.pid) == child.pid
     assert not child.ended
-    assert await child.stop(signal.SIGTERM, 5)
+    assert await child.stop(signal.SIGTERM, 30)
     assert await child.wait() == 0
     assert (tmp_path / "logs" / "voice.log").read_text() == "a stand-in serves\n"
 
@@ -83,6 +83,6 @@ async def test_many_at_once_get_each_their_own_environment(launcher: Launcher) -
     ]
     assert len({child.pid for child in children}) == 3
     for port in ports.values():
-        await until_clear(lambda port=port: find_obstacle(f"http://127.0.0.1:{port}/"), 10)  # type: ignore[misc]
+        await until_clear(lambda port=port: find_obstacle(f"http://127.0.0.1:{port}/"), 30)  # type: ignore[misc]
     for child in children:
-        await child.stop(signal.SIGTERM, 5)
+        await child.stop(signal.SIGTERM, 30)

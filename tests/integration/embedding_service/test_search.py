@@ -67,7 +67,11 @@ async def test_the_index_is_used_and_finds_what_comparing_all_finds(
         by_index = await nearest.list_nearest_by_index(session, scope, query, 50)
         assert (await session.execute(scans)).scalar_one() == 1
         shown = await hits.list_hits(session, by_index, query)
-    assert [one.similarity for one in by_index[:20]] == pytest.approx([one.similarity for one in exact[:20]], abs=1e-3)
+    # The index may miss one or two that are hardly different; how much it finds of all is measured in test_recall.
+    assert len({one.chunk_id for one in exact[:20]} & {one.chunk_id for one in by_index}) >= 18
+    similar = {one.chunk_id: one.similarity for one in exact}
+    both = [one for one in by_index if one.chunk_id in similar]
+    assert [one.similarity for one in both] == pytest.approx([similar[one.chunk_id] for one in both], abs=1e-3)
     assert shown
     assert all("Jupiter" in hit.text for hit in shown)
 

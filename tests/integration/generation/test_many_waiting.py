@@ -1,0 +1,49 @@
+"""What it costs to end one text while many others wait, on a database that has gathered no statistics yet."""
+
+from __future__ import annotations
+
+import asyncpg
+from sqlalchemy import text
+
+from services.generation.store import queue
+from tests.integration.generation.conftest import World
+from tests.integration.generation.texts import long_text
+from tests.support.servers import POSTGRES_ADMIN, Servers
+
+TEXTS, LENGTH = 12, 4_500
+TABLES = ("speech_queue", "generation_chunks", "renditions", "speech_cache")
+READ = text(
+    "select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) from pg_stat_xact_user_tables "
+    "where relname = any(:tables)"
+)
+
+
+async def forget_statistics(servers: Servers) -> None:
+    connection = await asyncpg.connect(
+        servers.admin_url, password=servers.secret(POSTGRES_ADMIN), database="antiphon_generation"
+    )
+    try:
+        for table in TABLES:
+            await connection.execute(f"select pg_clear_relation_stats('public', '{table}')")
+            await connection.execute(
+                "select pg_clear_attribute_stats('public', $1, attname, false) from pg_attribute "
+                "where attrelid = $1::regclass and attnum > 0 and not attisdropped",
+                table,
+            )
+    finally:
+        await connection.close()
+
+
+async def test_taking_a_text_back_reads_its_own_pieces_and_nobody_elses(world: World, servers: Servers) -> None:
+    asked = [await world.ask(long_text(LENGTH, first=100 * number)) for number in range(TEXTS)]
+    rendition_id = asked[0].rendition_id
+    assert rendition_id is not None
+    await forget_statistics(servers)
+    async with world.database.transaction(world.org_id) as session:
+        before = (await session.execute(READ, {"tables": list(TABLES)})).scalar_one()
+        withdrawn = await queue.withdraw_chunks(session, world.org_id, rendition_id)
+        read = (await session.execute(READ, {"tables": list(TABLES)})).scalar_one() - before
+    (waiting,) = await world.rows("select count(*) as count from speech_queue where kind = 'chunk'")
+    assert withdrawn
+    assert waiting.count > 100
+    assert read <= 6 * len(withdrawn)
