@@ -49,7 +49,7 @@ async def provision_database(admin_url: str, admin_password: str, wanted: Servic
         await _ensure_role(admin, wanted.owner, wanted.owner_password)
         await _ensure_role(admin, wanted.app, wanted.app_password)
         # Of the role, because a pooler passes no settings of connections on.
-        await admin.execute(f'alter role "{wanted.app}" set idle_in_transaction_session_timeout = \'{IDLE_SECONDS}s\'')
+        await admin.execute(f"alter role \"{wanted.app}\" set idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
         if not await admin.fetchval("select 1 from pg_database where datname = $1", wanted.name):
             await admin.execute(f'create database "{wanted.name}" owner "{wanted.owner}"')
         await admin.execute(f'revoke all on database "{wanted.name}" from public')

@@ -100,18 +100,25 @@ async def test_connections_that_the_server_closed_are_replaced_without_an_error(
     assert await is_kept(database, row)
 
 
+async def stand_still(servers: Servers, database: Database, row: UUID) -> None:
+    """Hold a row, say nothing, and go on once somebody else has deleted it."""
+    other = await asyncpg.connect(servers.admin_url, password=servers.secret("postgres_admin"), database="postgres")
+    try:
+        async with database.transaction(holding=f"select from kept where id = '{row}' for update") as session:
+            await driver_of(session).execute("set local idle_in_transaction_session_timeout = 100")
+            await other.execute("delete from kept where id = $1", row)
+            await driver_of(session).execute("select 1")
+    finally:
+        await other.close()
+
+
 async def test_who_stands_still_in_a_transaction_loses_it_and_what_it_held(
     servers: Servers, database: Database
 ) -> None:
     row = new_id()
     await keep(database, row)
-    other = await asyncpg.connect(servers.admin_url, password=servers.secret("postgres_admin"), database="postgres")
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as lost:
-        async with database.transaction(holding=f"select from kept where id = '{row}' for update") as session:
-            await driver_of(session).execute("set local idle_in_transaction_session_timeout = 100")
-            await other.execute(f"delete from kept where id = '{row}'")
-            await driver_of(session).execute("select 1")
-    await other.close()
+        await stand_still(servers, database, row)
     assert is_database_away(lost.value), "it is tried again"
     assert not await is_kept(database, row)
 

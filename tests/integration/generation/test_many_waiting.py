@@ -8,7 +8,7 @@ from sqlalchemy import text
 from services.generation.store import queue
 from tests.integration.generation.conftest import World
 from tests.integration.generation.texts import long_text
-from tests.support.servers import POSTGRES_ADMIN, Servers
+from tests.support.servers import Servers
 
 TEXTS, LENGTH = 12, 4_500
 TABLES = ("speech_queue", "generation_chunks", "renditions", "speech_cache")
@@ -20,7 +20,7 @@ READ = text(
 
 async def forget_statistics(servers: Servers) -> None:
     connection = await asyncpg.connect(
-        servers.admin_url, password=servers.secret(POSTGRES_ADMIN), database="antiphon_generation"
+        servers.admin_url, password=servers.secret("postgres_admin"), database="antiphon_generation"
     )
     try:
         for table in TABLES:
