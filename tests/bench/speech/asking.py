@@ -37,9 +37,9 @@ async def speak(api: Api, voice: Voice, text: str, **fields: Any) -> dict[str, A
     return generation
 
 
-async def speak_bare(api: Api, text: str, form: str) -> bytes:
-    """Have a text spoken by the bare server."""
-    answer = await api.post("/", json={"text": text, "format": form})
+async def speak_bare(api: Api, text: str) -> bytes:
+    """Have a text spoken as WAV by the bare server."""
+    answer = await api.post("/", json={"text": text, "format": "wav"})
     if answer.status != 200:
         raise RuntimeError(f"the bare server answered {answer.status}")
     return answer.content

@@ -56,9 +56,9 @@ class Stage:
         return psutil.Process(self.stack.pid("worker"))
 
     @contextmanager
-    def bare(self) -> Iterator[Bare]:
-        """Run the baseline with as many engine processes, speaking with the same voice."""
-        with running_bare(self.engine_processes, self.voice.name) as bare:
+    def bare(self, *, keeps: bool = False) -> Iterator[Bare]:
+        """Run the baseline with as many engine processes, speaking with the same voice; one `keeps` what it speaks."""
+        with running_bare(self.engine_processes, self.voice.name, self.stack.exports() if keeps else None) as bare:
             yield bare
 
     async def rows(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:

@@ -100,4 +100,4 @@ async def test_the_queue_is_looked_at_as_often_while_connections_are_waited_for(
         async def has_room() -> bool:
             return await refused(small) is None
 
-        await eventually(has_room, within=8, what="room")
+        await eventually(has_room, what="room")
