@@ -47,11 +47,18 @@ class PartsUploads:
             raise ObjectStoreUnavailable("the answer has no UploadId")
         return unescape(found[1].decode())
 
-    async def put(self, key: str, upload_id: str, number: int, content: bytes) -> str:
-        """Send a part, the first being number 1, and return its ETag. Raises ObjectStoreUnavailable."""
+    async def put(self, key: str, upload_id: str, number: int, content: bytes, content_type: str) -> str:
+        """Send a part, the first being number 1, and return its ETag; `content_type` is the object's.
+
+        Raises ObjectStoreUnavailable.
+        """
         query = {"partNumber": str(number), "uploadId": upload_id}
         found = await asyncio.to_thread(digests, content)
-        headers = {"Content-MD5": b64encode(bytes.fromhex(found.md5)).decode()}
+        headers = {
+            # S3 does not ask for it: SeaweedFS guesses the type of a part otherwise, and compresses WAV (STORED_TYPES).
+            "Content-Type": STORED_TYPES.get(content_type, content_type),
+            "Content-MD5": b64encode(bytes.fromhex(found.md5)).decode(),
+        }
         async with self._requests.send("PUT", key, data=io.BytesIO(content), headers=headers, query=query) as response:
             if response.status != 200:
                 raise ObjectStoreUnavailable(f"writing a part was answered {response.status}")

@@ -116,13 +116,13 @@ class ObjectStore:
                 while len(waiting) >= PART_BYTES:
                     if upload_id is None:
                         upload_id = await self.uploads.begin(key, content_type)
-                    await self._put_part(key, upload_id, etags, bytes(waiting[:PART_BYTES]))
+                    await self._put_part(key, upload_id, etags, bytes(waiting[:PART_BYTES]), content_type)
                     del waiting[:PART_BYTES]
             if upload_id is None:
                 await self._put(key, bytes(waiting), content_type, md5.hexdigest())
             else:
                 if waiting:
-                    await self._put_part(key, upload_id, etags, bytes(waiting))
+                    await self._put_part(key, upload_id, etags, bytes(waiting), content_type)
                 await self._complete(key, upload_id, etags)
         except BaseException:
             if upload_id is not None:
@@ -130,9 +130,11 @@ class ObjectStore:
             raise
         return Stored(sha256.hexdigest(), md5.hexdigest() if upload_id is None else "", size)
 
-    async def _put_part(self, key: str, upload_id: str, etags: dict[int, str], content: bytes) -> None:
+    async def _put_part(
+        self, key: str, upload_id: str, etags: dict[int, str], content: bytes, content_type: str
+    ) -> None:
         number = len(etags) + 1
-        etags[number] = await self.uploads.put(key, upload_id, number, content)
+        etags[number] = await self.uploads.put(key, upload_id, number, content, content_type)
 
     async def _complete(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
         try:

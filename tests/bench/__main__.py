@@ -8,7 +8,8 @@ import pkgutil
 import sys
 from pathlib import Path
 
-from tests.bench.harness import report
+from tests.bench.awake import kept_awake
+from tests.bench.harness import report, row
 
 SUITES = Path(__file__).parent / "suites"
 
@@ -20,7 +21,9 @@ def main() -> int:
     if suite not in known:
         print(f"There is no suite {suite!r}. There are: {', '.join(known)}", file=sys.stderr)
         return 2
-    rows = asyncio.run(importlib.import_module(f"tests.bench.suites.{suite}").run())
+    with kept_awake() as cores:
+        rows = asyncio.run(importlib.import_module(f"tests.bench.suites.{suite}").run())
+    rows.append(row("cores kept awake meanwhile", [cores], ""))
     return 0 if report(suite, rows) else 1
 
 

@@ -55,6 +55,8 @@ from tests.support.outbox import UNSENT
 from tests.support.servers import Servers
 
 LOOPBACK = Allowed.of(["127.0.0.1"])
+GIVEN_UP_SECONDS = 2.0
+"""How long an endpoint that does not answer is waited for."""
 
 
 def now() -> datetime:
@@ -123,7 +125,7 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
         feed = EventFeed(bus, now)
         deps = _deps(servers, bus, feed, database, Webhooks(database, clock, allowed, KEYRING))
         subscriptions = deps.subscriptions
-        sender = WebhookSender(allowed, look_up, total_seconds=2.0)
+        sender = WebhookSender(allowed, look_up, total_seconds=GIVEN_UP_SECONDS)
         deliverer = Deliverer(database, clock, sender, KEYRING)
         await deliverer.listen(bus)
         known = KnownKeys(partial(organizations.authenticate, database, now), time.monotonic)

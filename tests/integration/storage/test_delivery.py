@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from minio import Minio
 
 from libs.ids import new_id
 from libs.objectstore import ObjectStore
+from libs.objectstore.requests import SignedRequests
+from libs.objectstore.store import PART_BYTES
 from libs.web import OBJECT_HEADER, TAKES_OBJECTS_HEADER
 from services.storage.usecases import Deps
 from tests.integration.storage.conftest import Client, Studio, kept, serving
@@ -166,6 +171,27 @@ async def test_waves_are_stored_under_a_name_that_is_not_compressed_and_are_sent
     assert stored.content_type == "audio/vnd.wave"
     sent = await client.get(f"/internal/objects/{key}")
     assert (sent.headers["content-type"], sent.body) == ("audio/wav", CONTENT)
+
+
+async def test_large_waves_are_not_compressed_either(
+    servers: Servers, objects: ObjectStore, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part has no type by itself: what begins as a wave would be taken for one."""
+    sent: list[tuple[str, str]] = []
+    send = SignedRequests.send
+
+    def noted(requests: SignedRequests, method: str, key: str, **options: Any) -> AbstractAsyncContextManager[Any]:
+        sent.append((method, options.get("headers", {}).get("Content-Type", "")))
+        return send(requests, method, key, **options)
+
+    async def wave() -> AsyncIterator[bytes]:
+        yield b"RIFF\0\0\0\0WAVEfmt " + bytes(PART_BYTES)
+
+    monkeypatch.setattr(SignedRequests, "send", noted)
+    key = f"voices/orgs/{client.org_id}/{new_id()}"
+    stored = await objects.put_parts(key, wave(), "audio/wav")
+    assert [one for one in sent if one[0] == "PUT"] == [("PUT", "audio/vnd.wave")] * 2
+    assert await objects.digest(key) == (stored.sha256, stored.size)
 
 
 async def test_an_object_store_that_is_away_is_said_to_be(deps: Deps, studio: Studio, unreachable: ObjectStore) -> None:
