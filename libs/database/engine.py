@@ -51,7 +51,7 @@ def driver_of(session: AsyncSession) -> Driver:
 async def require_durable(session: AsyncSession, driver: Driver) -> None:
     """Have the transaction of `session` wait for the disk after all, if it was not to."""
     if session.info.pop(_FORGETTABLE, False):
-        await driver.execute("set local synchronous_commit to on")
+        await driver.execute("set local synchronous_commit to default")
 
 
 @dataclass(frozen=True, slots=True)

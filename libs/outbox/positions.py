@@ -97,7 +97,8 @@ _ARCHIVE = f"with {_GONE} {_ADD}"
 _ARCHIVE_OVER = f"""
 with {_GONE},
 overtaken as (
-    delete from outbox_sent where stream_created = $2 and stream_seq = any($3::bigint[])
+    delete from outbox_sent where sent_at > now() - interval '{EVENT_MAX_AGE + 86_400} seconds'
+        and stream_created = $2 and stream_seq = any($3::bigint[])
         and event_id not in (select event_id from gone) and exists (select from gone) returning *
 ),
 back as (insert into outbox ({COLUMNS}) overriding system value select {COLUMNS} from overtaken)

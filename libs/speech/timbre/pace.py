@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from libs.speech.timbre.loop import Attempt, Loop
-from libs.speech.timbre.profile import rate_difference, unlikeness
+from libs.speech.timbre.profile import NoVoice, rate_difference, unlikeness
 
 RATES = (90, 360)
 """The slowest and the fastest rate that a voice is given, in words a minute."""
@@ -34,8 +34,15 @@ def paced(loop: Loop, found: Attempt) -> Attempt:
 
     Syllables are heard by their peaks of energy, and those depend on the spectrum: what was the right rate for the
     engine alone may be off by a tenth when its speech is shaped. Whether another rate helps is judged by everything
-    that it may change.
+    that it may change. Where too little of a voice is heard at one of them, what was found stays.
     """
+    try:
+        return _nearest(loop, found)
+    except NoVoice:
+        return found
+
+
+def _nearest(loop: Loop, found: Attempt) -> Attempt:
     usual = _pace(loop, found, USUAL_RATE)
     own = _pace(loop, found, found.settings.rate or USUAL_RATE)
     nearer = min(usual, own, key=lambda pace: pace.unlikeness)

@@ -42,7 +42,9 @@ _LOCK_PIECES = text(
 )
 _ARE_OTHERS = text(
     """
-    select exists (select from generation_chunks where rendition_id = any(:ids) and cache_key <> all(:keys))
+    select exists (
+        select cache_key from generation_chunks where rendition_id = any(:ids)
+        except select unnest(cast(:keys as text[])))
     """
 ).bindparams(bindparam("ids", type_=ARRAY(_uuid)), bindparam("keys", type_=ARRAY(Text)))
 

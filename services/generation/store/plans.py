@@ -32,8 +32,8 @@ _WANT = Prepared(
         -- Of a piece that was lost it may be that nobody speaks it any more.
         is_new or (object_key is null and not exists (select from speech_queue q
             where q.kind = 'chunk' and q.org_id = :org_id and q.cache_key = w.cache_key)) as is_new,
-        exists (select from former f where f.cache_key = w.cache_key and f.spoken) as is_unpaid
-    from wanted w
+        f.cache_key is not null as is_unpaid
+    from wanted w left join (select distinct cache_key from former where spoken) f using (cache_key)
     """
     ).bindparams(bindparam("id", type_=_uuid), bindparam("org_id", type_=_uuid), bindparam("keys", type_=ARRAY(Text)))
 )

@@ -243,18 +243,20 @@ async def withdraw(session: AsyncSession, rendition_id: UUID) -> None:
     await session.execute(delete(queue).where(queue.c.rendition_id == rendition_id, queue.c.kind != "chunk"))
 
 
-# What a completed text has and is queued was lost, and is to be spoken again. The keys come first, and whether others
-# want one is asked for each: as joins, PostgreSQL compares all with all where it has no statistics yet.
+# What a completed text has and is queued was lost, and is to be spoken again. Found key by key: as joins, PostgreSQL
+# compares all with all where its statistics say nothing of what is there now, as of a queue that was empty.
 _WITHDRAW_CHUNKS = text(
     """
-    delete from speech_queue q where q.kind = 'chunk' and q.org_id = :org_id and q.cache_key = any(array(
-        select c.cache_key from generation_chunks c where c.rendition_id = :id))
-    and (
-        select true from generation_chunks c
-        where c.org_id = q.org_id and c.cache_key = q.cache_key and c.rendition_id <> :id
-            and (select r.status from renditions r where r.id = c.rendition_id) in ('pending', 'completed')
-        limit 1) is null
-    returning q.cache_key
+    delete from speech_queue where id = any(array(
+        select (
+            select q.id from speech_queue q
+            where q.kind = 'chunk' and q.org_id = :org_id and q.cache_key = c.cache_key limit 1
+        ) from generation_chunks c where c.rendition_id = :id and (
+            select true from generation_chunks o
+            where o.org_id = :org_id and o.cache_key = c.cache_key and o.rendition_id <> :id
+                and (select r.status from renditions r where r.id = o.rendition_id) in ('pending', 'completed')
+            limit 1) is null))
+    returning cache_key
     """
 ).bindparams(bindparam("org_id", type_=_uuid), bindparam("id", type_=_uuid))
 

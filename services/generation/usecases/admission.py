@@ -45,12 +45,13 @@ class Admission:
     async def watch(self) -> None:
         """Look at the queue again and again."""
         while True:
-            began = time.perf_counter()
+            spent = 0.0
             try:
                 async with self._database.transaction() as session:
                     # Waiting for a connection is no looking: it is longest when most is asked for.
                     began = time.perf_counter()
                     backlog = await workload.get_backlog(session)
+                    spent = time.perf_counter() - began
                 _report(backlog)
                 # While no worker is there, nobody knows how long it takes: the pace of the last ones holds.
                 self._load = load.Load(backlog.characters, pace=backlog.pace or self._load.pace)
@@ -58,7 +59,7 @@ class Admission:
                 if not is_database_away(error):
                     raise
                 logger.warning("the queue cannot be looked at", extra={"error": type(error).__name__})
-            await asyncio.sleep(max(LOOK_SECONDS, (time.perf_counter() - began) / LOOK_SHARE))
+            await asyncio.sleep(max(LOOK_SECONDS, spent / LOOK_SHARE))
 
     def require_room(self, org_id: UUID, request: Request) -> None:
         """Count the request in; raises Overloaded when it would wait for too long."""

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.database import Database
@@ -88,6 +89,33 @@ class Busy:
         await asyncio.sleep(self._seconds)
         async with self._database.transaction(*org_ids) as session:
             yield session
+
+
+class Away:
+    """A database of which no connection comes, however long one waits."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.asked = 0
+
+    @asynccontextmanager
+    async def transaction(self, *_org_ids: UUID) -> AsyncIterator[AsyncSession]:
+        self.asked += 1
+        await asyncio.sleep(self._seconds)
+        if self.asked:
+            raise PoolTimeoutError
+        yield  # type: ignore[misc]
+
+
+async def test_the_queue_is_looked_at_soon_after_connections_were_waited_for_in_vain(world: World) -> None:
+    away = Away(1.0)
+    database: Any = away  # Any: stands in for a Database
+    async with watching(world, Limits(interactive_seconds=10, job_seconds=1_000), pace=100.0, database=database):
+
+        async def again() -> bool:
+            return away.asked > 2
+
+        await eventually(again, within=15, what="a third look")
 
 
 async def test_the_queue_is_looked_at_as_often_while_connections_are_waited_for(world: World) -> None:
