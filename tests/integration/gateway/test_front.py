@@ -14,12 +14,13 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.adapters.circuit import FAILURES
+from services.gateway.api.connections import Connection
 from services.gateway.api.encryption import tls_options
 from services.gateway.api.exchange import Exchange
 from services.gateway.api.front import Front
 from services.gateway.domain.headers import RequestHeaders
 from services.gateway.domain.hosts import Hosts
-from tests.integration.gateway.conftest import BODY_SECONDS, LOOK_SECONDS, PAGE, PATIENCE_SECONDS, Tenant
+from tests.integration.gateway.conftest import BODY_SECONDS, PAGE, PATIENCE_SECONDS, Tenant
 from tests.integration.gateway.serving import HOST, Service, answer, free_port, serving
 from tests.support.certificates import write_certificate
 from tests.support.polling import eventually
@@ -168,18 +169,37 @@ async def test_a_body_in_drops_is_not_waited_for(gateway: str, tenant: Tenant, v
     writer.close()
 
 
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Connection]:
+    """The connections that the gateway has looked at, one after the other."""
+    looked: list[Connection] = []
+    look = Connection.look
+
+    def noted(connection: Connection, now: float) -> None:
+        look(connection, now)
+        looked.append(connection)
+
+    monkeypatch.setattr(Connection, "look", noted)
+    return looked
+
+
 @pytest.mark.usefixtures("voice_running")
 async def test_a_body_is_waited_for_as_long_as_the_gateway_itself_stood_still(
-    gateway: str, tenant: Tenant, voice: Service
+    looks: list[Connection], gateway: str, tenant: Tenant, voice: Service
 ) -> None:
+    async def looked() -> bool:
+        return bool(looks)
+
     reader, writer = await _connect(gateway)
     head = f"POST /v1/voices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.key}\r\nContent-Length: 9\r\n\r\n"
     writer.write(head.encode() + b"begun")
     await eventually(partial(_is_asked, voice), what="the request at the service")
-    await asyncio.sleep(3 * LOOK_SECONDS)  # a look has begun to count the body
+    looks.clear()
+    await eventually(looked, what="a look that begins to count the body")
     # Nothing of this process runs meanwhile, as on a machine that does not get to it.
     time.sleep(3 * BODY_SECONDS)  # noqa: ASYNC251
-    await asyncio.sleep(3 * LOOK_SECONDS)  # and looks again
+    looks.clear()
+    await eventually(looked, what="a look at who has been waited for")
     writer.write(b"done")
     assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200 ")
     assert voice.last.body == b"begundone"

@@ -105,10 +105,14 @@ class Replica:
 
 
 class Replicas(Protocol):
-    """Makes gateways, all alike but for where their webhooks may lead, and what names lead to."""
+    """Makes gateways, all alike but for where their webhooks may lead, what names lead to, and how long they wait."""
 
     def __call__(
-        self, allowed: Allowed = ..., look_up: LookUp = ..., clock: Callable[[], datetime] = ...
+        self,
+        allowed: Allowed = ...,
+        look_up: LookUp = ...,
+        clock: Callable[[], datetime] = ...,
+        given_up_seconds: float = ...,
     ) -> contextlib.AbstractAsyncContextManager[Replica]: ...
 
 
@@ -118,14 +122,17 @@ def replicas(servers: Servers, operator: Bus, schema: None) -> Replicas:
 
     @contextlib.asynccontextmanager
     async def start(
-        allowed: Allowed = LOOPBACK, look_up: LookUp = look_up, clock: Callable[[], datetime] = now
+        allowed: Allowed = LOOPBACK,
+        look_up: LookUp = look_up,
+        clock: Callable[[], datetime] = now,
+        given_up_seconds: float = GIVEN_UP_SECONDS,
     ) -> AsyncIterator[Replica]:
         bus = await connect(servers.nats("gateway"), "gateway")
         database = servers.database("gateway", [UNSENT, KeySignals(bus), WebhookWakes(bus)])
         feed = EventFeed(bus, now)
         deps = _deps(servers, bus, feed, database, Webhooks(database, clock, allowed, KEYRING))
         subscriptions = deps.subscriptions
-        sender = WebhookSender(allowed, look_up, total_seconds=GIVEN_UP_SECONDS)
+        sender = WebhookSender(allowed, look_up, total_seconds=given_up_seconds)
         deliverer = Deliverer(database, clock, sender, KEYRING)
         await deliverer.listen(bus)
         known = KnownKeys(partial(organizations.authenticate, database, now), time.monotonic)

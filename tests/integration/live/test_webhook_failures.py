@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -12,7 +11,7 @@ from libs.database import Database
 from libs.messaging import Bus
 from services.gateway.domain.webhooks import DISABLE_AFTER
 from tests.integration.gateway.conftest import Tenant
-from tests.integration.live.conftest import GIVEN_UP_SECONDS, Replica, Replicas
+from tests.integration.live.conftest import Replica, Replicas
 from tests.integration.live.receiving import Clock, owner_of, receiving
 from tests.integration.live.running import completed, publish
 
@@ -89,24 +88,21 @@ async def test_what_fails_for_three_days_is_disabled(replicas: Replicas, operato
         assert (shown["status"], shown["disabled_reason"]) == ("disabled", "failing")
 
 
-async def test_one_that_hangs_delays_nobody_else(replica: Replica, operator: Bus, tenant: Tenant) -> None:
+async def test_one_that_hangs_delays_nobody_else(replicas: Replicas, operator: Bus, tenant: Tenant) -> None:
     async with (
+        # It is never given up: whoever had to wait for it would wait longer than this test may take.
+        replicas(given_up_seconds=3_600) as replica,
         receiving(always=0) as hanging,
         receiving() as receiver,
         owner_of(replica, tenant) as owner,
     ):
-        dead = await owner.add(hanging.url)
+        await owner.add(hanging.url)
         await owner.add(receiver.url)
-        began = time.monotonic()
         for _ in range(40):
             await publish(operator, completed(tenant.org_id))
         received = await receiver.until(40)
         assert len({one.id for one in received}) == 40
-        took = time.monotonic() - began
-        # Behind the other one they would have waited for a quarter of its 40, each of them until it is given up.
-        assert took < 10 * GIVEN_UP_SECONDS / 2
-        await owner.until_settled(dead["id"], 0)
-        assert len(hanging.received) <= 4 * (1 + took / GIVEN_UP_SECONDS)
+        assert 0 < len(hanging.received) <= 4
 
 
 async def test_redirects_are_not_followed(replica: Replica, operator: Bus, tenant: Tenant) -> None:

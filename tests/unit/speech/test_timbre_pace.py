@@ -63,3 +63,13 @@ def test_a_rate_that_changes_nothing_is_left_as_the_engine_has_it() -> None:
     loop = Loop(faster(), "en-US", Droning(obeys=False).speak)
     found = paced(loop, loop.judged(replace(PLAIN, rate=140), WITHOUT_DRONE))
     assert found.settings.rate == USUAL_RATE
+
+
+def test_a_match_stays_where_nothing_is_heard_at_another_rate() -> None:
+    def speak(settings: VoiceProfile, text: str) -> tuple[NDArray[np.int16], int]:
+        pcm, rate = Droning().speak(settings, text)
+        return (pcm if settings.rate == 140 else np.zeros_like(pcm)), rate
+
+    loop = Loop(faster(), "en-US", speak)
+    found = loop.judged(replace(PLAIN, rate=140), WITHOUT_DRONE)
+    assert paced(loop, found) is found
