@@ -248,7 +248,7 @@ async def _event_ids(jetstream: JetStreamContext, stream: str) -> set[str]:
     wanted = (await jetstream.stream_info(stream)).state.messages
     found: set[str] = set()
     for _ in range(wanted):
-        message = await subscription.next_msg(timeout=30)
+        message = await subscription.next_msg(timeout=10)
         found.add((message.headers or {})["ce-id"])
     await subscription.unsubscribe()
     return found

@@ -23,4 +23,4 @@ async def until_upgraded(api: Api) -> None:
     async def has_plan() -> bool:
         return bool((await api.get("/v1/keys/current")).json["plan"] == "pro")
 
-    await eventually(has_plan, what="the new plan at the gateway")
+    await eventually(has_plan, within=10, what="the new plan at the gateway")

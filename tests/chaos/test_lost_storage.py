@@ -46,7 +46,7 @@ async def nothing_is_missing(stack: Stack, api: Api, traffic: Traffic) -> None:
     await completed_once_each(stack, api, traffic.accepted, within=90)
     await streams_hold_what_was_sent(stack, within=60)
     # Once more: by now everything that came again has come.
-    await completed_once_each(stack, api, traffic.accepted, within=30)
+    await completed_once_each(stack, api, traffic.accepted, within=10)
     assert RECALLED in stack.log("generation"), "nothing was lost, so nothing was shown"
 
 

@@ -99,7 +99,7 @@ async def _until_gone(stack: Stack, org_id: UUID) -> None:
         rows = await rows_of(stack, org_id)
         return not {place: count for place, count in rows.items() if not place.endswith((".outbox", ".outbox_sent"))}
 
-    await eventually(gone, what="every row to be gone")
+    await eventually(gone, within=10, what="every row to be gone")
     archived = {kind for service in SERVICES for kind in await _archived(stack, service, org_id)}
     assert archived <= {"OrganizationErasureRequested", "OrganizationErased"}
     assert await objects_of(stack, org_id) == []

@@ -103,7 +103,7 @@ async def test_who_gives_up_leaves_the_bill_to_who_goes_on_waiting(stack: Stack,
     assert again.status in (200, 201, 202), again.content
     assert (await api.until_completed(first, within=30))["status"] == "completed"
     assert (await billed(stack, first))["characters"] == 0
-    await nothing_is_queued(stack, within=30)
+    await nothing_is_queued(stack, within=10)
 
 
 async def test_what_everybody_canceled_is_not_spoken_and_not_billed(stack: Stack, api: Api) -> None:
@@ -113,7 +113,7 @@ async def test_what_everybody_canceled_is_not_spoken_and_not_billed(stack: Stack
         both = await ask(api, text, voice), await ask(api, text, voice)
         for generation_id in both:
             assert (await api.post(f"/v1/generations/{generation_id}/cancel")).status == 200
-        await nothing_is_queued(stack, within=30)
+        await nothing_is_queued(stack, within=10)
     async with database(stack, "analytics") as connection:
         query = "select count(*) from usage_metrics where resource_id = any($1::uuid[])"
         assert await connection.fetchval(query, list(both)) == 0

@@ -83,7 +83,7 @@ async def test_who_goes_away_cancels_the_rest_if_that_was_asked_for(api: Api) ->
     async def canceled() -> bool:
         return bool((await state(api, left))["status"] == "canceled")
 
-    await eventually(canceled, within=15, what="the end of what nobody hears")
+    await eventually(canceled, within=5, what="the end of what nobody hears")
     progress = (await state(api, left))["progress"]
     assert progress["chunks_done"] < progress["chunks_total"]
 

@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[Value]], *, within: float = 30.0, every: float = 0.02, what: str = "the condition"
+    probe: Callable[[], Awaitable[Value]], *, within: float = 10.0, every: float = 0.02, what: str = "the condition"
 ) -> Value:
     """Return the first truthy value of `probe`; fail after `within` seconds, saying what was seen last."""
     deadline = time.monotonic() + within

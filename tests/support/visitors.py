@@ -166,7 +166,7 @@ async def messages_of(stack: Stack) -> bytes:
             name = str(stream.config.name)
             subscription = await jetstream.subscribe("", stream=name, ordered_consumer=True)
             for _ in range(stream.state.messages):
-                message = await subscription.next_msg(timeout=30)
+                message = await subscription.next_msg(timeout=10)
                 messages.write(f"\n{message.subject} {message.headers}\n".encode())
                 messages.write(message.data)
             await subscription.unsubscribe()

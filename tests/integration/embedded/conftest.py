@@ -120,7 +120,7 @@ async def gone(pid: int, identity: str | None) -> None:
     async def look() -> bool:
         return not is_running(pid, identity)
 
-    await eventually(look, what=f"the end of process {pid}")
+    await eventually(look, within=10, what=f"the end of process {pid}")
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ async def test_base64_is_read_too(provider: OpenAiEmbeddings, server: Embeddings
 async def test_texts_go_in_batches_and_some_at_once(provider: OpenAiEmbeddings, server: EmbeddingsServer) -> None:
     server.hold = asyncio.Event()
     work = asyncio.create_task(provider.embed(["text"] * 33))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(10):
         await server.shared.wait()
     server.hold.set()
     await work

@@ -54,7 +54,7 @@ async def serving(app: ASGIApp, port: int | None = None, **options: Any) -> Asyn
         await server.shutdown()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait until `condition()` holds; fails after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what it waits for may be in another process
@@ -64,7 +64,7 @@ async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 async def until_still(value: Callable[[], int]) -> None:
     """Wait until `value()` has not changed for a while."""
     last, since = value(), time.monotonic()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(10):
         while time.monotonic() - since < 0.3:
             await asyncio.sleep(0.02)
             if value() != last:

@@ -47,7 +47,7 @@ async def test_what_the_gateway_did_before_it_died_is_not_done_again(
         async def is_made() -> bool:
             return "Once" in await names()
 
-        await eventually(is_made, what="the key")
+        await eventually(is_made, within=5, what="the key")
         for ahead, code in ((timedelta(), "request_still_running"), (LEASE, "answer_lost")):
             gateways.ahead = ahead
             status, _, content = await gateways.post("k", path="/v1/keys", body=body, Content_Type=JSON)

@@ -134,7 +134,7 @@ async def test_what_is_written_when_the_erasure_comes_is_waited_for_and_erased(
             async with database.apart() as other:
                 return bool(await driver_of(other).fetchval(query))
 
-        await eventually(waits, what="the erasure to wait")
+        await eventually(waits, within=10, what="the erasure to wait")
         other = await new_tenant(database)
         async with database.transaction(other.org_id) as theirs:
             await _insert_invitation(theirs, other.org_id)

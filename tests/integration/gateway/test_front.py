@@ -128,7 +128,7 @@ async def test_a_service_that_stays_away_is_left_alone(
         async def back() -> bool:
             return (await client.get("/v1/voices")).status == 200
 
-        await eventually(back, what="the service")
+        await eventually(back, within=5, what="the service")
         assert [(await client.get("/v1/voices")).status for _ in range(5)] == [200] * 5
 
 
@@ -193,7 +193,7 @@ async def test_a_body_is_waited_for_as_long_as_the_gateway_itself_stood_still(
     reader, writer = await _connect(gateway)
     head = f"POST /v1/voices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.key}\r\nContent-Length: 9\r\n\r\n"
     writer.write(head.encode() + b"begun")
-    await eventually(partial(_is_asked, voice), what="the request at the service")
+    await eventually(partial(_is_asked, voice), within=5, what="the request at the service")
     looks.clear()
     await eventually(looked, what="a look that begins to count the body")
     # Nothing of this process runs meanwhile, as on a machine that does not get to it.

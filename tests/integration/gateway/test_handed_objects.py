@@ -112,7 +112,7 @@ async def test_who_leaves_leaves_nothing_open(
         # Kept for the next are those of answers that had come in full before their clients left.
         return _connections(objects) <= before + LEAVING // 5
 
-    await eventually(are_closed, what="the end of connections to the object store")
+    await eventually(are_closed, within=10, what="the end of connections to the object store")
 
 
 @pytest.mark.parametrize("change", [{"key": "test/none"}, {"length": 5}, {"length": len(CONTENT) + 1, "first": 1}])

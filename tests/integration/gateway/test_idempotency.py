@@ -183,7 +183,7 @@ async def test_a_client_that_leaves_finds_the_answer_later(gateways: Gateways, m
     async def is_recorded() -> bool:
         return is_replayed((await gateways.post("k", at=1))[1])
 
-    await eventually(is_recorded, what="the answer that nobody waited for")
+    await eventually(is_recorded, within=5, what="the answer that nobody waited for")
     assert len(maker.seen) == 1
 
 

@@ -138,7 +138,7 @@ async def test_what_one_replica_does_not_use_another_one_gets(servers: Servers) 
             used += await admit_until_refused(second, credential)
             return used >= 1000
 
-        await eventually(all_of_it, what="the rest of the cells")
+        await eventually(all_of_it, within=5, what="the rest of the cells")
         assert used <= 1005
 
 

@@ -32,7 +32,7 @@ async def test_requests_in_flight_are_counted_over_all_replicas(servers: Servers
             await asyncio.gather(*(fill(limiter) for limiter in limiters))
             return len(held) >= 30
 
-        await eventually(full, what="all places")
+        await eventually(full, within=10, what="all places")
         assert len(held) == 30
         with pytest.raises(LimitReached) as refused:
             await limiters[1].admit(credential)
@@ -44,7 +44,7 @@ async def test_requests_in_flight_are_counted_over_all_replicas(servers: Servers
             await fill(limiters[1])
             return len(held) == 30
 
-        await eventually(one_more, what="the place that became free")
+        await eventually(one_more, within=5, what="the place that became free")
         for limiter, admission in held:
             limiter.release(admission)
 
@@ -66,7 +66,7 @@ async def test_a_replica_that_died_keeps_no_places(servers: Servers) -> None:
                 return True
             return False
 
-        await eventually(admitted, what="the dead replica's places")
+        await eventually(admitted, within=10, what="the dead replica's places")
         assert time.monotonic() - begun > SLOT_SECONDS / 2
     await database.close()
 

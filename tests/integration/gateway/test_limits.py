@@ -99,7 +99,7 @@ async def test_only_so_many_requests_run_at_once(client: aiohttp.ClientSession, 
             streams.append(response)
         return response.status == 200
 
-    await eventually(admitted, every=0.3, what="the place of the client that went away")
+    await eventually(admitted, within=5, every=0.3, what="the place of the client that went away")
     go_on.set()
     assert [await stream.read() for stream in streams] == [b"end"] * 3
 

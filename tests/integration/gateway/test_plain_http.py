@@ -146,7 +146,7 @@ async def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
                 return await server.whole() == (200, b"hello")
             return False
 
-        await eventually(again, what="a new connection")
+        await eventually(again, within=2, what="a new connection")
         assert server.connections == 2
     closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     async with _server(closing, LENGTH) as server:

@@ -39,7 +39,7 @@ class Process:
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             output = await self.process.stdout.read()
             self.lines = [json.loads(line) for line in output.splitlines()]
             return await self.process.wait()

@@ -71,7 +71,7 @@ async def _seconds_until_refused(keys: KnownKeys, person: Person) -> float:
     async def refused() -> bool:
         return await keys.find(digest_of(person.key)) is None
 
-    await eventually(refused, what="the refusal")
+    await eventually(refused, within=10, what="the refusal")
     return time.monotonic() - began
 
 

@@ -26,7 +26,7 @@ async def test_a_revoked_key_has_nothing_more_spoken(gateway: str, tenant: Tenan
         async with session.delete(f"/v1/keys/{tenant.key_id}", headers=key) as response:
             assert response.status == 204
         await socket.send_json({"text": "Still here. ", "flush": True})
-        told = await socket.receive_json(timeout=30)
+        told = await socket.receive_json(timeout=5)
     assert told["error"] == "invalid_api_key"
 
 
@@ -51,11 +51,11 @@ async def test_an_organisation_has_so_many_open_and_others_are_not_concerned(
         for one in places:
             await opened.enter_async_context(one)
             await one.send_json({"text": " "})
-        await eventually(lambda: refused(tenant.key), what="one that is too many")
+        await eventually(lambda: refused(tenant.key), within=10, what="one that is too many")
         assert await refused((await new_tenant(database)).key) is None
         await places[0].close()
 
         async def has_room() -> bool:
             return await refused(tenant.key) is None
 
-        await eventually(has_room, what="room after one has gone")
+        await eventually(has_room, within=10, what="room after one has gone")

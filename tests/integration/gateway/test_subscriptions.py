@@ -108,5 +108,5 @@ async def test_keys_carry_the_newest_plan_within_seconds(api: Api, tenant: Tenan
     async def carries() -> bool:
         return await policy() == "enterprise"
 
-    await eventually(carries, what="the new plan in the key")
+    await eventually(carries, within=5, what="the new plan in the key")
     assert await plan() == "enterprise"

@@ -220,7 +220,7 @@ async def test_polling_finds_work_of_which_no_signal_told(world: World, servers:
     async with world.working():
         await eventually(lambda: world.rows("select 1 from speech_workers"), what="the bench at work")
         asked = await mute.ask("Nobody was told.")
-        assert (await mute.until(asked.id)).status == "completed"
+        assert (await mute.until(asked.id, within=5)).status == "completed"
 
 
 async def test_the_backlog_counts_what_waits_and_how_fast_it_goes(world: World) -> None:

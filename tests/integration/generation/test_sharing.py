@@ -142,7 +142,7 @@ async def test_who_waited_for_what_ended_meanwhile_begins_anew(world: World) -> 
     async with world.database.transaction(world.org_id) as session:
         assert await renditions.end_rendition(session, asked.rendition_id, "canceled")
         sharing = asyncio.create_task(share())
-        await eventually(waits, what="somebody who waits for the rendition")
+        await eventually(waits, within=10, what="somebody who waits for the rendition")
     with pytest.raises(renditions.RenditionEnded):
         await sharing
 

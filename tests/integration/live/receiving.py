@@ -72,7 +72,7 @@ class Receiver:
             await asyncio.sleep(60)
         await answer(send, b"", status, self.headers)
 
-    async def until(self, count: int, seconds: float = 30.0) -> list[Received]:
+    async def until(self, count: int, seconds: float = 10.0) -> list[Received]:
         """Wait until so many requests came, and return them."""
 
         async def are_there() -> bool:
@@ -120,7 +120,7 @@ class Owner:
         items: list[dict[str, Any]] = (await self.ask("GET", f"/{webhook_id}/deliveries", params=query))["items"]
         return items
 
-    async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
         await eventually(condition, within=seconds)
 
     async def until_settled(self, webhook_id: str, attempts: int) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Listener:
     last_event_id: str | None = None
     comments: list[str] = field(default_factory=list)
 
-    async def next(self, seconds: float = 30.0) -> Block | None:
+    async def next(self, seconds: float = 10.0) -> Block | None:
         """Return the next event; None at the end of the stream."""
         event, data, found_id = "message", b"", None
         async with asyncio.timeout(seconds):
@@ -102,7 +102,7 @@ class Listener:
 
     async def until_placed(self) -> None:
         """Wait until the client knows where it is: from then on it is told everything."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             while not self.last_event_id:
                 line = await self.response.content.readline()
                 assert line, "the stream ended"

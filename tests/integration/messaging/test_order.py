@@ -24,7 +24,7 @@ async def _deliver_and_lose(scratch: Scratch, group: str, count: int) -> None:
     subscription = await scratch.bus.jetstream.pull_subscribe_bind(projection_durable(group), STREAM)
     taken = 0
     while taken < count:
-        messages = await subscription.fetch(count - taken, timeout=30)
+        messages = await subscription.fetch(count - taken, timeout=10)
         taken += len(messages)
         await asyncio.gather(*(message.nak() for message in messages))
     await subscription.unsubscribe()

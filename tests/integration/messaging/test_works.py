@@ -99,7 +99,7 @@ async def test_jobs_run_side_by_side_without_waiting_for_a_full_batch(
             async def all_done() -> bool:
                 return len(jobs.tries) == 20
 
-            await eventually(all_done, what="20 jobs")
+            await eventually(all_done, within=3, what="20 jobs")
     finally:
         await runner.stop(5)
     assert jobs.most_running == 4

@@ -136,7 +136,7 @@ async def test_a_service_that_is_asked_may_answer_and_the_answer_reaches_nobody_
 
         await analytics.client.subscribe("rpc.analytics.reserve", queue="analytics", cb=answer)
         await analytics.client.flush()
-        reply = await generation.client.request("rpc.analytics.reserve", b"", timeout=30)
+        reply = await generation.client.request("rpc.analytics.reserve", b"", timeout=5)
         assert reply.data == b"granted"
         # Unasked, it may not speak into somebody's inbox.
         await analytics.client.publish("_INBOX_generation.made.up", b"forged")

@@ -112,7 +112,7 @@ async def test_what_another_process_removes_is_gone_here(
             return reading.known.get(studio.org_id, path) is None
 
         # Sooner than by itself.
-        await eventually(is_forgotten, within=4, what="the end of what was removed")
+        await eventually(is_forgotten, within=2, what="the end of what was removed")
         if removal == "deletion":
             assert (await reader.get(path)).status == 404
     for bus in buses:

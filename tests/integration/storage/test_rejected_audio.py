@@ -142,7 +142,7 @@ async def test_audio_that_never_arrives_is_given_up_with_a_dead_letter(
             stream=DEAD_LETTERS,
             config=ConsumerConfig(deliver_policy=DeliverPolicy.LAST_PER_SUBJECT),
         )
-        (letter,) = await letters.fetch(1, timeout=30)
+        (letter,) = await letters.fetch(1, timeout=10)
     assert rejected.reason == "the audio could not be read back and recorded (ObjectMissing)"
     assert letter.headers is not None
     assert letter.headers["ce-id"] == str(event_id)

@@ -72,7 +72,7 @@ async def running(environment: dict[str, str]) -> AsyncIterator[aiohttp.ClientSe
             await eventually(ready, within=30, what="readiness")
             yield session
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             output, _ = await process.communicate()
         assert process.returncode == 0
         assert {json.loads(line)["service"] for line in output.splitlines()} == {"voice"}
@@ -97,9 +97,9 @@ async def test_the_first_start_tells_the_broker_of_every_system_voice_and_the_ne
         ids = {item["id"] for item in listed.body["items"]}
         assert ids == {str(entry.id) for entry in SYSTEM_VOICES}
         told: set[str] = set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             while not told >= ids:
-                told.add(VoiceReady.FromString((await heard.next_msg(timeout=30)).data).voice_id)
+                told.add(VoiceReady.FromString((await heard.next_msg(timeout=10)).data).voice_id)
         stored = await bus.jetstream.get_last_msg(kind.stream, kind.subject)
         assert VoiceReady.FromString(stored.data or b"").voice_id in ids
     async with running(environment) as http:
