@@ -47,10 +47,10 @@ def signal_later(bus: Bus, topic: str, seconds: float) -> None:
     bus.wake_later(signal_subject(topic), seconds)
 
 
-async def heed(bus: Bus, topic: str, hear: Callable[[Signal], None]) -> Subscription:
-    """Call `hear` with every signal of a topic, until the subscription ends."""
+async def heed(bus: Bus, topic: str, hear: Callable[[Signal], None], *, among: str = "") -> Subscription:
+    """Call `hear` with every signal of a topic, until the subscription ends; of those `among` a group one hears it."""
 
     async def take(message: Msg) -> None:
         hear(Signal(message.subject.rpartition(".")[2], message.data))
 
-    return await bus.client.subscribe(signal_subject(topic, "*"), cb=take)
+    return await bus.client.subscribe(signal_subject(topic, "*"), queue=among, cb=take)

@@ -52,7 +52,7 @@ class SignedRequests:
         method: str,
         key: str,
         *,
-        data: io.BytesIO | None = None,
+        data: io.BytesIO | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         query: dict[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:

@@ -22,6 +22,7 @@ from services.generation.settings import Settings
 from services.generation.usecases import Deps
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
+from services.generation.usecases.offering import Offers
 from services.generation.usecases.retaining import Retainer
 from services.generation.usecases.sweeping import Sweeper
 from services.generation.usecases.telling import find_audio
@@ -40,6 +41,7 @@ def main() -> None:
             quota=Quota(runtime.bus, patience_seconds=settings.quota_patience_seconds),
             finishes=Finishes(runtime.bus),
             progress=Progress(runtime.bus),
+            offers=Offers(runtime.bus),
             admission=Admission(runtime.database, limits),
             models=Models(runtime.database),
             system_voices=SystemVoices(),
@@ -77,7 +79,7 @@ def main() -> None:
             consumers=CONSUMERS,
             deps=deps,
             rpc=[finds_audio],
-            startup=[deps.finishes.start, deps.progress.start, heed_deletions],
+            startup=[deps.finishes.start, deps.progress.start, deps.offers.start, heed_deletions],
             background=[deps.admission.watch, sweeper.run, retainer.run],
             on_stop=[deps.finishes.close],
             closing=[deps.objects.close],

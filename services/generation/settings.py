@@ -35,5 +35,5 @@ class WorkerSettings(ServiceSettings, EngineSettings):
 
     @property
     def slots(self) -> int:
-        """How much work is done at a time: while some of it is spoken, some is uploaded."""
+        """How much work is spoken at a time: one piece by each engine process, and the next waits beside it."""
         return 2 * self.engine_processes

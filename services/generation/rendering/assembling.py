@@ -24,13 +24,14 @@ from services.generation.domain.speech import EVENT_TEXT_MAX_LENGTH, Script, Spe
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.pieces import PieceLost, read_chunks, respeak_lost
 from services.generation.rendering.recording import record_audio, uploading
+from services.generation.rendering.turn import Turn
 from services.generation.store import chunks, dictionaries, holding, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
 
 
-async def plan_rendition(deps: WorkerDeps, work: queue.Work) -> None:
+async def plan_rendition(deps: WorkerDeps, work: queue.Work, _turn: Turn) -> None:
     """Take a long text apart and queue what has to be spoken of it. Raises Permanent when its dictionaries are gone."""
     async with deps.database.transaction(work.org_id) as session:
         rendition = await renditions.get_rendition(session, work.rendition_id)
@@ -115,7 +116,7 @@ class _Times:
         )
 
 
-async def assemble(deps: WorkerDeps, work: queue.Work) -> None:
+async def assemble(deps: WorkerDeps, work: queue.Work, _turn: Turn) -> None:
     """Join the chunks of a rendition, upload the audio, and tell storage; chunks that were lost are spoken again first.
 
     Raises Permanent when the format cannot hold so much, ObjectStoreUnavailable.

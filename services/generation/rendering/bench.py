@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from opentelemetry import trace
@@ -13,16 +14,18 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from libs.database import is_database_away
 from libs.ids import new_id
-from libs.messaging import Permanent, heed, signal
+from libs.messaging import Permanent, Signal, heed, signal
 from libs.messaging.policy import Verdict, judge
 from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, SpeechError
 from libs.telemetry import trace_context
 from services.generation.domain import signals
 from services.generation.rendering import failing
+from services.generation.rendering.ahead import Ahead
 from services.generation.rendering.assembling import assemble, plan_rendition
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.pace import Pace
 from services.generation.rendering.speaking import speak_chunk, speak_whole
+from services.generation.rendering.turn import Turn
 from services.generation.store import attempts, models, queue, taking, workload
 from services.generation.usecases import ending
 
@@ -35,8 +38,10 @@ UPKEEP_SECONDS = queue.LEASE_SECONDS / 4
 SECOND_LOOK_SECONDS = 0.2
 RESERVED_SECONDS = 3.0
 """How long after work that somebody waited for only half as many jobs are spoken at a time as there are engines."""
+AT_ONCE = 3
+"""How many times as much work as there are slots is under way at most, with what is spoken and is being kept."""
 
-DO: Mapping[str, Callable[[WorkerDeps, queue.Work], Awaitable[None]]] = {
+DO: Mapping[str, Callable[[WorkerDeps, queue.Work, Turn], Awaitable[None]]] = {
     "whole": speak_whole,
     "chunk": speak_chunk,
     "plan": plan_rendition,
@@ -44,10 +49,20 @@ DO: Mapping[str, Callable[[WorkerDeps, queue.Work], Awaitable[None]]] = {
 }
 
 
-class Bench:
-    """Takes work, does `slots` pieces of it at a time, and keeps the lease on what it has.
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A piece of work under way."""
 
-    What somebody waits for and what is of jobs have as many slots each: neither waits for the other to end.
+    work: queue.Work
+    task: asyncio.Task[None]
+    turn: Turn
+
+
+class Bench:
+    """Takes work, speaks `slots` pieces of it at a time, and keeps the lease on what it has.
+
+    What somebody waits for and what is of jobs have as many slots each: neither waits for the other to end. A piece
+    that is spoken leaves its slot to the next while it is being kept.
     """
 
     def __init__(self, deps: WorkerDeps, *, slots: int, processes: int, time_to_drain: Callable[[], float]) -> None:
@@ -57,9 +72,10 @@ class Bench:
         self._processes = processes
         self._time_to_drain = time_to_drain
         self._pace = Pace(slots)
-        self._running: dict[UUID, tuple[queue.Work, asyncio.Task[None]]] = {}
+        self._running: dict[UUID, _Running] = {}
+        self._ahead = Ahead(deps)
         self._lost: set[UUID] = set()
-        self._may_have_more = False
+        self._may_wait = {queue.INTERACTIVE: False, queue.JOB: False}
         self._interactive_at = float("-inf")
         self._woken = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -69,6 +85,8 @@ class Bench:
         """Work until cancelled; then finish what can be finished and give the rest back."""
         await heed(self._deps.bus, signals.WORK, lambda _detail: self._woken.set())
         await heed(self._deps.bus, signals.STOP, lambda _detail: self._stopped.set())
+        await heed(self._deps.bus, signals.ENTRUSTED, self._entrusted)
+        await heed(self._deps.bus, signals.OFFER, self._offered, among="speech-workers")
         upkeep = asyncio.create_task(self._keep_up())
         try:
             while True:
@@ -99,7 +117,7 @@ class Bench:
     async def _take(self) -> None:
         """Take as much as there is room for; a database that is away is asked again at the next poll."""
         while not self._stopping:
-            free, room = self._slots - self._count(queue.INTERACTIVE), self._room_for_jobs()
+            free, room = self._room(), self._room_for_jobs()
             if not free and not room:
                 return
             try:
@@ -110,16 +128,42 @@ class Bench:
                 logger.warning("the queue cannot be reached", extra={"error": type(error).__name__})
                 return
             for one in work:
-                self._running[one.id] = (one, asyncio.create_task(self._do(one)))
+                self._start(one)
             jobs = sum(one.priority == queue.JOB for one in work)
             if len(work) > jobs:
                 self._interactive_at = asyncio.get_running_loop().time()
-            self._may_have_more = jobs >= room or len(work) - jobs >= free
+            self._may_wait = {queue.INTERACTIVE: len(work) - jobs >= free, queue.JOB: jobs >= room}
             if len(work) < free + room:
                 return
 
-    def _count(self, priority: int) -> int:
-        return sum(work.priority == priority for work, _ in self._running.values())
+    def _offered(self, offer: Signal) -> None:
+        """Begin with what is being written down, unless somebody else comes before that."""
+        if not self._stopping and not self._may_wait[queue.INTERACTIVE] and self._room():
+            self._ahead.begin(offer)
+
+    def _entrusted(self, told: Signal) -> None:
+        work = self._ahead.entrusted(told)
+        if work is not None:
+            self._start(work)
+            self._interactive_at = asyncio.get_running_loop().time()
+
+    def _start(self, work: queue.Work) -> None:
+        turn = Turn(self._ahead.take(work.id), self._go_on)
+        self._running[work.id] = _Running(work, asyncio.create_task(self._do(work, turn)), turn)
+
+    def _go_on(self) -> None:
+        # Of an empty queue nothing is to be had by asking again: whoever fills it says so.
+        if any(self._may_wait.values()):
+            self._woken.set()
+
+    def _room(self) -> int:
+        """Return how much that somebody waits for may be taken."""
+        free = self._slots - self._ahead.speaking - self._count(queue.INTERACTIVE, unspoken=True)
+        return max(0, min(free, AT_ONCE * self._slots - self._count(queue.INTERACTIVE)))
+
+    def _count(self, priority: int, *, unspoken: bool = False) -> int:
+        running = [one for one in self._running.values() if one.work.priority == priority]
+        return sum(not one.turn.is_spoken for one in running) if unspoken else len(running)
 
     async def _taken(self, interactive: int, jobs: int) -> list[queue.Work]:
         async with self._deps.database.apart() as session:
@@ -141,11 +185,12 @@ class Bench:
 
         The rest of what the machine does for them (uploads, records, projections) is then done for others, too.
         """
-        recently = asyncio.get_running_loop().time() - self._interactive_at < RESERVED_SECONDS
-        most = max(1, self._processes // 2) if recently else self._slots
-        return max(0, most - self._count(queue.JOB))
+        running = self._count(queue.JOB)
+        if asyncio.get_running_loop().time() - self._interactive_at < RESERVED_SECONDS:
+            return max(0, max(1, self._processes // 2) - running)
+        return max(0, min(self._slots - self._count(queue.JOB, unspoken=True), AT_ONCE * self._slots - running))
 
-    async def _do(self, work: queue.Work) -> None:
+    async def _do(self, work: queue.Work, turn: Turn) -> None:
         try:
             with _tracer.start_as_current_span(
                 f"speech {work.kind}",
@@ -154,7 +199,7 @@ class Bench:
                 attributes={"antiphon.queue.seconds": work.waited_seconds, "antiphon.queue.tries": work.tries},
             ) as span:
                 try:
-                    await self._try(work)
+                    await self._try(work, turn)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the work is tried again or given up
                     span.set_attribute("error.type", type(error).__name__)
                     span.set_status(Status(StatusCode.ERROR))
@@ -164,16 +209,16 @@ class Bench:
             logger.exception("the end of a piece of work could not be written down", extra={"kind": work.kind})
         finally:
             self._running.pop(work.id, None)
-            # Of an empty queue nothing is to be had by asking again: whoever fills it says so. But what a plan allows
-            # no more of at a time may be waiting for just this end.
-            if self._may_have_more or work.most_at_once < queue.UNLIMITED:
+            self._go_on()
+            # What a plan allows no more of at a time may be waiting for just this end.
+            if work.most_at_once < queue.UNLIMITED:
                 self._woken.set()
 
-    async def _try(self, work: queue.Work) -> None:
+    async def _try(self, work: queue.Work, turn: Turn) -> None:
         if work.tries > failing.TAKEN_MOST:
             raise Permanent("the workers that took it ended before they were done")
-        with self._pace.measured(work):
-            await DO[work.kind](self._deps, work)
+        with self._pace.measured(work, lambda: len(self._running)):
+            await DO[work.kind](self._deps, work, turn)
 
     async def _failed(self, work: queue.Work, error: Exception) -> None:
         """Give work back for another try, or fail what waits for it."""
@@ -230,6 +275,7 @@ class Bench:
         held = list(self._running)
         async with self._deps.database.transaction() as session:
             kept = await queue.renew(session, self._deps.worker_id, held)
+            await queue.give_back_unheard(session, self._deps.worker_id, [*self._running])
             await workload.save_worker(
                 session, self._deps.worker_id, processes=self._processes, pace=self._pace.characters_per_second
             )
@@ -246,15 +292,16 @@ class Bench:
         lost = {work_id for work_id in held if work_id not in kept}
         for work_id in lost & self._lost:
             if work_id in self._running:
-                self._running[work_id][1].cancel()
+                self._running[work_id].task.cancel()
         self._lost = lost
 
     async def _drain(self) -> None:
         self._stopping = True
-        tasks = [task for _, task in self._running.values()]
+        await self._ahead.settled()
+        tasks = [one.task for one in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=self._time_to_drain())
-        left = {work_id: task for work_id, (_, task) in self._running.items()}
+        left = {work_id: one.task for work_id, one in self._running.items()}
         for task in left.values():
             task.cancel()
         await asyncio.gather(*left.values(), return_exceptions=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from services.generation.store import queue
@@ -18,7 +18,7 @@ class Pace:
     """A running mean over pieces of work."""
 
     def __init__(self, slots: int) -> None:
-        """`slots` pieces of work are done at the same time; what each takes holds its wait for an engine."""
+        """At least `slots` pieces of work are done at the same time; what each takes holds its wait for an engine."""
         self._slots = slots
         self._seconds_per_character = 1 / _FIRST_GUESS
 
@@ -28,10 +28,12 @@ class Pace:
         return self._slots / self._seconds_per_character
 
     @contextmanager
-    def measured(self, work: queue.Work) -> Iterator[None]:
-        """Measure how long a piece of work takes; only what is spoken counts."""
-        began = time.perf_counter()
+    def measured(self, work: queue.Work, at_once: Callable[[], int]) -> Iterator[None]:
+        """Measure how long a piece of work takes; only what is spoken counts. `at_once` says how many are under way."""
+        began, others = time.perf_counter(), at_once()
         yield
         if work.kind in ("whole", "chunk"):
-            took = (time.perf_counter() - began) / max(work.characters, 50)
+            # Of more than there are slots each takes longer, though not all of them together.
+            shared = self._slots / max(self._slots, (others + at_once()) / 2)
+            took = shared * (time.perf_counter() - began) / max(work.characters, 50)
             self._seconds_per_character += _WEIGHT * (took - self._seconds_per_character)

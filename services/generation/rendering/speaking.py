@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
@@ -16,26 +18,39 @@ from libs.speech.encoding import Joiner, parse_output_format
 from libs.speech.engine import Rendered, RenderJob
 from libs.speech.kept import KEPT_TYPE, KeptChunk, pack_times
 from libs.speech.text.reading import Reading, source_times
+from libs.telemetry import trace_context
 from services.generation.domain import signals
 from services.generation.domain.speech import Spec, chunk_key, heard, object_key
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.recording import record_audio, uploading
+from services.generation.rendering.turn import Turn
 from services.generation.store import chunks, generations, queue, renditions
 from services.generation.usecases import planning
 
 _tracer = trace.get_tracer("antiphon.worker")
 
 
-async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
+async def begin_whole(deps: WorkerDeps, work: queue.Work) -> Rendered:
+    """Speak a short text that is not written down yet. Raises what `SpeechEngine.render` does."""
+    with _tracer.start_as_current_span("speak ahead", context=trace_context(work.trace), kind=SpanKind.CONSUMER):
+        return await _speak(deps, work, Spec.from_json(work.payload["spec"]), _reading(work).text, goes_on=False)
+
+
+def _reading(work: queue.Work) -> Reading:
+    respelled = work.payload["reading"]
+    return Reading(respelled["text"], respelled["origins"]) if respelled else Reading.plain(work.payload["text"])
+
+
+async def speak_whole(deps: WorkerDeps, work: queue.Work, turn: Turn) -> None:
     """Make the audio of a short text; nothing is left behind when nobody wants it any more.
 
     Raises what `SpeechEngine.render` does, ObjectStoreUnavailable.
     """
     spec = Spec.from_json(work.payload["spec"])
     text: str = work.payload["text"]
-    respelled = work.payload["reading"]
-    reading = Reading(respelled["text"], respelled["origins"]) if respelled else Reading.plain(text)
-    rendered = await _speak(deps, work, spec, reading.text, goes_on=False)
+    reading = _reading(work)
+    with _ending(turn):
+        rendered = await (turn.ahead or _speak(deps, work, spec, reading.text, goes_on=False))
     form = parse_output_format(spec.output)
     joiner = Joiner(form, rendered.samples)
     audio = b"".join((joiner.head(), joiner.add(rendered.segment), joiner.finish()))
@@ -63,7 +78,7 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
             model_id=spec.engine,
             language=spec.language,
             input_type=spec.input_type,
-            normalized=_normalized(text, spec, reading, rendered) if respelled else None,
+            normalized=_normalized(text, spec, reading, rendered) if work.payload["reading"] else None,
         )
         made = renditions.Audio(
             object_key=key,
@@ -79,12 +94,13 @@ async def speak_whole(deps: WorkerDeps, work: queue.Work) -> None:
             await deps.objects.delete(key)
 
 
-async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
+async def speak_chunk(deps: WorkerDeps, work: queue.Work, turn: Turn) -> None:
     """Speak one chunk and keep it; whoever has all its chunks by that is to be assembled. Raises as `speak_whole`."""
     spec = Spec.from_json(work.payload["spec"])
     cache_key = work.cache_key
     assert cache_key is not None
-    rendered = await _speak(deps, work, spec, work.payload["reading"], goes_on=True)
+    with _ending(turn):
+        rendered = await _speak(deps, work, spec, work.payload["reading"], goes_on=True)
     kept = KeptChunk(rendered.segment, rendered.samples, rendered.starts, rendered.ends).pack()
     if work.payload.get("is_awaited"):
         await signal(deps.bus, signals.FIRST, str(work.rendition_id), kept)
@@ -112,6 +128,14 @@ async def speak_chunk(deps: WorkerDeps, work: queue.Work) -> None:
         await signal(deps.bus, signals.PROGRESS, str(one.id))
     if ready:
         await signal(deps.bus, signals.WORK)
+
+
+@contextmanager
+def _ending(turn: Turn) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        turn.spoken()
 
 
 async def _tell_progress(deps: WorkerDeps, session: AsyncSession, advanced: Sequence[chunks.Advanced]) -> None:

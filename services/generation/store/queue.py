@@ -218,6 +218,25 @@ async def give_back(
     )
 
 
+# What was taken a moment ago its worker may not have heard of yet.
+_GIVE_BACK_UNHEARD = text(
+    f"""
+    with free as (
+        select id from speech_queue where worker = :worker and id <> all(:ids)
+            and available_at < clock_timestamp() + interval '{LEASE_SECONDS - 2} seconds' for update skip locked
+    )
+    update speech_queue q set worker = null, tries = greatest(tries - 1, 0), available_at = clock_timestamp()
+    from free where q.id = free.id returning q.id
+    """  # noqa: S608 - a number of ours
+).bindparams(bindparam("worker", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)))
+
+
+async def give_back_unheard(session: AsyncSession, worker: UUID, ids: Sequence[UUID]) -> int:
+    """Let others take what a worker was entrusted with without hearing of it: it has `ids`. Return how much that is."""
+    rows = await session.execute(_GIVE_BACK_UNHEARD, {"worker": worker, "ids": list(ids)})
+    return len(rows.all())
+
+
 _LEAVE_ALL = text(
     """
     with free as (select id from speech_queue where worker = :worker for update skip locked)

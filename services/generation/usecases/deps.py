@@ -13,6 +13,7 @@ from libs.web.known import Known
 from services.generation.adapters import Finishes, Progress, Quota, SystemVoices
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
+from services.generation.usecases.offering import Offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Deps:
     quota: Quota
     finishes: Finishes
     progress: Progress
+    offers: Offers
     admission: Admission
     models: Models
     system_voices: SystemVoices

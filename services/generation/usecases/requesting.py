@@ -18,10 +18,11 @@ from libs.messaging import Unavailable, signal, signal_later
 from libs.speech.text.dictionary import Lexicon
 from libs.web import Caller, Once, id_for
 from services.generation.domain import errors, requests, signals, speech
-from services.generation.store import acceptance, dictionaries, generations, holding, renditions, voices
+from services.generation.store import acceptance, dictionaries, generations, holding, queue, renditions, voices
 from services.generation.usecases import choosing, planning
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.events import completed_event, deferred_event, requested_event
+from services.generation.usecases.offering import Offer
 
 logger = logging.getLogger(__name__)
 WAIT_POLL_SECONDS = 0.5
@@ -167,13 +168,16 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
     now = deps.clock()
     new = renditions.new_rendition(asked.id, asked.caller.org_id, asked.request.text, asked.spec, asked.request.mode)
     plan = await planning.draw_up(new, asked.spec, script, asked.previous)
-    async with deps.database.transaction(asked.caller.org_id) as session:
+    short = None
+    if most_at_once is not None and plan.is_short and plan.pieces:
+        short = planning.whole(new, asked.spec, plan.pieces[0], most_at_once)
+    async with deps.offers.making(short) as offer, deps.database.transaction(asked.caller.org_id) as session:
         if plan.keys:
             await holding.hold_planning(session, asked.caller.org_id)
         if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
             raise errors.UnknownVoice
-        if most_at_once is not None and plan.is_short:
-            generation = await _accept_short(session, asked, new, plan, most_at_once, now)
+        if short is not None:
+            generation = await _accept_short(session, asked, new.id, short, offer, now)
             if generation is not None:
                 return generation
         rendition = await _join(session, asked, new)
@@ -196,25 +200,23 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
 
 
 async def _accept_short(
-    session: AsyncSession,
-    asked: _Asked,
-    rendition: renditions.Rendition,
-    plan: planning.Plan,
-    most_at_once: int,
-    now: datetime,
+    session: AsyncSession, asked: _Asked, rendition_id: UUID, work: queue.NewWork, offer: Offer, now: datetime
 ) -> requests.Generation | None:
     """Do as `_accept` does with what is spoken at once, in one statement; None when an equal request was first."""
-    assert plan.pieces
     generation = await acceptance.insert_short(
         session,
-        _new(asked, rendition.id, now),
+        _new(asked, rendition_id, now),
         asked.request,
         asked.voice,
         asked.spec,
-        planning.whole(rendition, asked.spec, plan.pieces[0], most_at_once),
+        offer.work_id,
+        work,
+        worker=await offer.entrust(),
         fingerprint=asked.fingerprint,
     )
-    if generation is not None:
+    if generation is None:
+        offer.withdraw()
+    else:
         outbox.add(session, requested_event(generation, asked.voice, now))
     return generation
 

@@ -40,6 +40,7 @@ from services.generation.store import generations, models
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.deps import Deps
 from services.generation.usecases.models import Models
+from services.generation.usecases.offering import Offers
 from services.generation.usecases.requesting import get_generation, request_generation
 from tests.integration.generation.stand_ins import PROCESSES, Analytics, Event, Watched
 from tests.integration.generation.told import stored, voice_ready
@@ -248,6 +249,7 @@ async def world(servers: Servers, engine: Watched) -> AsyncIterator[World]:
         )
         await finishes.start()
         await made.deps.progress.start()
+        await made.deps.offers.start()
         await _tidy(made)
         await closing.enter_async_context(made.analytics.answering())
         yield made
@@ -261,6 +263,7 @@ def _deps(database: Database, objects: ObjectStore, bus: Bus, finishes: Finishes
         quota=Quota(bus, patience_seconds=0.5),
         finishes=finishes,
         progress=Progress(bus),
+        offers=Offers(bus),
         admission=Admission(database, Limits(interactive_seconds=60, job_seconds=3600)),
         models=Models(database),
         system_voices=SystemVoices(),

@@ -15,6 +15,7 @@ from services.generation.domain.load import Limits
 from services.generation.usecases import Deps as GenerationDeps
 from services.generation.usecases.admission import Admission
 from services.generation.usecases.models import Models
+from services.generation.usecases.offering import Offers
 from tests.integration.shuffled.histories import History
 from tests.integration.shuffled.lives import BEGINNING, TOO_MUCH, Generation, Outcome
 from tests.integration.shuffled.parties.idle import no_signal, now
@@ -77,6 +78,7 @@ async def _generation_deps(stage: Stage) -> GenerationDeps:
         quota=Quota(stage.bus, patience_seconds=5),
         finishes=Finishes(stage.bus),
         progress=Progress(stage.bus),
+        offers=Offers(stage.bus),
         admission=Admission(stage.database, Limits(60, 3600)),
         models=Models(stage.database),
         system_voices=SystemVoices(),

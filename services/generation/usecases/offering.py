@@ -1,0 +1,102 @@
+"""Work that is offered to a worker while it is being written down, so that it is spoken meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import orjson
+
+from libs.ids import new_id
+from libs.messaging import Bus, Signal, heed, signal
+from libs.telemetry import current_trace_headers
+from services.generation.domain import signals
+from services.generation.store.queue import INTERACTIVE, UNLIMITED, NewWork
+
+ANSWER_SECONDS = 0.002
+"""How long writing down waits for a worker's answer: as long as looking for the work would take the worker."""
+PAUSE_SECONDS = 0.05
+"""How long nothing is offered after nobody answered: all are busy, or there is none."""
+
+
+class Offer:
+    """One piece of work that is offered, with the id that it will have in the queue."""
+
+    def __init__(self, answer: asyncio.Future[UUID] | None) -> None:
+        self.work_id = new_id()
+        self.worker: UUID | None = None
+        """Whose work it is written down to be."""
+        self._answer = answer
+
+    async def entrust(self) -> UUID | None:
+        """Return the worker that has begun with it; None when none is heard of within ANSWER_SECONDS."""
+        if self._answer is not None:
+            done, _ = await asyncio.wait({self._answer}, timeout=ANSWER_SECONDS)
+            self.worker = self._answer.result() if done else None
+        return self.worker
+
+    def withdraw(self) -> None:
+        """Say that it was not written down."""
+        self.worker = None
+
+
+class Offers:
+    """Offers work to the workers of this broker.
+
+    A worker that has nothing else to do begins with it at once. Should it not be written down in the end, the worker
+    forgets it; should the worker not be heard of in time, the work is taken from the queue as any other.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        """Nobody's answer is heard before `start`."""
+        self._bus = bus
+        self._answers: dict[UUID, asyncio.Future[UUID]] = {}
+        self._again_at = float("-inf")
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        await heed(self._bus, signals.BEGUN, self._heed)
+
+    @asynccontextmanager
+    async def making(self, work: NewWork | None) -> AsyncIterator[Offer]:
+        """Offer work while it is being written down within; tell the worker afterwards that it is, if it was.
+
+        Work whose organisation may have only so much done at a time is left to the queue, which knows what is.
+        """
+        is_offered = work is not None and work.priority == INTERACTIVE and work.most_at_once >= UNLIMITED
+        if work is None or not is_offered or time.monotonic() < self._again_at or not self._bus.is_connected:
+            yield Offer(None)
+            return
+        answer: asyncio.Future[UUID] = asyncio.get_running_loop().create_future()
+        offer = Offer(answer)
+        self._answers[offer.work_id] = answer
+        try:
+            await signal(self._bus, signals.OFFER, str(offer.work_id), _told(work))
+            yield offer
+        finally:
+            del self._answers[offer.work_id]
+            if not answer.done():
+                self._again_at = time.monotonic() + PAUSE_SECONDS
+        if offer.worker is not None:
+            await signal(self._bus, signals.ENTRUSTED, str(offer.work_id), offer.worker.bytes)
+
+    def _heed(self, heard: Signal) -> None:
+        answer = self._answers.get(UUID(heard.detail))
+        if answer is not None and not answer.done():
+            answer.set_result(UUID(bytes=heard.content))
+
+
+def _told(work: NewWork) -> bytes:
+    return orjson.dumps(
+        {
+            "org_id": work.org_id,
+            "kind": work.kind,
+            "rendition_id": work.rendition_id,
+            "characters": work.characters,
+            "payload": work.payload,
+            "trace": current_trace_headers(),
+        }
+    )

@@ -1,0 +1,203 @@
+"""Short texts are begun with before they are written down, and leave the engines to others once they are spoken."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered
+from libs.objectstore import ObjectStore
+from libs.objectstore.objects import Digests
+from libs.speech.engine import EngineCrashed
+from services.generation.domain.errors import UnknownVoice
+from services.generation.rendering import ahead, bench
+from services.generation.store import queue, taking
+from services.generation.usecases import offering
+from tests.integration.generation.conftest import World, another_worker
+from tests.integration.generation.engine_faults import DEADLY, Stuck, failing
+from tests.support.polling import eventually
+from tests.support.servers import Servers
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are waited for as long as a busy machine takes for them."""
+    monkeypatch.setattr(offering, "ANSWER_SECONDS", 5.0)
+
+
+async def _at_work(world: World, workers: int = 1) -> None:
+    async def all_are() -> bool:
+        return len(await world.rows("select 1 from speech_workers")) == workers
+
+    await eventually(all_are, what="the workers at work")
+    await world.worker.bus.client.flush()
+
+
+async def test_a_text_is_spoken_while_it_is_written_down(world: World) -> None:
+    voice_id = await world.known_voice()
+    async with world.working():
+        await _at_work(world)
+        async with world.database.transaction() as session:
+            await session.execute(text("lock table renditions in share row exclusive mode"))
+            asking = asyncio.create_task(world.ask("Ahead of its time.", voice_id))
+
+            async def is_spoken() -> bool:
+                return world.engine.spoken == ["Ahead of its time."]
+
+            await eventually(is_spoken, within=1.5, what="speech before there is a row")
+        asked = await asking
+        assert (await world.until(asked.id)).status == "completed"
+    assert len(world.engine.spoken) == 1
+    assert len(await world.emitted(AudioRendered, asked.id)) == 1
+
+
+async def test_what_a_worker_has_begun_is_written_down_as_its_work(world: World) -> None:
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    async with world.working():
+        await _at_work(world)
+        asked = await world.ask()
+        rows = await world.rows("select worker, tries, available_at > now() as is_leased from speech_queue")
+        assert [tuple(row) for row in rows] == [(world.worker.worker_id, 1, True)]
+        stuck.may_go_on.set()
+        assert (await world.until(asked.id)).status == "completed"
+    assert await world.rows("select 1 from speech_queue") == []
+
+
+async def test_of_several_workers_one_begins_and_has_it(world: World) -> None:
+    voice_id = await world.known_voice()
+    async with world.working(), world.working(another_worker(world.worker)):
+        await _at_work(world, 2)
+        asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(12)]
+        for one in asked:
+            assert (await world.until(one.id)).status == "completed"
+    assert sorted(world.engine.spoken) == sorted(f"Text number {number}." for number in range(12))
+
+
+async def test_what_is_not_written_down_is_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "FORGOTTEN_SECONDS", 0.1)
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    voice_id = await world.known_voice()
+
+    async def too_late(*_arguments: object) -> bool:
+        return False
+
+    async with world.working():
+        await _at_work(world)
+        with monkeypatch.context() as patched:
+            patched.setattr("services.generation.usecases.requesting.voices.lock_custom_voice", too_late)
+            with pytest.raises(UnknownVoice):
+                await world.ask("Never mind.", voice_id)
+        async with asyncio.timeout(5):
+            await stuck.canceled.wait()
+        world.engine.on_render = None
+        assert (await world.spoken_meanwhile("Never mind.", voice_id)).status == "completed"
+
+
+async def test_what_a_worker_never_heard_that_it_has_others_get(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "UPKEEP_SECONDS", 0.2)
+    asked = await world.ask()
+    await world.change(
+        f"update speech_queue set worker = :worker, tries = 1, "  # noqa: S608 - a number of ours
+        f"available_at = clock_timestamp() + interval '{queue.LEASE_SECONDS} seconds'",
+        worker=world.worker.worker_id,
+    )
+    async with world.working():
+        assert (await world.until(asked.id, within=queue.LEASE_SECONDS / 2)).status == "completed"
+
+
+async def test_an_engine_that_dies_ahead_costs_one_try(world: World) -> None:
+    world.engine.on_render = failing(1, EngineCrashed("it died"))
+    async with world.working():
+        await _at_work(world)
+        asked = await world.ask(DEADLY)
+        assert (await world.until(asked.id)).status == "completed"
+    tries = await world.rows("select status from generation_attempts order by created_at")
+    assert [row.status for row in tries] == ["failed", "rendered"]
+
+
+@pytest.mark.parametrize(
+    ("most", "priority", "is_begun"),
+    [
+        (queue.UNLIMITED, queue.INTERACTIVE, True),
+        (queue.UNLIMITED - 1, queue.INTERACTIVE, False),
+        (queue.UNLIMITED, queue.JOB, False),
+    ],
+)
+async def test_what_a_plan_limits_and_jobs_are_left_to_the_queue(
+    world: World, most: int, priority: int, *, is_begun: bool
+) -> None:
+    asked = await world.ask(voice_id=await world.known_voice())
+    (row,) = await world.rows("select payload from speech_queue")
+    async with world.working():
+        await _at_work(world)
+        await world.until(asked.id)
+        work = queue.NewWork(world.org_id, "whole", asked.id, priority, 12, most_at_once=most, payload=row.payload)
+        async with world.deps.offers.making(work) as offer:
+            assert await offer.entrust() == (world.worker.worker_id if is_begun else None)
+            offer.withdraw()
+
+
+class Held(ObjectStore):
+    """The object store, which keeps everybody waiting who writes."""
+
+    def __init__(self, servers: Servers) -> None:
+        super().__init__(servers.object_store_address)
+        self.waiting = 0
+        self.may_go_on = asyncio.Event()
+
+    async def put_checked(self, key: str, content: bytes, content_type: str) -> Digests:
+        self.waiting += 1
+        await self.may_go_on.wait()
+        return await super().put_checked(key, content, content_type)
+
+
+async def test_while_speech_is_kept_the_next_is_spoken_up_to_a_limit(world: World, servers: Servers) -> None:
+    objects = Held(servers)
+    voice_id = await world.known_voice()
+    asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(8)]
+
+    async def are_spoken() -> bool:
+        return objects.waiting == bench.AT_ONCE * 2
+
+    async with world.working(another_worker(world.worker, objects=objects), slots=2):
+        await eventually(are_spoken, what="more spoken than there are slots")
+        taken = await world.rows("select 1 from speech_queue where worker is not null")
+        assert len(taken) == bench.AT_ONCE * 2 < len(asked)
+        objects.may_go_on.set()
+        for one in asked:
+            assert (await world.until(one.id)).status == "completed"
+    await objects.close()
+
+
+async def test_nobody_who_is_offered_passes_those_who_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offering, "ANSWER_SECONDS", 0.5)
+    voice_id = await world.known_voice()
+    asked = [await world.ask("Who came first.", voice_id), await world.ask("Who waits.", voice_id)]
+    may_go_on, looks, take = asyncio.Event(), 0, taking.take
+
+    async def after_the_first(*arguments: Any, **options: Any) -> list[queue.Work]:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            await may_go_on.wait()
+        return await take(*arguments, **options)
+
+    monkeypatch.setattr(taking, "take", after_the_first)
+
+    async def looks_again() -> bool:
+        return looks > 1
+
+    async with world.working(slots=1):
+        await eventually(looks_again, what="a look for who waits")
+        asked.append(await world.ask("Who came last.", voice_id))
+        rows = await world.rows("select worker from speech_queue")
+        assert [row.worker for row in rows if row.worker] == []
+        may_go_on.set()
+        for one in asked:
+            await world.until(one.id)
+    assert world.engine.spoken == ["Who came first.", "Who waits.", "Who came last."]
