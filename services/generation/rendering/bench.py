@@ -38,6 +38,10 @@ UPKEEP_SECONDS = queue.LEASE_SECONDS / 4
 SECOND_LOOK_SECONDS = 0.2
 RESERVED_SECONDS = 3.0
 """How long after work that somebody waited for only half as many jobs are spoken at a time as there are engines."""
+SHORT = 200
+"""Characters of long texts that an engine process has before it while one more piece is taken to wait beside it: a few
+hundredths of a second. Behind more, a piece would wait here while another worker has nothing to do, and its text with
+it."""
 AT_ONCE = 3
 """How many times as much work as there are slots is under way at most, with what is spoken and is being kept."""
 
@@ -71,7 +75,7 @@ class Bench:
         self._slots = slots
         self._processes = processes
         self._time_to_drain = time_to_drain
-        self._pace = Pace(slots)
+        self._pace = Pace(processes)
         self._running: dict[UUID, _Running] = {}
         self._ahead = Ahead(deps)
         self._lost: set[UUID] = set()
@@ -117,7 +121,7 @@ class Bench:
     async def _take(self) -> None:
         """Take as much as there is room for; a database that is away is asked again at the next poll."""
         while not self._stopping:
-            free, room = self._room(), self._room_for_jobs()
+            free, room = self._room(queue.INTERACTIVE), self._room_for_jobs()
             if not free and not room:
                 return
             try:
@@ -133,12 +137,12 @@ class Bench:
             if len(work) > jobs:
                 self._interactive_at = asyncio.get_running_loop().time()
             self._may_wait = {queue.INTERACTIVE: len(work) - jobs >= free, queue.JOB: jobs >= room}
-            if len(work) < free + room:
+            if not (0 < free == len(work) - jobs or 0 < room == jobs):
                 return
 
     def _offered(self, offer: Signal) -> None:
         """Begin with what is being written down, unless somebody else comes before that."""
-        if not self._stopping and not self._may_wait[queue.INTERACTIVE] and self._room():
+        if not self._stopping and not self._may_wait[queue.INTERACTIVE] and self._room(queue.INTERACTIVE):
             self._ahead.begin(offer)
 
     def _entrusted(self, told: Signal) -> None:
@@ -156,14 +160,15 @@ class Bench:
         if any(self._may_wait.values()):
             self._woken.set()
 
-    def _room(self) -> int:
-        """Return how much that somebody waits for may be taken."""
-        free = self._slots - self._ahead.speaking - self._count(queue.INTERACTIVE, unspoken=True)
-        return max(0, min(free, AT_ONCE * self._slots - self._count(queue.INTERACTIVE)))
-
-    def _count(self, priority: int, *, unspoken: bool = False) -> int:
+    def _room(self, priority: int) -> int:
+        """Return how much of what somebody waits for, or of jobs, may be taken."""
         running = [one for one in self._running.values() if one.work.priority == priority]
-        return sum(not one.turn.is_spoken for one in running) if unspoken else len(running)
+        speaking = [one.work for one in running if not one.turn.is_spoken]
+        count = len(speaking) + (self._ahead.speaking if priority == queue.INTERACTIVE else 0)
+        pieces = sum(work.characters for work in speaking if work.kind == "chunk")
+        is_little = count >= self._processes and pieces <= self._processes * SHORT
+        slots = self._slots if is_little else min(self._processes, self._slots)
+        return max(0, min(slots - count, AT_ONCE * self._slots - len(running)))
 
     async def _taken(self, interactive: int, jobs: int) -> list[queue.Work]:
         async with self._deps.database.apart() as session:
@@ -185,10 +190,11 @@ class Bench:
 
         The rest of what the machine does for them (uploads, records, projections) is then done for others, too.
         """
-        running = self._count(queue.JOB)
+        room = self._room(queue.JOB)
         if asyncio.get_running_loop().time() - self._interactive_at < RESERVED_SECONDS:
-            return max(0, max(1, self._processes // 2) - running)
-        return max(0, min(self._slots - self._count(queue.JOB, unspoken=True), AT_ONCE * self._slots - running))
+            running = sum(one.work.priority == queue.JOB for one in self._running.values())
+            return max(0, min(room, max(1, self._processes // 2) - running))
+        return room
 
     async def _do(self, work: queue.Work, turn: Turn) -> None:
         try:

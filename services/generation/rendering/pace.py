@@ -17,15 +17,15 @@ _WEIGHT = 0.05
 class Pace:
     """A running mean over pieces of work."""
 
-    def __init__(self, slots: int) -> None:
-        """At least `slots` pieces of work are done at the same time; what each takes holds its wait for an engine."""
-        self._slots = slots
+    def __init__(self, processes: int) -> None:
+        """`processes` can speak at the same time; what a piece of work takes holds its wait for one."""
+        self._processes = processes
         self._seconds_per_character = 1 / _FIRST_GUESS
 
     @property
     def characters_per_second(self) -> float:
         """How many characters all engines of the worker speak in a second."""
-        return self._slots / self._seconds_per_character
+        return self._processes / self._seconds_per_character
 
     @contextmanager
     def measured(self, work: queue.Work, at_once: Callable[[], int]) -> Iterator[None]:
@@ -33,7 +33,7 @@ class Pace:
         began, others = time.perf_counter(), at_once()
         yield
         if work.kind in ("whole", "chunk"):
-            # Of more than there are slots each takes longer, though not all of them together.
-            shared = self._slots / max(self._slots, (others + at_once()) / 2)
+            # Of more than there are processes each takes longer, though not all of them together.
+            shared = self._processes / max(self._processes, (others + at_once()) / 2)
             took = shared * (time.perf_counter() - began) / max(work.characters, 50)
             self._seconds_per_character += _WEIGHT * (took - self._seconds_per_character)

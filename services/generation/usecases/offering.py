@@ -18,6 +18,8 @@ from services.generation.store.queue import INTERACTIVE, UNLIMITED, NewWork
 
 ANSWER_SECONDS = 0.002
 """How long writing down waits for a worker's answer: as long as looking for the work would take the worker."""
+SHARED_SECONDS = 1.0
+"""How long an equal request is taken to have looked for what it could share before this one was written down."""
 PAUSE_SECONDS = 0.05
 """How long nothing is offered after nobody answered: all are busy, or there is none."""
 
@@ -54,6 +56,7 @@ class Offers:
         """Nobody's answer is heard before `start`."""
         self._bus = bus
         self._answers: dict[UUID, asyncio.Future[UUID]] = {}
+        self._under_way: dict[tuple[UUID | None, str | None], asyncio.Event] = {}
         self._again_at = float("-inf")
 
     async def start(self) -> None:
@@ -61,15 +64,32 @@ class Offers:
         await heed(self._bus, signals.BEGUN, self._heed)
 
     @asynccontextmanager
-    async def making(self, work: NewWork | None) -> AsyncIterator[Offer]:
+    async def making(self, work: NewWork | None, fingerprint: str | None) -> AsyncIterator[Offer]:
         """Offer work while it is being written down within; tell the worker afterwards that it is, if it was.
 
-        Work whose organisation may have only so much done at a time is left to the queue, which knows what is.
+        Work whose organisation may have only so much done at a time is left to the queue, which knows what is. Of
+        equal requests, which have the same `fingerprint`, the first is offered; the others wait until it is written
+        down, and share what is made of it.
         """
-        is_offered = work is not None and work.priority == INTERACTIVE and work.most_at_once >= UNLIMITED
-        if work is None or not is_offered or time.monotonic() < self._again_at or not self._bus.is_connected:
+        equal = work.org_id if work is not None else None, fingerprint
+        first = self._under_way.get(equal)
+        if first is not None:
+            await first.wait()
+        if work is None or first is not None or not self._is_of_use(work):
             yield Offer(None)
             return
+        written = asyncio.Event()
+        if fingerprint is not None:
+            self._under_way[equal] = written
+        try:
+            async with self._offering(work) as offer:
+                yield offer
+        finally:
+            written.set()
+            asyncio.get_running_loop().call_later(SHARED_SECONDS, self._under_way.pop, equal, None)
+
+    @asynccontextmanager
+    async def _offering(self, work: NewWork) -> AsyncIterator[Offer]:
         answer: asyncio.Future[UUID] = asyncio.get_running_loop().create_future()
         offer = Offer(answer)
         self._answers[offer.work_id] = answer
@@ -82,6 +102,10 @@ class Offers:
                 self._again_at = time.monotonic() + PAUSE_SECONDS
         if offer.worker is not None:
             await signal(self._bus, signals.ENTRUSTED, str(offer.work_id), offer.worker.bytes)
+
+    def _is_of_use(self, work: NewWork) -> bool:
+        is_possible = work.priority == INTERACTIVE and work.most_at_once >= UNLIMITED and self._bus.is_connected
+        return is_possible and time.monotonic() >= self._again_at
 
     def _heed(self, heard: Signal) -> None:
         answer = self._answers.get(UUID(heard.detail))

@@ -94,7 +94,8 @@ async def _request(
     spec = await choosing.spec(deps, request, voice)
     asked = _Asked(generation_id, caller, request, voice, spec, revised_from, previous, is_streamed)
     try:
-        return await _give(deps, asked) or await _order(deps, asked)
+        given, is_being_made = await _give(deps, asked)
+        return given or await _order(deps, asked, is_being_made=is_being_made)
     except asyncpg.UniqueViolationError:
         # Only the id can collide: the same request arrived twice at once.
         earlier = await _asked_before(deps, caller, once)
@@ -113,24 +114,27 @@ async def _asked_before(deps: Deps, caller: Caller, once: Once | None) -> reques
     return earlier
 
 
-async def _give(deps: Deps, asked: _Asked) -> requests.Generation | None:
-    """Answer with audio that an equal request has had made; nothing is reserved or billed. None without any."""
+async def _give(deps: Deps, asked: _Asked) -> tuple[requests.Generation | None, bool]:
+    """Answer with audio that an equal request has had made; nothing is reserved or billed.
+
+    None without any, and whether it is being made.
+    """
     if asked.fingerprint is None:
-        return None
+        return None, False
     with suppress(renditions.RenditionEnded):
         async with deps.database.transaction(asked.caller.org_id) as session:
             made = await renditions.share_rendition(session, asked.caller.org_id, asked.fingerprint)
             if made is None or made.status != "completed":
-                return None
+                return None, made is not None
             if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):
                 raise errors.UnknownVoice
             generation = await _insert(session, deps, asked, made)
             outbox.add(session, completed_event(generation, made.size_bytes or 0))
-        return generation
-    return None
+        return generation, False
+    return None, False
 
 
-async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
+async def _order(deps: Deps, asked: _Asked, *, is_being_made: bool) -> requests.Generation:
     """Reserve the characters if that can be done, then write the request with its work and event in one transaction."""
     lexicon = await _lexicon(deps, asked)
     script = speech.Script(asked.request.text, asked.request.input_type, lexicon, asked.spec.language)
@@ -148,7 +152,7 @@ async def _order(deps: Deps, asked: _Asked) -> requests.Generation:
     generation = None
     while generation is None:
         with suppress(renditions.RenditionEnded):
-            generation = await _accept(deps, asked, script, most_at_once)
+            generation = await _accept(deps, asked, script, most_at_once, is_being_made=is_being_made)
     await signal(deps.bus, signals.WORK)
     if asked.is_streamed:
         signal_later(deps.bus, signals.WORK, planning.HEAD_START_SECONDS)
@@ -163,7 +167,9 @@ async def _lexicon(deps: Deps, asked: _Asked) -> Lexicon | None:
     return planning.lexicon_of(rules, asked.spec)
 
 
-async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once: int | None) -> requests.Generation:
+async def _accept(
+    deps: Deps, asked: _Asked, script: speech.Script, most_at_once: int | None, *, is_being_made: bool
+) -> requests.Generation:
     """Write the request down: beside an equal one whose audio is being made, or with work of its own."""
     now = deps.clock()
     new = renditions.new_rendition(asked.id, asked.caller.org_id, asked.request.text, asked.spec, asked.request.mode)
@@ -171,7 +177,9 @@ async def _accept(deps: Deps, asked: _Asked, script: speech.Script, most_at_once
     short = None
     if most_at_once is not None and plan.is_short and plan.pieces:
         short = planning.whole(new, asked.spec, plan.pieces[0], most_at_once)
-    async with deps.offers.making(short) as offer, deps.database.transaction(asked.caller.org_id) as session:
+    # What is being made is most likely shared.
+    offering = deps.offers.making(None if is_being_made else short, asked.fingerprint)
+    async with offering as offer, deps.database.transaction(asked.caller.org_id) as session:
         if plan.keys:
             await holding.hold_planning(session, asked.caller.org_id)
         if asked.voice.org_id is not None and not await voices.lock_custom_voice(session, asked.voice.id):

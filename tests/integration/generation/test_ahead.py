@@ -18,8 +18,12 @@ from services.generation.store import queue, taking
 from services.generation.usecases import offering
 from tests.integration.generation.conftest import World, another_worker
 from tests.integration.generation.engine_faults import DEADLY, Stuck, failing
+from tests.integration.generation.stand_ins import PROCESSES
+from tests.integration.generation.texts import long_text
 from tests.support.polling import eventually
 from tests.support.servers import Servers
+
+SLOTS = 2 * PROCESSES
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +141,7 @@ async def test_what_a_plan_limits_and_jobs_are_left_to_the_queue(
         await _at_work(world)
         await world.until(asked.id)
         work = queue.NewWork(world.org_id, "whole", asked.id, priority, 12, most_at_once=most, payload=row.payload)
-        async with world.deps.offers.making(work) as offer:
+        async with world.deps.offers.making(work, None) as offer:
             assert await offer.entrust() == (world.worker.worker_id if is_begun else None)
             offer.withdraw()
 
@@ -195,9 +199,46 @@ async def test_nobody_who_is_offered_passes_those_who_wait(world: World, monkeyp
     async with world.working(slots=1):
         await eventually(looks_again, what="a look for who waits")
         asked.append(await world.ask("Who came last.", voice_id))
-        rows = await world.rows("select worker from speech_queue")
-        assert [row.worker for row in rows if row.worker] == []
+        (last,) = await world.rows("select worker from speech_queue where rendition_id = :id", id=asked[-1].id)
+        assert last.worker is None
         may_go_on.set()
         for one in asked:
             await world.until(one.id)
     assert world.engine.spoken == ["Who came first.", "Who waits.", "Who came last."]
+
+
+@pytest.mark.parametrize("is_long", [False, True], ids=["short texts", "pieces"])
+async def test_pieces_of_a_long_text_do_not_wait_beside_a_busy_engine(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_long: bool
+) -> None:
+    monkeypatch.setattr(bench, "SHORT", 50)
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    voice_id = await world.known_voice()
+    asked = [await world.ask(long_text(3_000), voice_id)] if is_long else []
+    asked += [await world.ask(f"Text number {number}.", voice_id) for number in range(0 if is_long else 8)]
+    taken = PROCESSES if is_long else SLOTS
+
+    async def are_taken() -> bool:
+        return len(await world.rows("select 1 from speech_queue where worker is not null")) >= taken
+
+    async with world.working(slots=SLOTS):
+        await eventually(are_taken, what="work at the engines")
+        assert len(await world.rows("select 1 from speech_queue where worker is not null")) == taken
+        stuck.may_go_on.set()
+        for one in asked:
+            assert (await world.until(one.id)).status == "completed"
+
+
+async def test_of_equal_requests_one_is_begun(world: World) -> None:
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    voice_id = await world.known_voice()
+    async with world.working():
+        await _at_work(world)
+        asked = list(await asyncio.gather(*(world.ask("The same.", voice_id) for _ in range(8))))
+        asked += [await world.ask("The same.", voice_id)]
+        stuck.may_go_on.set()
+        for one in asked:
+            assert (await world.until(one.id)).status == "completed"
+    assert world.engine.spoken == ["The same."]
