@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -43,7 +44,8 @@ SHORT = 200
 hundredths of a second. Behind more, a piece would wait here while another worker has nothing to do, and its text with
 it."""
 AT_ONCE = 3
-"""How many times as much work as there are slots is under way at most, with what is spoken and is being kept."""
+"""How many times as much work as there are slots is under way at most, with what is spoken and is being kept; of what
+somebody waits for, and of jobs."""
 
 DO: Mapping[str, Callable[[WorkerDeps, queue.Work, Turn], Awaitable[None]]] = {
     "whole": speak_whole,
@@ -77,9 +79,10 @@ class Bench:
         self._time_to_drain = time_to_drain
         self._pace = Pace(processes)
         self._running: dict[UUID, _Running] = {}
-        self._ahead = Ahead(deps)
+        self._ahead = Ahead(deps, self._go_on)
+        self._declining: set[asyncio.Task[None]] = set()
         self._lost: set[UUID] = set()
-        self._may_wait = {queue.INTERACTIVE: False, queue.JOB: False}
+        self._may_wait = {queue.INTERACTIVE: True, queue.JOB: True}
         self._interactive_at = float("-inf")
         self._woken = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -90,7 +93,7 @@ class Bench:
         await heed(self._deps.bus, signals.WORK, lambda _detail: self._woken.set())
         await heed(self._deps.bus, signals.STOP, lambda _detail: self._stopped.set())
         await heed(self._deps.bus, signals.ENTRUSTED, self._entrusted)
-        await heed(self._deps.bus, signals.OFFER, self._offered, among="speech-workers")
+        offers = await heed(self._deps.bus, signals.OFFER, self._offered, among="speech-workers")
         upkeep = asyncio.create_task(self._keep_up())
         try:
             while True:
@@ -103,6 +106,9 @@ class Bench:
             upkeep.cancel()
             # What it has locked could not be given back.
             await asyncio.gather(upkeep, return_exceptions=True)
+            if self._deps.bus.is_connected:
+                # Others of the group hear of what is offered from now on.
+                await offers.unsubscribe()
             await self._drain()
 
     def stop(self) -> None:
@@ -123,6 +129,8 @@ class Bench:
         while not self._stopping:
             free, room = self._room(queue.INTERACTIVE), self._room_for_jobs()
             if not free and not room:
+                # Whether anybody waits is not known: offers may have filled the slots.
+                self._may_wait = dict.fromkeys(self._may_wait, True)
                 return
             try:
                 work = await self._taken(free, room)
@@ -136,7 +144,8 @@ class Bench:
             jobs = sum(one.priority == queue.JOB for one in work)
             if len(work) > jobs:
                 self._interactive_at = asyncio.get_running_loop().time()
-            self._may_wait = {queue.INTERACTIVE: len(work) - jobs >= free, queue.JOB: jobs >= room}
+            limited = taking.is_limited(work)
+            self._may_wait = {queue.INTERACTIVE: limited or len(work) - jobs >= free, queue.JOB: jobs >= room}
             if not (0 < free == len(work) - jobs or 0 < room == jobs):
                 return
 
@@ -146,13 +155,35 @@ class Bench:
             self._ahead.begin(offer)
 
     def _entrusted(self, told: Signal) -> None:
-        work = self._ahead.entrusted(told)
+        if told.content != self._deps.worker_id.bytes:
+            return
+        work_id = UUID(told.detail)
+        work = self._ahead.begun(work_id)
         if work is not None:
             self._start(work)
             self._interactive_at = asyncio.get_running_loop().time()
+        elif work_id not in self._running:
+            declining = asyncio.create_task(self._decline(work_id))
+            self._declining.add(declining)
+            declining.add_done_callback(self._declining.discard)
+
+    async def _decline(self, work_id: UUID) -> None:
+        """Let others have what this worker began, has forgotten, and was entrusted with after all."""
+        try:
+            async with self._deps.database.transaction() as session:
+                await queue.give_back(session, self._deps.worker_id, [work_id], untried=True)
+        except Exception as error:
+            if not is_database_away(error):
+                raise
+            logger.warning("work cannot be declined", extra={"error": type(error).__name__})
+            return
+        await signal(self._deps.bus, signals.WORK)
 
     def _start(self, work: queue.Work) -> None:
-        turn = Turn(self._ahead.take(work.id), self._go_on)
+        if work.id in self._running:
+            return
+        speech, began = self._ahead.take(work.id) or (None, time.perf_counter())
+        turn = Turn(speech, self._go_on, began)
         self._running[work.id] = _Running(work, asyncio.create_task(self._do(work, turn)), turn)
 
     def _go_on(self) -> None:
@@ -168,7 +199,8 @@ class Bench:
         pieces = sum(work.characters for work in speaking if work.kind == "chunk")
         is_little = count >= self._processes and pieces <= self._processes * SHORT
         slots = self._slots if is_little else min(self._processes, self._slots)
-        return max(0, min(slots - count, AT_ONCE * self._slots - len(running)))
+        at_once = len(running) + (len(self._ahead) if priority == queue.INTERACTIVE else 0)
+        return max(0, min(slots - count, AT_ONCE * self._slots - at_once))
 
     async def _taken(self, interactive: int, jobs: int) -> list[queue.Work]:
         async with self._deps.database.apart() as session:
@@ -211,7 +243,7 @@ class Bench:
                     span.set_status(Status(StatusCode.ERROR))
                     await self._failed(work, error)
         except Exception:
-            # Its lease runs out, and somebody takes it again.
+            # It is given back as unheard, and somebody takes it again.
             logger.exception("the end of a piece of work could not be written down", extra={"kind": work.kind})
         finally:
             self._running.pop(work.id, None)
@@ -223,7 +255,7 @@ class Bench:
     async def _try(self, work: queue.Work, turn: Turn) -> None:
         if work.tries > failing.TAKEN_MOST:
             raise Permanent("the workers that took it ended before they were done")
-        with self._pace.measured(work, lambda: len(self._running)):
+        with self._pace.measured(work, lambda: len(self._running), turn.began):
             await DO[work.kind](self._deps, work, turn)
 
     async def _failed(self, work: queue.Work, error: Exception) -> None:
@@ -281,7 +313,7 @@ class Bench:
         held = list(self._running)
         async with self._deps.database.transaction() as session:
             kept = await queue.renew(session, self._deps.worker_id, held)
-            await queue.give_back_unheard(session, self._deps.worker_id, [*self._running])
+            unheard = await queue.give_back_unheard(session, self._deps.worker_id, [*self._running])
             await workload.save_worker(
                 session, self._deps.worker_id, processes=self._processes, pace=self._pace.characters_per_second
             )
@@ -293,6 +325,8 @@ class Bench:
                     ready=engine.is_ready,
                     description=models.described(engine.model),
                 )
+        if unheard:
+            await signal(self._deps.bus, signals.WORK)
         # Withdrawn, or taken by another worker after this one was thought dead; or just finished: then it has gone
         # from what runs at the second look.
         lost = {work_id for work_id in held if work_id not in kept}

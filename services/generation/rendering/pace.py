@@ -28,9 +28,12 @@ class Pace:
         return self._processes / self._seconds_per_character
 
     @contextmanager
-    def measured(self, work: queue.Work, at_once: Callable[[], int]) -> Iterator[None]:
-        """Measure how long a piece of work takes; only what is spoken counts. `at_once` says how many are under way."""
-        began, others = time.perf_counter(), at_once()
+    def measured(self, work: queue.Work, at_once: Callable[[], int], began: float) -> Iterator[None]:
+        """Measure how long a piece of work takes since it `began`; only what is spoken counts.
+
+        `at_once` says how many are under way.
+        """
+        others = at_once()
         yield
         if work.kind in ("whole", "chunk"):
             # Of more than there are processes each takes longer, though not all of them together.

@@ -14,11 +14,13 @@ class Turn:
     """The turn of one piece of work, from when it is taken until it is done.
 
     `ahead` is its speech if that was begun before the work was written down. `when_spoken` is called once it is spoken:
-    what remains is up to others than the engines, for which somebody else is next.
+    what remains is up to others than the engines, for which somebody else is next. `began` is when it was begun, by the
+    clock of time.perf_counter().
     """
 
     ahead: asyncio.Task[Rendered] | None
     when_spoken: Callable[[], None]
+    began: float
     is_spoken: bool = False
 
     def spoken(self) -> None:

@@ -225,14 +225,17 @@ _GIVE_BACK_UNHEARD = text(
         select id from speech_queue where worker = :worker and id <> all(:ids)
             and available_at < clock_timestamp() + interval '{LEASE_SECONDS - 2} seconds' for update skip locked
     )
-    update speech_queue q set worker = null, tries = greatest(tries - 1, 0), available_at = clock_timestamp()
+    update speech_queue q set worker = null, available_at = clock_timestamp()
     from free where q.id = free.id returning q.id
     """  # noqa: S608 - a number of ours
 ).bindparams(bindparam("worker", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)))
 
 
 async def give_back_unheard(session: AsyncSession, worker: UUID, ids: Sequence[UUID]) -> int:
-    """Let others take what a worker was entrusted with without hearing of it: it has `ids`. Return how much that is."""
+    """Let others take what a worker was entrusted with without hearing of it: it has `ids`. Return how much that is.
+
+    It counts as tried: what fails each time in such a way that not even this can be written down comes here, too.
+    """
     rows = await session.execute(_GIVE_BACK_UNHEARD, {"worker": worker, "ids": list(ids)})
     return len(rows.all())
 

@@ -18,6 +18,8 @@ from services.generation.store.queue import INTERACTIVE, UNLIMITED, NewWork
 
 ANSWER_SECONDS = 0.002
 """How long writing down waits for a worker's answer: as long as looking for the work would take the worker."""
+STALE_SECONDS = 1.0
+"""How old an offer may be when it is written down: half of what a worker remembers it."""
 SHARED_SECONDS = 1.0
 """How long an equal request is taken to have looked for what it could share before this one was written down."""
 PAUSE_SECONDS = 0.05
@@ -29,13 +31,17 @@ class Offer:
 
     def __init__(self, answer: asyncio.Future[UUID] | None) -> None:
         self.work_id = new_id()
+        self._made_at = time.monotonic()
         self.worker: UUID | None = None
         """Whose work it is written down to be."""
         self._answer = answer
 
     async def entrust(self) -> UUID | None:
-        """Return the worker that has begun with it; None when none is heard of within ANSWER_SECONDS."""
-        if self._answer is not None:
+        """Return the worker that has begun with it; None when none is heard of within ANSWER_SECONDS.
+
+        None, too, when it was so long ago that the worker may have forgotten it.
+        """
+        if self._answer is not None and time.monotonic() - self._made_at < STALE_SECONDS:
             done, _ = await asyncio.wait({self._answer}, timeout=ANSWER_SECONDS)
             self.worker = self._answer.result() if done else None
         return self.worker

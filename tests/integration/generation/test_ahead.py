@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -40,12 +42,19 @@ async def _at_work(world: World, workers: int = 1) -> None:
     await world.worker.bus.client.flush()
 
 
+@asynccontextmanager
+async def _nothing_written(world: World) -> AsyncIterator[None]:
+    """Keep requests from being written down."""
+    async with world.database.transaction() as session:
+        await session.execute(text("lock table renditions in share row exclusive mode"))
+        yield
+
+
 async def test_a_text_is_spoken_while_it_is_written_down(world: World) -> None:
     voice_id = await world.known_voice()
     async with world.working():
         await _at_work(world)
-        async with world.database.transaction() as session:
-            await session.execute(text("lock table renditions in share row exclusive mode"))
+        async with _nothing_written(world):
             asking = asyncio.create_task(world.ask("Ahead of its time.", voice_id))
 
             async def is_spoken() -> bool:
@@ -72,13 +81,21 @@ async def test_what_a_worker_has_begun_is_written_down_as_its_work(world: World)
 
 
 async def test_of_several_workers_one_begins_and_has_it(world: World) -> None:
+    stuck = Stuck()
+    world.engine.on_render = stuck
     voice_id = await world.known_voice()
-    async with world.working(), world.working(another_worker(world.worker)):
+    other = another_worker(world.worker)
+    async with world.working(), world.working(other):
         await _at_work(world, 2)
-        asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(12)]
+        asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(PROCESSES)]
+        rows = await world.rows("select worker, tries from speech_queue")
+        assert [row.tries for row in rows] == [1] * PROCESSES
+        assert {row.worker for row in rows} <= {world.worker.worker_id, other.worker_id}
+        assert sorted(world.engine.spoken) == [f"Text number {number}." for number in range(PROCESSES)]
+        stuck.may_go_on.set()
         for one in asked:
             assert (await world.until(one.id)).status == "completed"
-    assert sorted(world.engine.spoken) == sorted(f"Text number {number}." for number in range(12))
+    assert len(world.engine.spoken) == PROCESSES
 
 
 async def test_what_is_not_written_down_is_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +135,14 @@ async def test_an_engine_that_dies_ahead_costs_one_try(world: World) -> None:
     world.engine.on_render = failing(1, EngineCrashed("it died"))
     async with world.working():
         await _at_work(world)
-        asked = await world.ask(DEADLY)
-        assert (await world.until(asked.id)).status == "completed"
+        async with _nothing_written(world):
+            asking = asyncio.create_task(world.ask(DEADLY))
+
+            async def has_died() -> bool:
+                return world.engine.spoken == [DEADLY]
+
+            await eventually(has_died, within=1.5, what="the engine's end")
+        assert (await world.until((await asking).id)).status == "completed"
     tries = await world.rows("select status from generation_attempts order by created_at")
     assert [row.status for row in tries] == ["failed", "rendered"]
 
@@ -230,15 +253,88 @@ async def test_pieces_of_a_long_text_do_not_wait_beside_a_busy_engine(
             assert (await world.until(one.id)).status == "completed"
 
 
-async def test_of_equal_requests_one_is_begun(world: World) -> None:
+async def test_of_equal_requests_one_is_begun(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offering, "SHARED_SECONDS", 0.1)
     stuck = Stuck()
     world.engine.on_render = stuck
     voice_id = await world.known_voice()
     async with world.working():
         await _at_work(world)
         asked = list(await asyncio.gather(*(world.ask("The same.", voice_id) for _ in range(8))))
-        asked += [await world.ask("The same.", voice_id)]
+        monkeypatch.setattr(offering, "SHARED_SECONDS", 0.0)
+        asked += [await world.ask("The same.", voice_id) for _ in range(2)]
+        rows = await world.rows("select worker from speech_queue")
+        assert [row.worker for row in rows] == [world.worker.worker_id]
         stuck.may_go_on.set()
         for one in asked:
             assert (await world.until(one.id)).status == "completed"
     assert world.engine.spoken == ["The same."]
+
+
+async def test_what_was_forgotten_before_it_was_written_down_is_done_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "FORGOTTEN_SECONDS", 0.1)
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    voice_id = await world.known_voice()
+    async with world.working():
+        await _at_work(world)
+        async with _nothing_written(world):
+            asking = asyncio.create_task(world.ask(voice_id=voice_id))
+            async with asyncio.timeout(5):
+                await stuck.canceled.wait()
+            world.engine.on_render = None
+        assert (await world.until((await asking).id, within=queue.LEASE_SECONDS / 2)).status == "completed"
+
+
+async def test_what_was_offered_long_ago_is_left_to_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offering, "STALE_SECONDS", 0.0)
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    async with world.deps.offers.making(None, None) as offer:
+        assert await offer.entrust() is None
+    async with world.working(slots=1):
+        await _at_work(world)
+        asked = [await world.ask(f"Text number {number}.") for number in range(2)]
+        stuck.may_go_on.set()
+        for one in asked:
+            assert (await world.until(one.id)).status == "completed"
+    assert len(world.engine.spoken) == len(asked)
+
+
+async def test_a_worker_that_stops_leaves_what_it_began_to_others(world: World) -> None:
+    stuck = Stuck()
+    world.engine.on_render = stuck
+    voice_id = await world.known_voice()
+    async with world.working(drain_seconds=1.0):
+        await _at_work(world)
+        locked = _nothing_written(world)
+        await locked.__aenter__()
+        asking = asyncio.create_task(world.ask(voice_id=voice_id))
+        await eventually(lambda: _is(world.engine.spoken), within=1.5, what="speech before there is a row")
+    # It has drained, and forgotten what it began.
+    assert stuck.canceled.is_set()
+    world.engine.on_render = None
+    await locked.__aexit__(None, None, None)
+    asked = await asking
+    async with world.working():
+        assert (await world.until(asked.id, within=queue.LEASE_SECONDS / 2)).status == "completed"
+
+
+async def test_who_did_not_get_a_slot_for_offers_is_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "POLL_SECONDS", 20.0)
+    stuck = Stuck("number")
+    world.engine.on_render = stuck
+    voice_id = await world.known_voice()
+    async with world.working(slots=SLOTS):
+        await _at_work(world)
+        jobs = [await world.ask(f"Job number {number}.", voice_id, mode="job") for number in range(SLOTS)]
+        asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(SLOTS + 2)]
+        stuck.may_go_on.set()
+        for one in (*jobs, *asked):
+            assert (await world.until(one.id, within=10)).status == "completed"
+
+
+async def _is(value: object) -> bool:
+    return bool(value)
