@@ -138,7 +138,7 @@ _RENEW = text(
         select id from speech_queue where worker = :worker and id = any(:ids) for update skip locked
     ), renewed as (
         update speech_queue q set available_at = clock_timestamp() + interval '{LEASE_SECONDS} seconds'
-        from free where q.id = free.id
+        where q.id = any(array(select id from free))
     )
     select id from held
     """  # noqa: S608 - a number of ours
@@ -150,7 +150,7 @@ _GIVE_BACK = text(
     )
     update speech_queue q set worker = null, tries = greatest(tries - :untried, 0), deaths = deaths + :deaths,
         available_at = clock_timestamp() + make_interval(secs => :seconds)
-    from free where q.id = free.id
+    where q.id = any(array(select id from free))
     """
 ).bindparams(bindparam("worker", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)))
 
@@ -226,7 +226,7 @@ _GIVE_BACK_UNHEARD = text(
             and available_at < clock_timestamp() + interval '{LEASE_SECONDS - 2} seconds' for update skip locked
     )
     update speech_queue q set worker = null, available_at = clock_timestamp()
-    from free where q.id = free.id returning q.id
+    where q.id = any(array(select id from free)) returning q.id
     """  # noqa: S608 - a number of ours
 ).bindparams(bindparam("worker", type_=_uuid), bindparam("ids", type_=ARRAY(_uuid)))
 
@@ -244,7 +244,7 @@ _LEAVE_ALL = text(
     """
     with free as (select id from speech_queue where worker = :worker for update skip locked)
     update speech_queue q set worker = null, tries = greatest(tries - 1, 0), available_at = clock_timestamp()
-    from free where q.id = free.id
+    where q.id = any(array(select id from free))
     """
 ).bindparams(bindparam("worker", type_=_uuid))
 

@@ -16,10 +16,8 @@ from services.generation.store.queue import INTERACTIVE, JOB, LEASE_SECONDS, UNL
 _uuid = PgUuid(as_uuid=True)
 
 _FREE = """
-    select id, org_id, priority, tag, most_at_once from speech_queue
-    where priority = {priority} and available_at <= clock_timestamp() and (engine is null or engine = any(:engines))
-        and org_id <> all (array(select org_id from held where pieces >= most))
-    order by tag, id limit {most} for update skip locked
+    select * from speech_next(cast({priority} as smallint), :engines,
+        array(select org_id from held where pieces >= most), {most})
 """
 _TAKE = Prepared(
     text(
@@ -38,7 +36,7 @@ _TAKE = Prepared(
     )
     update speech_queue q
     set worker = :worker, tries = q.tries + 1, available_at = clock_timestamp() + interval '{LEASE_SECONDS} seconds'
-    from fitting where q.id = fitting.id
+    where q.id = any(array(select id from fitting))
     returning q.id, q.org_id, q.kind, q.rendition_id, q.cache_key, q.priority, q.characters, q.most_at_once, q.tries,
         q.deaths, q.payload, q.trace,
         extract(epoch from clock_timestamp() - q.created_at)::double precision as waited_seconds,
@@ -72,7 +70,7 @@ _LEAVE = Prepared(
         where number <= pieces
     )
     update speech_queue q set worker = null, tries = q.tries - 1, available_at = clock_timestamp()
-    from last where q.id = last.id returning q.id
+    where q.id = any(array(select id from last)) returning q.id
     """
     ).bindparams(bindparam("org_ids", type_=ARRAY(_uuid)), bindparam("ids", type_=ARRAY(_uuid)))
 )

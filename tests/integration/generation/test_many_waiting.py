@@ -1,4 +1,4 @@
-"""What it costs to end one text while many others wait, on a database whose statistics say nothing of them."""
+"""What it costs to take and to end something while much waits, on a database whose statistics say nothing of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from services.generation.store import queue
+from libs.ids import new_id
+from services.generation.store import queue, taking
 from tests.integration.generation.conftest import World
 from tests.integration.generation.texts import long_text
 from tests.support.servers import Servers
@@ -59,3 +60,21 @@ async def test_taking_a_text_back_reads_its_own_pieces_and_nobody_elses(
     assert withdrawn
     assert waiting.count > 100
     assert read <= 6 * len(withdrawn)
+
+
+@pytest.mark.parametrize("how", [NEVER, WHEN_EMPTY], ids=["never looked at", "looked at when empty"])
+@pytest.mark.parametrize("priority", [queue.INTERACTIVE, queue.JOB], ids=["interactive", "jobs"])
+async def test_taking_reads_what_is_taken_and_not_what_waits(
+    world: World, servers: Servers, how: str, priority: int
+) -> None:
+    org_id, most = new_id(), 5
+    work = [queue.NewWork(org_id, "whole", new_id(), priority, 100, engine="an engine") for _ in range(3_000)]
+    async with world.database.transaction() as session:
+        await queue.enqueue(session, work)
+    await forget_statistics(servers, how)
+    async with world.database.transaction() as session:
+        before = (await session.execute(READ, {"tables": list(TABLES)})).scalar_one()
+        taken = await taking.take(session, new_id(), most, ["an engine"])
+        read = (await session.execute(READ, {"tables": list(TABLES)})).scalar_one() - before
+    assert len(taken) == most
+    assert read <= 10 * most
