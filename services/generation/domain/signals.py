@@ -15,6 +15,7 @@ OFFER = "speech-offer"
 BEGUN = "speech-begun"
 """A worker has begun with what was offered; with the id of the work, and the worker's as its content."""
 ENTRUSTED = "speech-entrusted"
-"""What was begun is written down, as work that the worker has; with the id of the work."""
+"""What was begun is written down, as work that the worker has; with the id of the work, and the
+worker's as its content."""
 FIRST = "speech-first"
 """The first piece of a rendition that is heard while it is spoken, as it is kept, before it is; with its id."""
