@@ -62,7 +62,7 @@ class Offers:
         """Nobody's answer is heard before `start`."""
         self._bus = bus
         self._answers: dict[UUID, asyncio.Future[UUID]] = {}
-        self._under_way: dict[tuple[UUID | None, str | None], asyncio.Event] = {}
+        self._under_way: dict[tuple[UUID, str], asyncio.Event] = {}
         self._again_at = float("-inf")
 
     async def start(self) -> None:
@@ -71,28 +71,40 @@ class Offers:
 
     @asynccontextmanager
     async def making(self, work: NewWork | None, fingerprint: str | None) -> AsyncIterator[Offer]:
-        """Offer work while it is being written down within; tell the worker afterwards that it is, if it was.
+        """Offer work while it is being written down within, and afterwards tell the worker that it is.
+
+        Where none has begun with it, or nothing is offered, all workers are told that there is work.
 
         Work whose organisation may have only so much done at a time is left to the queue, which knows what is. Of
         equal requests, which have the same `fingerprint`, the first is offered; the others wait until it is written
         down, and share what is made of it.
         """
-        equal = work.org_id if work is not None else None, fingerprint
-        first = self._under_way.get(equal)
+        async with self._made(work, fingerprint) as offer:
+            yield offer
+        if offer.worker is None:
+            await signal(self._bus, signals.WORK)
+        else:
+            await signal(self._bus, signals.ENTRUSTED, str(offer.work_id), offer.worker.bytes)
+
+    @asynccontextmanager
+    async def _made(self, work: NewWork | None, fingerprint: str | None) -> AsyncIterator[Offer]:
+        equal = (work.org_id, fingerprint) if work is not None and fingerprint is not None else None
+        first = self._under_way.get(equal) if equal else None
         if first is not None:
             await first.wait()
         if work is None or first is not None or not self._is_of_use(work):
             yield Offer(None)
             return
         written = asyncio.Event()
-        if fingerprint is not None:
+        if equal:
             self._under_way[equal] = written
         try:
             async with self._offering(work) as offer:
                 yield offer
         finally:
             written.set()
-            asyncio.get_running_loop().call_later(SHARED_SECONDS, self._under_way.pop, equal, None)
+            if equal:
+                asyncio.get_running_loop().call_later(SHARED_SECONDS, self._under_way.pop, equal, None)
 
     @asynccontextmanager
     async def _offering(self, work: NewWork) -> AsyncIterator[Offer]:
@@ -106,8 +118,6 @@ class Offers:
             del self._answers[offer.work_id]
             if not answer.done():
                 self._again_at = time.monotonic() + PAUSE_SECONDS
-        if offer.worker is not None:
-            await signal(self._bus, signals.ENTRUSTED, str(offer.work_id), offer.worker.bytes)
 
     def _is_of_use(self, work: NewWork) -> bool:
         is_possible = work.priority == INTERACTIVE and work.most_at_once >= UNLIMITED and self._bus.is_connected

@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs import outbox
-from libs.messaging import Unavailable, signal, signal_later
+from libs.messaging import Unavailable, signal_later
 from libs.speech.text.dictionary import Lexicon
 from libs.web import Caller, Once, id_for
 from services.generation.domain import errors, requests, signals, speech
@@ -153,7 +153,6 @@ async def _order(deps: Deps, asked: _Asked, *, is_being_made: bool) -> requests.
     while generation is None:
         with suppress(renditions.RenditionEnded):
             generation = await _accept(deps, asked, script, most_at_once, is_being_made=is_being_made)
-    await signal(deps.bus, signals.WORK)
     if asked.is_streamed:
         signal_later(deps.bus, signals.WORK, planning.HEAD_START_SECONDS)
     return generation

@@ -51,17 +51,20 @@ async def _nothing_written(world: World) -> AsyncIterator[None]:
         yield
 
 
+async def _until_asked_to_speak(world: World, *texts: str) -> None:
+    async def is_asked() -> bool:
+        return world.engine.spoken == [*texts]
+
+    await eventually(is_asked, within=1.5, what="speech before there is a row")
+
+
 async def test_a_text_is_spoken_while_it_is_written_down(world: World) -> None:
     voice_id = await world.known_voice()
     async with world.working():
         await _at_work(world)
         async with _nothing_written(world):
             asking = asyncio.create_task(world.ask("Ahead of its time.", voice_id))
-
-            async def is_spoken() -> bool:
-                return world.engine.spoken == ["Ahead of its time."]
-
-            await eventually(is_spoken, within=1.5, what="speech before there is a row")
+            await _until_asked_to_speak(world, "Ahead of its time.")
         asked = await asking
         assert (await world.until(asked.id)).status == "completed"
     assert len(world.engine.spoken) == 1
@@ -138,27 +141,26 @@ async def test_an_engine_that_dies_ahead_costs_one_try(world: World) -> None:
         await _at_work(world)
         async with _nothing_written(world):
             asking = asyncio.create_task(world.ask(DEADLY))
-
-            async def has_died() -> bool:
-                return world.engine.spoken == [DEADLY]
-
-            await eventually(has_died, within=1.5, what="the engine's end")
+            await _until_asked_to_speak(world, DEADLY)
         assert (await world.until((await asking).id)).status == "completed"
     tries = await world.rows("select status from generation_attempts order by created_at")
     assert [row.status for row in tries] == ["failed", "rendered"]
 
 
 @pytest.mark.parametrize(
-    ("most", "priority", "is_begun"),
+    ("most", "priority", "stale_seconds", "is_begun"),
     [
-        (queue.UNLIMITED, queue.INTERACTIVE, True),
-        (queue.UNLIMITED - 1, queue.INTERACTIVE, False),
-        (queue.UNLIMITED, queue.JOB, False),
+        (queue.UNLIMITED, queue.INTERACTIVE, 60.0, True),
+        (queue.UNLIMITED - 1, queue.INTERACTIVE, 60.0, False),
+        (queue.UNLIMITED, queue.JOB, 60.0, False),
+        (queue.UNLIMITED, queue.INTERACTIVE, 0.0, False),
     ],
+    ids=["begun", "limited", "job", "long ago"],
 )
-async def test_what_a_plan_limits_and_jobs_are_left_to_the_queue(
-    world: World, most: int, priority: int, *, is_begun: bool
+async def test_what_a_plan_limits_what_was_offered_long_ago_and_jobs_are_left_to_the_queue(
+    world: World, monkeypatch: pytest.MonkeyPatch, most: int, priority: int, stale_seconds: float, *, is_begun: bool
 ) -> None:
+    monkeypatch.setattr(offering, "STALE_SECONDS", stale_seconds)
     asked = await world.ask(voice_id=await world.known_voice())
     (row,) = await world.rows("select payload from speech_queue")
     async with world.working():
@@ -287,20 +289,6 @@ async def test_what_was_forgotten_before_it_was_written_down_is_done_at_once(
         assert (await world.until((await asking).id, within=queue.LEASE_SECONDS / 2)).status == "completed"
 
 
-async def test_what_was_offered_long_ago_is_left_to_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offering, "STALE_SECONDS", 0.0)
-    stuck = Stuck()
-    world.engine.on_render = stuck
-    async with world.deps.offers.making(None, None) as offer:
-        assert await offer.entrust() is None
-    async with world.working(slots=1):
-        await _at_work(world)
-        asked = [await world.ask(f"Text number {number}.") for number in range(2)]
-        stuck.may_go_on.set()
-        for one in asked:
-            assert (await world.until(one.id)).status == "completed"
-
-
 async def test_a_worker_that_stops_leaves_what_it_began_to_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,7 +302,7 @@ async def test_a_worker_that_stops_leaves_what_it_began_to_others(
         locked = _nothing_written(world)
         await locked.__aenter__()
         asking = asyncio.create_task(world.ask(voice_id=voice_id))
-        await eventually(lambda: _is(world.engine.spoken), within=1.5, what="speech before there is a row")
+        await _until_asked_to_speak(world, "Hello there.")
     # It has drained, and forgotten what it began.
     assert stuck.canceled.is_set()
     world.engine.on_render = None
@@ -324,8 +312,20 @@ async def test_a_worker_that_stops_leaves_what_it_began_to_others(
         assert (await world.until(asked.id, within=queue.LEASE_SECONDS / 2)).status == "completed"
 
 
-async def _is(value: object) -> bool:
-    return bool(value)
+async def test_who_did_not_get_a_slot_for_offers_is_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "POLL_SECONDS", 20.0)
+    monkeypatch.setattr(offering, "ANSWER_SECONDS", 0.2)
+    stuck = Stuck("number")
+    world.engine.on_render = stuck
+    voice_id = await world.known_voice()
+    async with world.working(slots=SLOTS):
+        await _at_work(world)
+        jobs = [await world.ask(f"Job number {number}.", voice_id, mode="job") for number in range(PROCESSES)]
+        await eventually(partial(_are_taken, world, PROCESSES), what="the jobs at work")
+        asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(SLOTS + 2)]
+        stuck.may_go_on.set()
+        for one in (*jobs, *asked):
+            assert (await world.until(one.id, within=10)).status == "completed"
 
 
 async def _are_taken(world: World, count: int) -> bool:
