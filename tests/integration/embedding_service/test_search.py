@@ -73,6 +73,8 @@ async def test_the_index_is_used_and_finds_what_comparing_all_finds(
     similar = {one.chunk_id: one.similarity for one in exact}
     both = [one for one in by_index if one.chunk_id in similar]
     assert [one.similarity for one in both] == pytest.approx([similar[one.chunk_id] for one in both], abs=1e-3)
+    assert shown is not None
+    assert wanted is not None
     assert len(shown) == len(wanted) == 50
     assert all("Jupiter" in hit.text for hit in wanted)
     # Instead of what it missed it shows others, which come last: of fifty as few as of twenty.
