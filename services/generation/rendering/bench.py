@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from uuid import UUID
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from libs.database import is_database_away
-from libs.ids import new_id
 from libs.messaging import Permanent, Signal, heed, signal
-from libs.messaging.policy import Verdict, judge
-from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, SpeechError
 from libs.telemetry import trace_context
 from services.generation.domain import signals
 from services.generation.rendering import failing
@@ -26,17 +21,15 @@ from services.generation.rendering.assembling import assemble, plan_rendition
 from services.generation.rendering.deps import WorkerDeps
 from services.generation.rendering.pace import Pace
 from services.generation.rendering.speaking import speak_chunk, speak_whole
-from services.generation.rendering.turn import Turn
-from services.generation.store import attempts, models, queue, taking, workload
-from services.generation.usecases import ending
+from services.generation.rendering.turn import Running, Turn
+from services.generation.rendering.upkeep import Upkeep
+from services.generation.store import queue, taking, workload
 
 logger = logging.getLogger(__name__)
 _tracer = trace.get_tracer("antiphon.worker")
 
 POLL_SECONDS = 1.0
 """How long a lost signal can delay work."""
-UPKEEP_SECONDS = queue.LEASE_SECONDS / 4
-SECOND_LOOK_SECONDS = 0.2
 RESERVED_SECONDS = 3.0
 """How long after work that somebody waited for only half as many jobs are spoken at a time as there are engines."""
 SHORT = 200
@@ -55,15 +48,6 @@ DO: Mapping[str, Callable[[WorkerDeps, queue.Work, Turn], Awaitable[None]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A piece of work under way."""
-
-    work: queue.Work
-    task: asyncio.Task[None]
-    turn: Turn
-
-
 class Bench:
     """Takes work, speaks `slots` pieces of it at a time, and keeps the lease on what it has.
 
@@ -78,23 +62,22 @@ class Bench:
         self._processes = processes
         self._time_to_drain = time_to_drain
         self._pace = Pace(processes)
-        self._running: dict[UUID, _Running] = {}
+        self._running: dict[UUID, Running] = {}
+        self._upkeep = Upkeep(deps, self._pace, self._running)
         self._ahead = Ahead(deps, self._go_on)
         self._declining: set[asyncio.Task[None]] = set()
-        self._lost: set[UUID] = set()
         self._may_wait = {queue.INTERACTIVE: True, queue.JOB: True}
         self._interactive_at = float("-inf")
         self._woken = asyncio.Event()
-        self._stopped = asyncio.Event()
         self._stopping = False
 
     async def run(self) -> None:
         """Work until cancelled; then finish what can be finished and give the rest back."""
         await heed(self._deps.bus, signals.WORK, lambda _detail: self._woken.set())
-        await heed(self._deps.bus, signals.STOP, lambda _detail: self._stopped.set())
+        await heed(self._deps.bus, signals.STOP, lambda _detail: self._upkeep.look_now())
         await heed(self._deps.bus, signals.ENTRUSTED, self._entrusted)
         offers = await heed(self._deps.bus, signals.OFFER, self._offered, among="speech-workers")
-        upkeep = asyncio.create_task(self._keep_up())
+        upkeep = asyncio.create_task(self._upkeep.run())
         try:
             while True:
                 await self._take()
@@ -184,7 +167,7 @@ class Bench:
             return
         speech, began = self._ahead.take(work.id) or (None, time.perf_counter())
         turn = Turn(speech, self._go_on, began)
-        self._running[work.id] = _Running(work, asyncio.create_task(self._do(work, turn)), turn)
+        self._running[work.id] = Running(work, asyncio.create_task(self._do(work, turn)), turn)
 
     def _go_on(self) -> None:
         # Of an empty queue nothing is to be had by asking again: whoever fills it says so.
@@ -241,7 +224,7 @@ class Bench:
                 except Exception as error:  # noqa: BLE001 - whatever it is, the work is tried again or given up
                     span.set_attribute("error.type", type(error).__name__)
                     span.set_status(Status(StatusCode.ERROR))
-                    await self._failed(work, error)
+                    await failing.end_try(self._deps, work, error)
         except Exception:
             # It is given back as unheard, and somebody takes it again.
             logger.exception("the end of a piece of work could not be written down", extra={"kind": work.kind})
@@ -257,83 +240,6 @@ class Bench:
             raise Permanent("the workers that took it ended before they were done")
         with self._pace.measured(work, lambda: len(self._running), turn.began):
             await DO[work.kind](self._deps, work, turn)
-
-    async def _failed(self, work: queue.Work, error: Exception) -> None:
-        """Give work back for another try, or fail what waits for it."""
-        deadly = isinstance(error, EngineCrashed | EngineTimeout)
-        code = failing.final_code(work, error, deadly=deadly)
-        facts = {"kind": work.kind, "rendition_id": str(work.rendition_id), "tries": work.tries, "final": bool(code)}
-        # Of the errors that are not foreseen the place is wanted, too.
-        unforeseen = error if not isinstance(error, SpeechError | Permanent) else None
-        logger.warning("speaking failed", extra=facts | {"error": type(error).__name__}, exc_info=unforeseen)
-        if code:
-            await self._give_up(work, code, failing.explanation(code, error))
-            return
-        outage = (not deadly and judge(error) is Verdict.UNAVAILABLE) or isinstance(error, EngineUnavailable)
-        delay = failing.delay(work, outage=outage)
-        async with self._deps.database.transaction(work.org_id) as session:
-            # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
-            await attempts.insert_attempt(
-                session,
-                new_id(),
-                work.rendition_id,
-                model_id=failing.engine_of(work),
-                error=f"{type(error).__name__}: {failing.told(error)}",
-            )
-            await queue.give_back(
-                session, self._deps.worker_id, [work.id], after_seconds=delay, untried=outage, died=deadly
-            )
-
-    async def _give_up(self, work: queue.Work, code: str, reason: str) -> None:
-        async with self._deps.database.transaction(work.org_id) as session:
-            now = self._deps.clock()
-            ended = await ending.fail_work(session, work, self._deps.worker_id, code=code, reason=reason, now=now)
-            await attempts.insert_attempt(
-                session, new_id(), work.rendition_id, model_id=failing.engine_of(work), error=reason[:500]
-            )
-        for rendition_id in ended:
-            await signal(self._deps.bus, signals.PROGRESS, str(rendition_id))
-
-    async def _keep_up(self) -> None:
-        """Say now and then that this worker is there and still has its work; stop what it has no more."""
-        while True:
-            try:
-                await self._look_after()
-            except Exception as error:
-                if not is_database_away(error):
-                    raise
-                logger.warning("leases cannot be renewed", extra={"error": type(error).__name__})
-            pause = SECOND_LOOK_SECONDS if self._lost else UPKEEP_SECONDS
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._stopped.wait()
-            self._stopped.clear()
-
-    async def _look_after(self) -> None:
-        held = list(self._running)
-        async with self._deps.database.transaction() as session:
-            kept = await queue.renew(session, self._deps.worker_id, held)
-            unheard = await queue.give_back_unheard(session, self._deps.worker_id, [*self._running])
-            await workload.save_worker(
-                session, self._deps.worker_id, processes=self._processes, pace=self._pace.characters_per_second
-            )
-            for name, engine in self._deps.engines.items():
-                await models.save_model(
-                    session,
-                    name,
-                    version=engine.version,
-                    ready=engine.is_ready,
-                    description=models.described(engine.model),
-                )
-        if unheard:
-            await signal(self._deps.bus, signals.WORK)
-        # Withdrawn, or taken by another worker after this one was thought dead; or just finished: then it has gone
-        # from what runs at the second look.
-        lost = {work_id for work_id in held if work_id not in kept}
-        for work_id in lost & self._lost:
-            if work_id in self._running:
-                self._running[work_id].task.cancel()
-        self._lost = lost
 
     async def _drain(self) -> None:
         self._stopping = True

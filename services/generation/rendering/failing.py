@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from libs.messaging import Permanent, RetryPolicy
+import logging
+
+from libs.ids import new_id
+from libs.messaging import Permanent, RetryPolicy, signal
 from libs.messaging.policy import Verdict, judge
-from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, PermanentSpeechError
-from services.generation.store import queue
+from libs.speech.engine import EngineCrashed, EngineTimeout, EngineUnavailable, PermanentSpeechError, SpeechError
+from services.generation.domain import signals
+from services.generation.rendering.deps import WorkerDeps
+from services.generation.store import attempts, queue
+from services.generation.usecases import ending
+
+logger = logging.getLogger(__name__)
 
 RETRIES = RetryPolicy(delays=(0.2, 1.0, 5.0, 20.0))
 OUTAGE_SECONDS = 2.0
@@ -59,3 +67,44 @@ def explanation(code: str, error: Exception) -> str:
 def delay(work: queue.Work, *, outage: bool) -> float:
     """Return for how many seconds nobody takes work that failed and is tried again."""
     return OUTAGE_SECONDS if outage else RETRIES.delay(min(work.tries, len(RETRIES.delays)))
+
+
+async def end_try(deps: WorkerDeps, work: queue.Work, error: Exception) -> None:
+    """Give work back for another try, or fail what waits for it."""
+    deadly = isinstance(error, EngineCrashed | EngineTimeout)
+    code = final_code(work, error, deadly=deadly)
+    facts = {"kind": work.kind, "rendition_id": str(work.rendition_id), "tries": work.tries, "final": bool(code)}
+    # Of the errors that are not foreseen the place is wanted, too.
+    unforeseen = error if not isinstance(error, SpeechError | Permanent) else None
+    logger.warning("speaking failed", extra=facts | {"error": type(error).__name__}, exc_info=unforeseen)
+    if code:
+        await _give_up(deps, work, code, explanation(code, error))
+        return
+    outage = (not deadly and judge(error) is Verdict.UNAVAILABLE) or isinstance(error, EngineUnavailable)
+    async with deps.database.transaction(work.org_id) as session:
+        # The rendition first, and then what is queued for it: in that order whoever cancels it locks them, too.
+        await attempts.insert_attempt(
+            session,
+            new_id(),
+            work.rendition_id,
+            model_id=engine_of(work),
+            error=f"{type(error).__name__}: {told(error)}",
+        )
+        await queue.give_back(
+            session,
+            deps.worker_id,
+            [work.id],
+            after_seconds=delay(work, outage=outage),
+            untried=outage,
+            died=deadly,
+        )
+
+
+async def _give_up(deps: WorkerDeps, work: queue.Work, code: str, reason: str) -> None:
+    async with deps.database.transaction(work.org_id) as session:
+        ended = await ending.fail_work(session, work, deps.worker_id, code=code, reason=reason, now=deps.clock())
+        await attempts.insert_attempt(
+            session, new_id(), work.rendition_id, model_id=engine_of(work), error=reason[:500]
+        )
+    for rendition_id in ended:
+        await signal(deps.bus, signals.PROGRESS, str(rendition_id))

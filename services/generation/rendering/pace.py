@@ -19,13 +19,13 @@ class Pace:
 
     def __init__(self, processes: int) -> None:
         """`processes` can speak at the same time; what a piece of work takes holds its wait for one."""
-        self._processes = processes
+        self.processes = processes
         self._seconds_per_character = 1 / _FIRST_GUESS
 
     @property
     def characters_per_second(self) -> float:
         """How many characters all engines of the worker speak in a second."""
-        return self._processes / self._seconds_per_character
+        return self.processes / self._seconds_per_character
 
     @contextmanager
     def measured(self, work: queue.Work, at_once: Callable[[], int], began: float) -> Iterator[None]:
@@ -37,6 +37,6 @@ class Pace:
         yield
         if work.kind in ("whole", "chunk"):
             # Of more than there are processes each takes longer, though not all of them together.
-            shared = self._processes / max(self._processes, (others + at_once()) / 2)
+            shared = self.processes / max(self.processes, (others + at_once()) / 2)
             took = shared * (time.perf_counter() - began) / max(work.characters, 50)
             self._seconds_per_character += _WEIGHT * (took - self._seconds_per_character)

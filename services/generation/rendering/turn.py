@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from libs.speech.engine import Rendered
+from services.generation.store import queue
 
 
 @dataclass(slots=True)
@@ -27,3 +28,12 @@ class Turn:
         """Say that the engine is done with it, for good or ill."""
         self.is_spoken = True
         self.when_spoken()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A piece of work under way."""
+
+    work: queue.Work
+    task: asyncio.Task[None]
+    turn: Turn

@@ -173,6 +173,15 @@ class World:
         """Run a bench for a while, and drain it."""
         return running(self.bench(worker, slots=slots, drain_seconds=drain_seconds))
 
+    async def at_work(self, workers: int = 1) -> None:
+        """Wait until so many workers have begun to work."""
+
+        async def all_are() -> bool:
+            return len(await self.rows("select 1 from speech_workers")) == workers
+
+        await eventually(all_are, what="the workers at work")
+        await self.worker.bus.client.flush()
+
     async def spoken_meanwhile(self, wanted: str, voice_id: UUID) -> Generation:
         """Ask for speech while somebody works, and return it finished."""
         asked = await self.ask(wanted, voice_id)

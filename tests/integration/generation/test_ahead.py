@@ -1,46 +1,31 @@
-"""Short texts are begun with before they are written down, and leave the engines to others once they are spoken."""
+"""Short texts are begun with before they are written down."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered
-from libs.objectstore import ObjectStore
-from libs.objectstore.objects import Digests
 from libs.speech.engine import EngineCrashed
 from services.generation.domain.errors import UnknownVoice
-from services.generation.rendering import ahead, bench
+from services.generation.rendering import ahead, upkeep
 from services.generation.store import queue, taking
 from services.generation.usecases import offering
 from tests.integration.generation.conftest import World, another_worker
 from tests.integration.generation.engine_faults import DEADLY, Stuck, failing
 from tests.integration.generation.stand_ins import PROCESSES
-from tests.integration.generation.texts import long_text
 from tests.support.polling import eventually
-from tests.support.servers import Servers
-
-SLOTS = 2 * PROCESSES
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers are waited for as long as a busy machine takes for them."""
     monkeypatch.setattr(offering, "ANSWER_SECONDS", 5.0)
-
-
-async def _at_work(world: World, workers: int = 1) -> None:
-    async def all_are() -> bool:
-        return len(await world.rows("select 1 from speech_workers")) == workers
-
-    await eventually(all_are, what="the workers at work")
-    await world.worker.bus.client.flush()
 
 
 @asynccontextmanager
@@ -61,7 +46,7 @@ async def _until_asked_to_speak(world: World, *texts: str) -> None:
 async def test_a_text_is_spoken_while_it_is_written_down(world: World) -> None:
     voice_id = await world.known_voice()
     async with world.working():
-        await _at_work(world)
+        await world.at_work()
         async with _nothing_written(world):
             asking = asyncio.create_task(world.ask("Ahead of its time.", voice_id))
             await _until_asked_to_speak(world, "Ahead of its time.")
@@ -75,7 +60,7 @@ async def test_what_a_worker_has_begun_is_written_down_as_its_work(world: World)
     stuck = Stuck()
     world.engine.on_render = stuck
     async with world.working():
-        await _at_work(world)
+        await world.at_work()
         asked = await world.ask()
         rows = await world.rows("select worker, tries, available_at > now() as is_leased from speech_queue")
         assert [tuple(row) for row in rows] == [(world.worker.worker_id, 1, True)]
@@ -90,7 +75,7 @@ async def test_of_several_workers_one_begins_and_has_it(world: World) -> None:
     voice_id = await world.known_voice()
     other = another_worker(world.worker)
     async with world.working(), world.working(other):
-        await _at_work(world, 2)
+        await world.at_work(2)
         asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(PROCESSES)]
         rows = await world.rows("select worker, tries from speech_queue")
         assert [row.tries for row in rows] == [1] * PROCESSES
@@ -112,7 +97,7 @@ async def test_what_is_not_written_down_is_forgotten(world: World, monkeypatch: 
         return False
 
     async with world.working():
-        await _at_work(world)
+        await world.at_work()
         with monkeypatch.context() as patched:
             patched.setattr("services.generation.usecases.requesting.voices.lock_custom_voice", too_late)
             with pytest.raises(UnknownVoice):
@@ -124,7 +109,7 @@ async def test_what_is_not_written_down_is_forgotten(world: World, monkeypatch: 
 
 
 async def test_what_a_worker_never_heard_that_it_has_others_get(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "UPKEEP_SECONDS", 0.2)
+    monkeypatch.setattr(upkeep, "UPKEEP_SECONDS", 0.2)
     asked = await world.ask()
     await world.change(
         f"update speech_queue set worker = :worker, tries = 1, "  # noqa: S608 - a number of ours
@@ -138,7 +123,7 @@ async def test_what_a_worker_never_heard_that_it_has_others_get(world: World, mo
 async def test_an_engine_that_dies_ahead_costs_one_try(world: World) -> None:
     world.engine.on_render = failing(1, EngineCrashed("it died"))
     async with world.working():
-        await _at_work(world)
+        await world.at_work()
         async with _nothing_written(world):
             asking = asyncio.create_task(world.ask(DEADLY))
             await _until_asked_to_speak(world, DEADLY)
@@ -164,44 +149,12 @@ async def test_what_a_plan_limits_what_was_offered_long_ago_and_jobs_are_left_to
     asked = await world.ask(voice_id=await world.known_voice())
     (row,) = await world.rows("select payload from speech_queue")
     async with world.working():
-        await _at_work(world)
+        await world.at_work()
         await world.until(asked.id)
         work = queue.NewWork(world.org_id, "whole", asked.id, priority, 12, most_at_once=most, payload=row.payload)
         async with world.deps.offers.making(work, None) as offer:
             assert await offer.entrust() == (world.worker.worker_id if is_begun else None)
             offer.withdraw()
-
-
-class Held(ObjectStore):
-    """The object store, which keeps everybody waiting who writes."""
-
-    def __init__(self, servers: Servers) -> None:
-        super().__init__(servers.object_store_address)
-        self.waiting = 0
-        self.may_go_on = asyncio.Event()
-
-    async def put_checked(self, key: str, content: bytes, content_type: str) -> Digests:
-        self.waiting += 1
-        await self.may_go_on.wait()
-        return await super().put_checked(key, content, content_type)
-
-
-async def test_while_speech_is_kept_the_next_is_spoken_up_to_a_limit(world: World, servers: Servers) -> None:
-    objects = Held(servers)
-    voice_id = await world.known_voice()
-    asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(8)]
-
-    async def are_spoken() -> bool:
-        return objects.waiting == bench.AT_ONCE * 2
-
-    async with world.working(another_worker(world.worker, objects=objects), slots=2):
-        await eventually(are_spoken, what="more spoken than there are slots")
-        taken = await world.rows("select 1 from speech_queue where worker is not null")
-        assert len(taken) == bench.AT_ONCE * 2 < len(asked)
-        objects.may_go_on.set()
-        for one in asked:
-            assert (await world.until(one.id)).status == "completed"
-    await objects.close()
 
 
 async def test_nobody_who_is_offered_passes_those_who_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,33 +186,13 @@ async def test_nobody_who_is_offered_passes_those_who_wait(world: World, monkeyp
     assert world.engine.spoken == ["Who came first.", "Who waits.", "Who came last."]
 
 
-@pytest.mark.parametrize("is_long", [False, True], ids=["short texts", "pieces"])
-async def test_pieces_of_a_long_text_do_not_wait_beside_a_busy_engine(
-    world: World, monkeypatch: pytest.MonkeyPatch, *, is_long: bool
-) -> None:
-    monkeypatch.setattr(bench, "SHORT", 50)
-    stuck = Stuck()
-    world.engine.on_render = stuck
-    voice_id = await world.known_voice()
-    asked = [await world.ask(long_text(3_000), voice_id)] if is_long else []
-    asked += [await world.ask(f"Text number {number}.", voice_id) for number in range(0 if is_long else 8)]
-    taken = PROCESSES if is_long else SLOTS
-
-    async with world.working(slots=SLOTS):
-        await eventually(partial(_are_taken, world, taken), what="work at the engines")
-        assert len(await world.rows("select 1 from speech_queue where worker is not null")) == taken
-        stuck.may_go_on.set()
-        for one in asked:
-            assert (await world.until(one.id)).status == "completed"
-
-
 async def test_of_equal_requests_one_is_begun(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offering, "SHARED_SECONDS", 0.1)
     stuck = Stuck()
     world.engine.on_render = stuck
     voice_id = await world.known_voice()
     async with world.working():
-        await _at_work(world)
+        await world.at_work()
         asked = list(await asyncio.gather(*(world.ask("The same.", voice_id) for _ in range(8))))
         monkeypatch.setattr(offering, "SHARED_SECONDS", 0.0)
         asked += [await world.ask("The same.", voice_id) for _ in range(2)]
@@ -275,12 +208,12 @@ async def test_what_was_forgotten_before_it_was_written_down_is_done_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ahead, "FORGOTTEN_SECONDS", 0.1)
-    monkeypatch.setattr(bench, "UPKEEP_SECONDS", 60.0)
+    monkeypatch.setattr(upkeep, "UPKEEP_SECONDS", 60.0)
     stuck = Stuck()
     world.engine.on_render = stuck
     voice_id = await world.known_voice()
     async with world.working():
-        await _at_work(world)
+        await world.at_work()
         async with _nothing_written(world):
             asking = asyncio.create_task(world.ask(voice_id=voice_id))
             async with asyncio.timeout(5):
@@ -293,12 +226,12 @@ async def test_a_worker_that_stops_leaves_what_it_began_to_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ahead, "FORGOTTEN_SECONDS", 0.5)
-    monkeypatch.setattr(bench, "UPKEEP_SECONDS", 60.0)
+    monkeypatch.setattr(upkeep, "UPKEEP_SECONDS", 60.0)
     stuck = Stuck()
     world.engine.on_render = stuck
     voice_id = await world.known_voice()
     async with world.working(drain_seconds=1.0):
-        await _at_work(world)
+        await world.at_work()
         locked = _nothing_written(world)
         await locked.__aenter__()
         asking = asyncio.create_task(world.ask(voice_id=voice_id))
@@ -310,23 +243,3 @@ async def test_a_worker_that_stops_leaves_what_it_began_to_others(
     asked = await asking
     async with world.working():
         assert (await world.until(asked.id, within=queue.LEASE_SECONDS / 2)).status == "completed"
-
-
-async def test_who_did_not_get_a_slot_for_offers_is_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "POLL_SECONDS", 20.0)
-    monkeypatch.setattr(offering, "ANSWER_SECONDS", 0.2)
-    stuck = Stuck("number")
-    world.engine.on_render = stuck
-    voice_id = await world.known_voice()
-    async with world.working(slots=SLOTS):
-        await _at_work(world)
-        jobs = [await world.ask(f"Job number {number}.", voice_id, mode="job") for number in range(PROCESSES)]
-        await eventually(partial(_are_taken, world, PROCESSES), what="the jobs at work")
-        asked = [await world.ask(f"Text number {number}.", voice_id) for number in range(SLOTS + 2)]
-        stuck.may_go_on.set()
-        for one in (*jobs, *asked):
-            assert (await world.until(one.id, within=10)).status == "completed"
-
-
-async def _are_taken(world: World, count: int) -> bool:
-    return len(await world.rows("select 1 from speech_queue where worker is not null")) >= count
