@@ -25,9 +25,12 @@ from deploy.backup.vault import Vault
 from deploy.embedded.errors import StackError
 from deploy.embedded.home import Home
 from deploy.embedded.processes import HOME_MARK
+from libs.niceness import step_back
 
 MARK_SECONDS = 5.0
 """How far the log reaches is written down so often, which is how near to the present a moment can be restored."""
+_NICENESS = 5
+"""Nobody waits for a backup."""
 _LOOK_SECONDS = 5.0
 _PAUSE_SECONDS = 5.0
 _OVERLAP = timedelta(minutes=2)
@@ -146,6 +149,7 @@ async def _serve(runner: Runner, host: str, port: int) -> None:
 
 def main() -> None:
     """Run beside the stack that the environment names; what keeps it from that is said in one line."""
+    step_back(_NICENESS)
     try:
         settings = read_settings()
         home = Home(Path(os.environ[HOME_MARK]))

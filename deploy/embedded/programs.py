@@ -29,8 +29,6 @@ class Program:
     service: str
     nats_user: str
     stop_rank: int = 1
-    niceness: int = 0
-    """How far it stands back when the cores are short: what nobody waits for gives way to what somebody does."""
 
 
 INIT = Program("init", "deploy.init", "once", ("postgres", "nats", "s3"), "init", "provisioner")
@@ -42,11 +40,11 @@ PROGRAMS: tuple[Program, ...] = (
     Program("generation", "services.generation.main", "service", ("init",), "generation", "generation"),
     Program("worker", "services.generation.worker", "worker", ("init",), "generation", "worker"),
     Program("storage", "services.storage.main", "service", ("init",), "storage", "storage"),
-    Program("embedding", "services.embedding.main", "service", ("init",), "embedding", "embedding", niceness=5),
+    Program("embedding", "services.embedding.main", "service", ("init",), "embedding", "embedding"),
     Program("analytics", "services.analytics.main", "service", ("init",), "analytics", "analytics"),
 )
 
-BACKUP = Program("backup", "deploy.backup.runner", "operator", ("init",), "backup", "provisioner", niceness=5)
+BACKUP = Program("backup", "deploy.backup.runner", "operator", ("init",), "backup", "provisioner")
 """Keeps backups going, where somebody has said where they should lie."""
 
 

@@ -8,7 +8,6 @@ import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from deploy.embedded import leftovers, seaweed
@@ -174,7 +173,7 @@ class Supervisor:
         health = f"{url}/readyz"
         return Unit(
             name=program.name,
-            start=lambda: self._start_service(program, environment),
+            start=lambda: self._launcher.launch(program.name, program.module, environment),
             until_ready=lambda _: until_clear(lambda: find_obstacle(health), _SERVICE_SECONDS),
             log_tail=lambda: self._home.log_tail(program.name),
             port=self._ports[program.name],
@@ -184,14 +183,6 @@ class Supervisor:
             stop_signal=signal.SIGTERM,
             stop_seconds=_STOP_SECONDS,
         )
-
-    async def _start_service(self, program: Program, environment: dict[str, str]) -> Child:
-        child = await self._launcher.launch(program.name, program.module, environment)
-        if program.niceness:
-            # Before it has threads of its own, which take the value over.
-            with suppress(ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, child.pid, program.niceness)
-        return child
 
     async def _run_once(self, program: Program) -> None:
         environment = program_environment(program, self._home, self._route(self._ports), self._caller)

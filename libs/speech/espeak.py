@@ -25,6 +25,7 @@ from libs.speech.languages import VOICE_OF_LANGUAGE, profile_for_language
 LONGEST_TEXT = 20_000
 """Code points of one job, markup included; longer texts are split at sentences before they get here."""
 _BACKGROUND_NICENESS = 10
+_BACKGROUND_PATIENCE = 4
 """A tenth of the processor time that a process at 0 has when both want it."""
 _PITCHES_PER_SEMITONE = 5.1
 """Steps on eSpeak NG's scale of pitch, with the range scaled alongside: measured on three of its voices, to a
@@ -48,7 +49,7 @@ class EspeakEngine:
 
     A job that runs longer than `timeout_seconds` fails with EngineTimeout; the time that it waits for a process does
     not count. A process is replaced after `recycle_after` jobs. What is spoken in the background has as many processes
-    of its own, which are started when they are first wanted.
+    of its own, which are started when they are first wanted; they may take longer, for they get what others leave.
     """
 
     name = "espeak-ng"
@@ -57,7 +58,10 @@ class EspeakEngine:
     def __init__(self, processes: int, *, timeout_seconds: float = 60.0, recycle_after: int = 2_000) -> None:
         self._pool = EnginePool(processes, timeout_seconds=timeout_seconds, recycle_after=recycle_after)
         self._background = EnginePool(
-            processes, timeout_seconds=timeout_seconds, recycle_after=recycle_after, niceness=_BACKGROUND_NICENESS
+            processes,
+            timeout_seconds=timeout_seconds * _BACKGROUND_PATIENCE,
+            recycle_after=recycle_after,
+            niceness=_BACKGROUND_NICENESS,
         )
 
     @property

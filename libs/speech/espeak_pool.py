@@ -22,12 +22,12 @@ _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.1, 5.0
 class EnginePool:
     """`size` engine processes, each replaced after `recycle_after` jobs; a job may run for `timeout_seconds`.
 
-    With `niceness` above zero they leave the processors to others.
+    With `niceness` above zero they leave the processors to others, whichever service's.
     """
 
     def __init__(self, size: int, *, timeout_seconds: float, recycle_after: int, niceness: int = 0) -> None:
         self._size = size
-        self._command = (*ESPEAK, str(niceness))
+        self._command = (*ESPEAK, str(niceness)) if niceness else ESPEAK
         self._timeout_seconds = timeout_seconds
         self._recycle_after = recycle_after
         self._open = False

@@ -11,7 +11,6 @@ from __future__ import annotations
 import _thread
 import array
 import faulthandler
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from queue import Queue
 from time import perf_counter
 from typing import BinaryIO, cast
 
+from libs.niceness import step_back_alone
 from libs.speech.alignment import align
 from libs.speech.child_pipes import claim_stdout, die_with_worker, leave_signals_to_the_worker, receive, send
 from libs.speech.encoding import Segment, SegmentEncoder, parse_output_format, segment_encoder
@@ -124,7 +124,8 @@ def main() -> None:
     """Serve requests until stdin closes."""
     replies = claim_stdout()
     leave_signals_to_the_worker()
-    os.nice(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    if len(sys.argv) > 1:
+        step_back_alone(int(sys.argv[1]))
     faulthandler.enable()
     _thread.start_new_thread(die_with_worker, ())
     espeak = Espeak()

@@ -6,9 +6,9 @@ from datetime import timedelta
 from functools import partial
 
 from libs.database import Database
+from libs.niceness import step_back
 from libs.objectstore import ObjectStore
 from libs.service import Composition, Runtime, run
-from libs.service.niceness import step_back
 from libs.web import IdentityVerifier, create_app
 from services.embedding.adapters import Embedder, Gathering, MiniLm
 from services.embedding.adapters.leading import leading

@@ -82,8 +82,13 @@ async def list_known_vectors(
         """
         select distinct on (wanted.org_id, wanted.hash) wanted.org_id, wanted.hash, vectors.embedding::text as vector
         from unnest($2::uuid[], $3::text[]) as wanted (org_id, hash)
-        join chunks on chunks.content_hash = wanted.hash and chunks.org_id is not distinct from wanted.org_id
-        join vectors on vectors.id = chunks.id and vectors.index_id = $1
+        cross join lateral (
+            -- Both columns of the index in either case: by one of them the planner would read all of an organisation's.
+            select id from chunks where content_hash = wanted.hash and org_id = wanted.org_id
+            union all
+            select id from chunks where content_hash = wanted.hash and org_id is null and wanted.org_id is null
+        ) as same
+        join vectors on vectors.id = same.id and vectors.index_id = $1
         """,
         index.id,
         [org_id for org_id, _ in keys],

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from libs.niceness import step_back
 from libs.speech.espeak_native import Espeak
 
 _NICENESS = 5
@@ -32,7 +33,7 @@ class EngineRequest:
     def limit(self) -> None:
         """Take no more from now on than the request allows: what nothing in a recording can lift."""
         limits = self.header["limits"]
-        os.nice(_NICENESS)
+        step_back(_NICENESS)
         memory = _memory_in_use() + limits["memory_bytes"]
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 1))

@@ -27,6 +27,14 @@ def test_every_folder_with_code_is_a_package() -> None:
     assert [str(folder) for folder in folders - scripts if not (ROOT / folder / "__init__.py").is_file()] == []
 
 
+def test_processes_step_back_in_one_way() -> None:
+    """Niceness alone does nothing for a process that has a session of its own."""
+    texts = {str(path): (ROOT / path).read_text("utf-8") for path in _modules(*PRODUCT)}
+    assert [path for path, text in texts.items() if "os.nice(" in text or "os.setpriority(" in text] == [
+        "libs/niceness.py"
+    ]
+
+
 def test_the_locks_name_no_index() -> None:
     for lock in (ROOT / "requirements").rglob("*.txt"):
         assert "://" not in lock.read_text("utf-8"), f"{lock.name} says where its packages come from"

@@ -7,16 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
+from sqlalchemy import text
 
 from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentSubmitted
+from libs.database import Database
 from libs.ids import new_id
 from libs.messaging import Delivery, Unavailable
 from services.embedding import consumers as handlers
 from services.embedding.adapters import MiniLm, Vectors
-from services.embedding.domain import EmbeddingUnavailable, Index
+from services.embedding.domain import EmbeddingUnavailable, Index, content_hash
+from services.embedding.store import documents
 from services.embedding.usecases import Deps
 from services.embedding.usecases.models import KnownIndexes, Making
-from tests.integration.embedding_service.conftest import Client, Ledger, completed
+from tests.integration.embedding_service.conftest import Client, Ledger, completed, ready
+from tests.integration.embedding_service.test_search import index, many
+from tests.support.servers import Servers
+from tests.support.statistics import NEVER, forget_statistics, rows_read
 
 
 @dataclass
@@ -99,3 +105,24 @@ async def test_nothing_is_kept_for_an_index_that_is_no_longer_active(
         await generated(slow, client, "Too late.")
     assert await ledger.rows("select 1 from chunks where org_id is not null") == []
     assert not slow.known.until > 0
+
+
+async def test_what_is_known_is_found_without_reading_all_there_is(
+    deps: Deps, database: Database, client: Client, active: Index, servers: Servers
+) -> None:
+    """A plan that was made while there was little is kept until much has come."""
+    await many(deps, client)
+    await index(deps, completed(client.org_id, "Mine."))
+    await handlers.index_voice.handler(Delivery(ready(None, "For everybody."), str(new_id()), 1), deps)
+    tables = ("chunks", f"vectors_{active.id}")
+    await forget_statistics(servers, "antiphon_embedding", dict.fromkeys(tables, NEVER))
+    async with database.transaction(client.org_id) as session:
+        everybodys = await session.scalar(
+            text("select content_hash from chunks where org_id is null order by created_at desc limit 1")
+        )
+        keys = [(client.org_id, content_hash("Mine.")), (client.org_id, content_hash("Nobody's.")), (None, everybodys)]
+        before = await rows_read(session, tables)
+        found = await documents.list_known_vectors(session, active, keys)
+        read = await rows_read(session, tables) - before
+    assert set(found) == {keys[0], keys[2]}
+    assert read <= 8

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
-from sqlalchemy import text
 
 from libs.ids import new_id
 from services.generation.store import queue, taking
 from tests.integration.generation.conftest import World
 from tests.integration.generation.texts import long_text
 from tests.support.servers import Servers
+from tests.support.statistics import NEVER, WHEN_EMPTY, forget_statistics, rows_read
 
 TEXTS, LENGTH = 12, 4_500
 TABLES = ("speech_queue", "generation_chunks", "renditions", "speech_cache")
-READ = text(
-    "select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) from pg_stat_xact_user_tables "
-    "where relname = any(:tables)"
-)
 
 
-NEVER = "select pg_clear_relation_stats('public', '{table}')"
-WHEN_EMPTY = (
-    "select pg_restore_relation_stats('schemaname', 'public', 'relname', '{table}', "
-    "'relpages', 200, 'reltuples', 0::real, 'relallvisible', 0)"
-)
-
-
-async def forget_statistics(servers: Servers, how: str) -> None:
-    """Make the tables look as if they had never been looked at; or the queue, as if last when nothing was in it."""
-    connection = await asyncpg.connect(
-        servers.admin_url, password=servers.secret("postgres_admin"), database="antiphon_generation"
-    )
-    try:
-        for table in TABLES:
-            await connection.execute((how if table == "speech_queue" else NEVER).format(table=table))
-            await connection.execute(
-                "select pg_clear_attribute_stats('public', $1, attname, false) from pg_attribute "
-                "where attrelid = $1::regclass and attnum > 0 and not attisdropped",
-                table,
-            )
-    finally:
-        await connection.close()
+async def forget(servers: Servers, how: str) -> None:
+    """Make the tables look as if they had never been looked at; the queue, as `how` says."""
+    known = dict.fromkeys(TABLES, NEVER) | {"speech_queue": how}
+    await forget_statistics(servers, "antiphon_generation", known)
 
 
 @pytest.mark.parametrize("how", [NEVER, WHEN_EMPTY], ids=["never looked at", "looked at when empty"])
@@ -51,11 +28,11 @@ async def test_taking_a_text_back_reads_its_own_pieces_and_nobody_elses(
     asked = [await world.ask(long_text(LENGTH, first=100 * number)) for number in range(TEXTS)]
     rendition_id = asked[0].rendition_id
     assert rendition_id is not None
-    await forget_statistics(servers, how)
+    await forget(servers, how)
     async with world.database.transaction(world.org_id) as session:
-        before = (await session.execute(READ, {"tables": list(TABLES)})).scalar_one()
+        before = await rows_read(session, TABLES)
         withdrawn = await queue.withdraw_chunks(session, world.org_id, rendition_id)
-        read = (await session.execute(READ, {"tables": list(TABLES)})).scalar_one() - before
+        read = await rows_read(session, TABLES) - before
     (waiting,) = await world.rows("select count(*) as count from speech_queue where kind = 'chunk'")
     assert withdrawn
     assert waiting.count > 100
@@ -71,10 +48,10 @@ async def test_taking_reads_what_is_taken_and_not_what_waits(
     work = [queue.NewWork(org_id, "whole", new_id(), priority, 100, engine="an engine") for _ in range(3_000)]
     async with world.database.transaction() as session:
         await queue.enqueue(session, work)
-    await forget_statistics(servers, how)
+    await forget(servers, how)
     async with world.database.transaction() as session:
-        before = (await session.execute(READ, {"tables": list(TABLES)})).scalar_one()
+        before = await rows_read(session, TABLES)
         taken = await taking.take(session, new_id(), most, ["an engine"])
-        read = (await session.execute(READ, {"tables": list(TABLES)})).scalar_one() - before
+        read = await rows_read(session, TABLES) - before
     assert len(taken) == most
     assert read <= 10 * most

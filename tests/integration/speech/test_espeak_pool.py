@@ -16,6 +16,7 @@ from libs.speech.engine import (
 from libs.speech.espeak import LONGEST_TEXT, EspeakEngine
 from tests.integration.speech.child_processes import is_there
 from tests.integration.speech.espeak_jobs import check, job
+from tests.support.groups import nice_of_group
 from tests.support.polling import eventually
 
 
@@ -62,6 +63,9 @@ async def test_what_nobody_waits_for_yields_to_what_somebody_does(engine: Espeak
     background = engine.process_ids - foreground
     assert len(background) == 2
     assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in background} == {10}
+    # Among the processes of its own session alone it would be nice to nobody else.
+    assert all(os.getsid(pid) == pid for pid in background)
+    assert {nice_of_group(pid) for pid in background} <= {10, None}
     assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in foreground} == {0}
     rendered = await asyncio.wait_for(engine.render(job("Somebody waits.")), 10)
     assert rendered.timings.queue_seconds < 0.05

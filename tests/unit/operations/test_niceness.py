@@ -7,7 +7,7 @@ import sys
 
 _PROGRAM = """
 import os
-from libs.service.niceness import step_back
+from libs.niceness import step_back
 def group():
     # Missing where the kernel knows no such groups, empty where the process belongs to none.
     path = "/proc/self/autogroup"
@@ -45,3 +45,27 @@ def test_a_session_is_as_nice_as_the_process_that_leads_it() -> None:
 def test_a_session_that_somebody_else_leads_stays_as_it_is() -> None:
     by, _, before, after = stepped_back(_LEADER, _PROGRAM)
     assert (by, after) == (3, before)
+
+
+def test_a_session_of_its_own_is_as_nice_as_its_process() -> None:
+    _, nice, _, group = stepped_back(_LEADER, _PROGRAM.replace("step_back", "step_back_alone"))
+    assert group in ("", str(nice))
+
+
+_NOT_HEARD = """
+from libs import niceness
+class Busy:
+    tries = 0
+    def exists(self): return True
+    def write_text(self, text, encoding):
+        self.tries += 1
+        if self.tries < 3: raise BlockingIOError
+niceness._GROUP = Busy()
+niceness.step_back(3)
+print(f"{niceness._GROUP.tries},0,,")
+"""
+
+
+def test_who_is_not_listened_to_says_it_again() -> None:
+    """Whoever is not root is listened to ten times a second, all together."""
+    assert stepped_back(_NOT_HEARD)[0] == 3
