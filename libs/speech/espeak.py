@@ -25,8 +25,9 @@ from libs.speech.languages import VOICE_OF_LANGUAGE, profile_for_language
 LONGEST_TEXT = 20_000
 """Code points of one job, markup included; longer texts are split at sentences before they get here."""
 _BACKGROUND_NICENESS = 10
-_BACKGROUND_PATIENCE = 4
 """A tenth of the processor time that a process at 0 has when both want it."""
+_BACKGROUND_PATIENCE = 4
+"""How many times as long a job in the background may take."""
 _PITCHES_PER_SEMITONE = 5.1
 """Steps on eSpeak NG's scale of pitch, with the range scaled alongside: measured on three of its voices, to a
 semitone between -9 and 9 of them.
