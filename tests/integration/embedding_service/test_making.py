@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
 from sqlalchemy import text
 
 from libs.contracts.antiphon.embedding.v1.events_pb2 import DocumentSubmitted
-from libs.database import Database
-from libs.ids import new_id
+from libs.ids import SYSTEM_ORG, new_id
 from libs.messaging import Delivery, Unavailable
 from services.embedding import consumers as handlers
 from services.embedding.adapters import MiniLm, Vectors
@@ -107,22 +107,37 @@ async def test_nothing_is_kept_for_an_index_that_is_no_longer_active(
     assert not slow.known.until > 0
 
 
+@asynccontextmanager
+async def for_everybody(deps: Deps) -> AsyncIterator[str]:
+    """Have a voice that all organisations find, for a while; yields the hash of what is said of it."""
+    voice = ready(None, "Found by everybody")
+    await handlers.index_voice.handler(Delivery(voice, str(new_id()), 1), deps)
+    try:
+        async with deps.database.transaction(SYSTEM_ORG) as session:
+            hashed = text(
+                "select content_hash from chunks "
+                "where document_id = (select id from documents where source_id = :id and org_id is null)"
+            )
+            everybodys = await session.scalar(hashed, {"id": voice.voice_id})
+        yield str(everybodys)
+    finally:
+        async with deps.database.transaction(SYSTEM_ORG) as session:
+            await session.execute(text("delete from documents where source_id = :id"), {"id": voice.voice_id})
+
+
 async def test_what_is_known_is_found_without_reading_all_there_is(
-    deps: Deps, database: Database, client: Client, active: Index, servers: Servers
+    deps: Deps, client: Client, active: Index, servers: Servers
 ) -> None:
     """A plan that was made while there was little is kept until much has come."""
     await many(deps, client)
     await index(deps, completed(client.org_id, "Mine."))
-    await handlers.index_voice.handler(Delivery(ready(None, "For everybody."), str(new_id()), 1), deps)
     tables = ("chunks", f"vectors_{active.id}")
-    await forget_statistics(servers, "antiphon_embedding", dict.fromkeys(tables, NEVER))
-    async with database.transaction(client.org_id) as session:
-        everybodys = await session.scalar(
-            text("select content_hash from chunks where org_id is null order by created_at desc limit 1")
-        )
+    async with for_everybody(deps) as everybodys:
+        await forget_statistics(servers, "antiphon_embedding", dict.fromkeys(tables, NEVER))
         keys = [(client.org_id, content_hash("Mine.")), (client.org_id, content_hash("Nobody's.")), (None, everybodys)]
-        before = await rows_read(session, tables)
-        found = await documents.list_known_vectors(session, active, keys)
-        read = await rows_read(session, tables) - before
+        async with deps.database.transaction(client.org_id) as session:
+            before = await rows_read(session, tables)
+            found = await documents.list_known_vectors(session, active, keys)
+            read = await rows_read(session, tables) - before
     assert set(found) == {keys[0], keys[2]}
     assert read <= 8
