@@ -117,7 +117,8 @@ async def test_who_stands_still_in_a_transaction_loses_it_and_what_it_held(
 ) -> None:
     row = new_id()
     await keep(database, row)
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as lost:
+    # Which of the three it is depends on how much the driver has heard of the end when it is asked for more.
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)) as lost:
         await stand_still(servers, database, row)
     assert is_database_away(lost.value), "it is tried again"
     assert not await is_kept(database, row)
