@@ -193,7 +193,9 @@ class EventFeed:
         stream.created = held.created
         stream.position = stream.floor = held.last
         # What the broker lost is published again; subscribers have seen it, or were told that there is a gap.
-        stream.quiet_before = self._clock()
+        # Events are dated to the millisecond: what is of this one may be newer than this moment.
+        now = self._clock()
+        stream.quiet_before = now.replace(microsecond=now.microsecond // 1000 * 1000)
         for one in self._followed:
             one.floor = one.position
         self._kept.clear()
