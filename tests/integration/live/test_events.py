@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import aiohttp
@@ -12,7 +13,7 @@ import pytest
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import AudioRendered, GenerationFailed
 from libs.contracts.antiphon.voice.v1.events_pb2 import VoiceDeleted, VoiceReady
-from libs.ids import SYSTEM_ORG
+from libs.ids import SYSTEM_ORG, new_id
 from libs.messaging import Bus
 from libs.messaging.envelope import CONSUMER_HEADER
 from services.gateway.domain.access import ALL_SCOPES, Credential
@@ -22,6 +23,7 @@ from services.gateway.usecases.subscriber import Subscriber
 from tests.integration.gateway.conftest import Tenant
 from tests.integration.live.conftest import Replica, Replicas
 from tests.integration.live.running import completed, listening, publish
+from tests.support import broker
 
 
 async def test_an_event_is_told_in_its_public_form(replica: Replica, operator: Bus, tenant: Tenant) -> None:
@@ -170,8 +172,19 @@ async def test_an_id_of_nothing_known_is_answered_by_a_reset(replica: Replica, o
         assert await listener.ids(1) == [event_id]
 
 
-async def test_a_stream_that_is_lost_is_told(replica: Replica, operator: Bus, tenant: Tenant) -> None:
+async def test_a_stream_that_is_lost_is_told(
+    replica: Replica, operator: Bus, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And after that whatever happens, be it in the same millisecond, to which events are dated."""
     jetstream = operator.jetstream
+    found_lost: list[datetime] = []
+
+    def late_in_its_millisecond() -> datetime:
+        now = datetime.now(UTC)
+        found_lost.append(now.replace(microsecond=now.microsecond // 1000 * 1000 + 999))
+        return found_lost[-1]
+
+    monkeypatch.setattr(replica.feed, "_clock", late_in_its_millisecond)
     async with listening(replica.url, tenant.headers) as listener:
         await publish(operator, completed(tenant.org_id))
         assert await listener.next()
@@ -182,8 +195,9 @@ async def test_a_stream_that_is_lost_is_told(replica: Replica, operator: Bus, te
         block = await listener.next()
         assert block is not None
         assert (block.event, block.data["data"]["reason"]) == ("reset", "stream_lost")
-        event_id = await publish(operator, completed(tenant.org_id))
-        assert await listener.ids(1) == [event_id]
+        event_id = new_id(found_lost[-1])
+        await broker.publish(operator, completed(tenant.org_id), event_id=event_id)
+        assert await listener.ids(1) == [str(event_id)]
     async with listening(replica.url, tenant.headers, before) as listener:
         block = await listener.next()
         assert block is not None
