@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,14 @@ import numpy as np
 from pypdf import PdfWriter
 
 RATE = 24_000
+IDENTIFIERS = (
+    "00c86dbb165459644b6ceff1f1f882e1",
+    "c80063feaf9e14af157a1a9a1f1de4a0",
+    "c79d48b9b7f7bf58e94fcd0540c81d9c",
+    "feff0041004200430044004500460047",
+    "fffe4100420043004400450046004700",
+)
+"""Of PDF documents: any bytes, which a reader may take for text, in UTF-16 or another encoding."""
 
 
 def tone(container: str = "wav", codec: str = "pcm_s16le", *, seconds: float = 1.0, layout: str = "mono") -> bytes:
@@ -52,15 +61,21 @@ def image(codec: str = "png", pixels: str = "rgb24", *, width: int = 64, height:
     return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
 
 
-def pdf(pages: int = 2, password: str | None = None) -> bytes:
-    """Empty pages."""
+def pdf(pages: int = 2, password: str | None = None, identifier: str | None = None) -> bytes:
+    """Empty pages. `identifier` is that of the document, in 32 hexadecimal digits; any when there is a password."""
     writer, written = PdfWriter(), io.BytesIO()
     for _ in range(pages):
         writer.add_blank_page(width=200, height=300)
     if password is not None:
         writer.encrypt(password, algorithm="RC4-128")
     writer.write(written)
-    return written.getvalue()
+    content = written.getvalue()
+    if identifier is None:
+        return content
+    own = f"/ID [ <{identifier}> <{identifier}> ]".encode()
+    content, changed = re.subn(rb"/ID \[ <[0-9a-f]{32}> <[0-9a-f]{32}> \]", own, content)
+    assert changed == 1
+    return content
 
 
 def _picture(number: int, width: int, height: int) -> av.VideoFrame:

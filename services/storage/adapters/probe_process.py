@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from pypdf import PdfWriter
 
+from libs.bounded.codecs import load_codecs
 from services.storage.adapters.contents import look_into
 from services.storage.domain.content import ContentRefused, MediaKind
 
@@ -108,6 +109,7 @@ def _warm_up(kind: MediaKind) -> None:
     """Look into a file of our own: libraries load what they need when they first need it, and later nothing can be."""
     files: list[tuple[bytes, MediaKind]]
     if kind is MediaKind.DOCUMENT:
+        load_codecs()
         written = io.BytesIO()
         writer = PdfWriter()
         writer.add_blank_page(width=100, height=100)

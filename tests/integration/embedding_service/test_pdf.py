@@ -13,6 +13,7 @@ from pypdf import PdfReader, PdfWriter
 
 from services.embedding.adapters.pdf import PdfBounds, PdfReading
 from services.embedding.domain import FileRefused, FilesUnreadable
+from tests.support import media
 from tests.support.pdfs import assembled, page_object, pdf, stream
 
 MEMORY = 128 * 2**20
@@ -42,10 +43,35 @@ def locked(password: str) -> bytes:
     return written.getvalue()
 
 
-async def test_a_password_is_needed_or_not(reading: PdfReading) -> None:
+@pytest.mark.parametrize("content", [locked("secret"), *(media.pdf(1, "secret", one) for one in media.IDENTIFIERS)])
+async def test_what_has_a_password_is_refused(reading: PdfReading, content: bytes) -> None:
     with pytest.raises(FileRefused, match="password"):
-        await reading.read(locked("secret"))
+        await reading.read(content)
+
+
+async def test_without_a_password_it_is_read(reading: PdfReading) -> None:
     assert "lighthouse" in (await reading.read(locked(""))).text
+
+
+ENCODED = {
+    "Identity-H": ("utf-16-be", "Маяк стоит один"),
+    "UniJIS-UTF16-H": ("utf-16-be", "灯台は独りで立っていた"),
+    "90ms-RKSJ-H": ("cp932", "灯台は独りで立っていた"),
+    "GBK-EUC-H": ("gbk", "灯塔独自矗立"),
+    "GBpc-EUC-H": ("gb2312", "灯塔独自矗立"),
+    "GBK2K-H": ("gb18030", "灯塔独自矗立"),
+    "ETen-B5-H": ("cp950", "燈塔獨自矗立"),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+async def test_what_a_font_is_encoded_in_is_known_within_the_limits(reading: PdfReading, encoding: str) -> None:
+    codec, words = ENCODED[encoding]
+    font = f"<< /Type /Font /Subtype /Type0 /BaseFont /Own /Encoding /{encoding} /DescendantFonts [4 0 R] >>"
+    content = f"BT /F 11 Tf 40 800 Td <{words.encode(codec).hex()}> Tj ET"
+    objects = {3: font.encode(), 4: b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Own >>"}
+    pages = {2: b"<< /Type /Pages /Kids [10 0 R] /Count 1 >>", 10: page_object(11), 11: stream(content.encode())}
+    assert (await reading.read(assembled(objects | pages))).text == words
 
 
 UNREADABLE = {

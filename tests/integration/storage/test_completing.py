@@ -31,6 +31,10 @@ from tests.support import media
         (media.image(), {}, "this is no wav, mp3, m4a, flac, ogg or webm file"),
         (WAVE, {"content_type": "image/png"}, "this is no png, jpeg, webp or gif file"),
         (media.pdf(1, "secret"), {"purpose": "document", "content_type": "application/pdf"}, "a password"),
+        *(
+            (media.pdf(1, "secret", one), {"purpose": "document", "content_type": "application/pdf"}, "a password")
+            for one in media.IDENTIFIERS
+        ),
         (b"\x00\x01", {"purpose": "document", "content_type": "text/plain"}, "is a NUL"),
     ],
 )
