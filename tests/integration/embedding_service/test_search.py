@@ -58,6 +58,10 @@ async def test_the_index_is_used_and_finds_what_comparing_all_finds(
 ) -> None:
     """Row-level security keeps the planner from it unless it is told."""
     await many(deps, client)
+    # More than are looked for, so that in the place of those that the index misses come others like them.
+    await index(
+        deps, *(completed(client.org_id, f"Take {MANY + more} about the moons of Jupiter.") for more in range(20))
+    )
     scope = Scope(client.org_id, None)
     query = QueryVector(active, (await minilm.embed(["astronomy"]))[0])
     scans = text(f"select pg_stat_get_xact_numscans('vectors_{active.id}_nearest'::regclass)")
@@ -73,14 +77,10 @@ async def test_the_index_is_used_and_finds_what_comparing_all_finds(
     similar = {one.chunk_id: one.similarity for one in exact}
     both = [one for one in by_index if one.chunk_id in similar]
     assert [one.similarity for one in both] == pytest.approx([similar[one.chunk_id] for one in both], abs=1e-3)
-    assert shown is not None
-    assert wanted is not None
-    assert len(shown) == len(wanted) == 50
-    assert all("Jupiter" in hit.text for hit in wanted)
-    # Instead of what it missed it shows others, which come last: of fifty as few as of twenty.
-    about = ["Jupiter" in hit.text for hit in shown]
-    assert about == sorted(about, reverse=True)
-    assert sum(about) >= 45
+    for found in (shown, wanted):
+        assert found is not None
+        assert len(found) == 50
+        assert all("Jupiter" in hit.text for hit in found)
 
 
 async def test_hits_come_best_first_with_their_scores(deps: Deps, client: Client, minilm: MiniLm) -> None:
