@@ -8,14 +8,11 @@ import sys
 _PROGRAM = """
 import os
 from libs.niceness import step_back
-def group():
-    # Missing where the kernel knows no such groups, empty where the process belongs to none.
-    path = "/proc/self/autogroup"
-    return open(path).read().strip().rpartition(" ")[2] if os.path.exists(path) else ""
-nice, before = os.getpriority(os.PRIO_PROCESS, 0), group()
+from tests.support.groups import nice_of_group
+nice, before = os.getpriority(os.PRIO_PROCESS, 0), nice_of_group(os.getpid())
 step_back(3)
 now = os.getpriority(os.PRIO_PROCESS, 0)
-print(f"{now - nice},{now},{before},{group()}")
+print(f"{now - nice},{now},{before},{nice_of_group(os.getpid())}")
 """
 
 # Leads a session, and starts the program as another process of it.
@@ -23,7 +20,7 @@ _LEADER = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c'
 
 
 def stepped_back(*command: str) -> tuple[int, int, str, str]:
-    """By how much the process stepped back, its niceness then, its group's before and after ("" if there is none)."""
+    """By how much the process stepped back, its niceness then, its group's before and after (None if it has none)."""
     done = subprocess.run(
         [sys.executable, "-c", *command],
         start_new_session=True,
@@ -39,7 +36,7 @@ def stepped_back(*command: str) -> tuple[int, int, str, str]:
 def test_a_session_is_as_nice_as_the_process_that_leads_it() -> None:
     by, nice, _, group = stepped_back(_PROGRAM)
     assert by == 3
-    assert group in ("", str(nice))
+    assert group in ("None", str(nice))
 
 
 def test_a_session_that_somebody_else_leads_stays_as_it_is() -> None:
@@ -49,7 +46,7 @@ def test_a_session_that_somebody_else_leads_stays_as_it_is() -> None:
 
 def test_a_session_of_its_own_is_as_nice_as_its_process() -> None:
     _, nice, _, group = stepped_back(_LEADER, _PROGRAM.replace("step_back", "step_back_alone"))
-    assert group in ("", str(nice))
+    assert group in ("None", str(nice))
 
 
 _NOT_HEARD = """
