@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +13,19 @@ from libs.speech.engine import (
     RenderJob,
     VoiceProfile,
 )
+from libs.speech.espeak import EspeakEngine
 
 ENGLISH = VoiceProfile("gmw/en-US", "en-US")
+
+
+@asynccontextmanager
+async def running(engine: EspeakEngine) -> AsyncIterator[EspeakEngine]:
+    """The engine from its start to its end, whatever happens: a process that is left would be waited for."""
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.close()
 
 
 def job(text: str, voice: VoiceProfile = ENGLISH, form: str = "pcm_22050", **parameters: Any) -> RenderJob:

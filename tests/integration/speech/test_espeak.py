@@ -20,7 +20,7 @@ from libs.speech.engine import (
 from libs.speech.espeak import LONGEST_TEXT, EspeakEngine
 from libs.speech.timbre.frames import ANALYSIS_RATE
 from libs.speech.timbre.pitch import track
-from tests.integration.speech.espeak_jobs import check, job
+from tests.integration.speech.espeak_jobs import check, job, running
 from tests.unit.speech.joined_audio import decode
 
 TEXTS = {
@@ -125,12 +125,10 @@ async def test_a_seed_gives_the_same_bytes_whatever_was_spoken_before_and_in_any
     seeded = job("Hush, she says: six sharp shivers.", form=form, seed=7)
     spoken: list[Rendered] = []
     for before in ([], ["Some other words."], ["One.", "Zwei.", "Shh."]):
-        engine = EspeakEngine(1)
-        await engine.start()
-        for text in before:
-            await engine.render(job(text))
-        spoken += [await engine.render(seeded) for _ in range(2)]
-        await engine.close()
+        async with running(EspeakEngine(1)) as engine:
+            for text in before:
+                await engine.render(job(text))
+            spoken += [await engine.render(seeded) for _ in range(2)]
     assert len({rendered.segment for rendered in spoken}) == 1
     assert len({(tuple(rendered.starts), tuple(rendered.ends)) for rendered in spoken}) == 1
     assert spoken[0].applied["seed"] == 7

@@ -15,7 +15,7 @@ from libs.speech.engine import (
 )
 from libs.speech.espeak import LONGEST_TEXT, EspeakEngine
 from tests.integration.speech.child_processes import is_there
-from tests.integration.speech.espeak_jobs import check, job
+from tests.integration.speech.espeak_jobs import check, job, running
 from tests.support.groups import nice_of_group
 from tests.support.polling import eventually
 
@@ -39,12 +39,10 @@ async def test_the_death_of_a_process_fails_only_its_job(engine: EspeakEngine) -
 
 
 async def test_a_job_that_takes_too_long_is_ended_and_the_next_one_works() -> None:
-    engine = EspeakEngine(1, timeout_seconds=0.05)
-    await engine.start()
-    with pytest.raises(EngineTimeout):
-        await engine.render(job(LONG, form="mp3"))
-    check("Hi.", await engine.render(job("Hi.")))
-    await engine.close()
+    async with running(EspeakEngine(1, timeout_seconds=0.05)) as engine:
+        with pytest.raises(EngineTimeout):
+            await engine.render(job(LONG, form="mp3"))
+        check("Hi.", await engine.render(job("Hi.")))
 
 
 async def test_a_cancelled_job_leaves_a_pool_that_works(engine: EspeakEngine) -> None:
@@ -73,6 +71,21 @@ async def test_what_nobody_waits_for_yields_to_what_somebody_does(engine: Espeak
     await asyncio.gather(*later)
 
 
+async def test_what_nobody_waits_for_may_take_longer() -> None:
+    async with running(EspeakEngine(1, timeout_seconds=1)) as engine:
+        (foreground,) = engine.process_ids
+        await engine.render(job("Its process is there.", background=True))
+        (background,) = engine.process_ids - {foreground}
+        for pid in (background, foreground):
+            os.kill(pid, signal.SIGSTOP)
+        later = asyncio.create_task(engine.render(job("Nobody waits.", background=True)))
+        with pytest.raises(EngineTimeout):
+            await engine.render(job("Somebody waits."))
+        os.kill(background, signal.SIGCONT)
+        check("Nobody waits.", await later)
+        assert background in engine.process_ids
+
+
 async def test_closing_ends_what_speaks_in_the_background(engine: EspeakEngine) -> None:
     later = asyncio.create_task(engine.render(job(LONG, form="mp3", background=True)))
     await eventually(lambda: _more_than(engine, 2), what="processes for the background")
@@ -90,18 +103,16 @@ async def _more_than(engine: EspeakEngine, processes: int) -> bool:
 
 
 async def test_processes_are_replaced_after_their_share_of_jobs() -> None:
-    engine = EspeakEngine(1, recycle_after=3)
-    await engine.start()
-    first = engine.process_ids
-    for number in range(4):
-        check(f"Number {number}.", await engine.render(job(f"Number {number}.")))
+    async with running(EspeakEngine(1, recycle_after=3)) as engine:
+        first = engine.process_ids
+        for number in range(4):
+            check(f"Number {number}.", await engine.render(job(f"Number {number}.")))
 
-    async def replaced() -> bool:
-        return bool(engine.process_ids) and not first & engine.process_ids
+        async def replaced() -> bool:
+            return bool(engine.process_ids) and not first & engine.process_ids
 
-    await eventually(replaced, what="another process")
-    check("The next one.", await engine.render(job("The next one.")))
-    await engine.close()
+        await eventually(replaced, what="another process")
+        check("The next one.", await engine.render(job("The next one.")))
 
 
 async def test_closing_leaves_no_process_and_takes_no_job() -> None:
