@@ -62,7 +62,7 @@ def require_played(form: OutputFormat, audio: bytes, seconds: float) -> None:
 
 async def test_every_format_plays_as_long_as_is_declared(api: Api) -> None:
     voice = await one_voice(api)
-    slots = asyncio.Semaphore(4)
+    slots = asyncio.Semaphore(8)
 
     async def check(form: OutputFormat, text: str) -> None:
         async with slots:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.generation.domain.errors import Overloaded
 from services.generation.domain.requests import Mode
+from services.generation.domain.speech import WHOLE_MAX_LENGTH
 
 _PRIORITIES: dict[Mode, int] = {"interactive": 0, "job": 1}
 RETRY_MAX_SECONDS = 3600
@@ -27,36 +28,66 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """What waits: characters by organisation and priority (0 comes before 1), and characters spoken in a second."""
+class Pace:
+    """How many seconds a worker takes for a piece of work, whatever its length, and for each character in it."""
 
-    characters: Mapping[tuple[UUID, int], int]
-    pace: float
+    piece_seconds: float
+    character_seconds: float
+
+    def seconds(self, pieces: float, characters: float) -> float:
+        """Return how long so much takes."""
+        return pieces * self.piece_seconds + characters * self.character_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An amount of work: pieces, and the characters in all of them."""
+
+    pieces: int = 0
+    characters: int = 0
+
+    def and_text(self, characters: int) -> Waiting:
+        """Return the amount with a text of so many characters, in as few pieces as it can be."""
+        return Waiting(self.pieces + math.ceil(characters / WHOLE_MAX_LENGTH), self.characters + characters)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What waits, by organisation and priority (0 comes before 1), and how fast each worker is."""
+
+    waiting: Mapping[tuple[UUID, int], Waiting]
+    paces: Sequence[Pace]
+
+    def seconds(self, amount: Waiting) -> float:
+        """Return how long an amount of work takes all workers together; 0 while there is none."""
+        if not amount.pieces:
+            return 0.0
+        each = [pace.seconds(amount.pieces, amount.characters) for pace in self.paces]
+        return 1 / sum(1 / seconds for seconds in each) if each else 0.0
 
     def waiting_seconds(self, org_id: UUID, mode: Mode) -> float:
         """Predict how long the organisation's work in this mode takes from now on.
 
-        Organisations share the pace evenly, as far as they have work: of others' work no more comes before it than it
-        has itself. Interactive work comes before all jobs.
+        Organisations share the workers evenly, as far as they have work: others' work before it takes no more than it
+        takes itself. Interactive work comes before all jobs.
         """
-        if self.pace <= 0:
-            return 0.0
         priority = _PRIORITIES[mode]
-        own = self.characters.get((org_id, priority), 0)
-        ahead = sum(
-            min(count, own) if rank == priority else count
-            for (owner, rank), count in self.characters.items()
-            if rank <= priority and (owner, rank) != (org_id, priority)
-        )
-        return (own + ahead) / self.pace
+        own = self.seconds(self.waiting.get((org_id, priority), Waiting()))
+        ahead = 0.0
+        for (owner, rank), amount in self.waiting.items():
+            if rank <= priority and (owner, rank) != (org_id, priority):
+                others = self.seconds(amount)
+                ahead += min(others, own) if rank == priority else others
+        return own + ahead
 
 
 def admit(load: Load, limits: Limits, org_id: UUID, mode: Mode, characters: int) -> Load:
     """Return the load with another request in it; raises Overloaded when its organisation has too much waiting."""
-    waiting = load.waiting_seconds(org_id, mode)
+    seconds = load.waiting_seconds(org_id, mode)
     limit = limits.seconds(mode)
-    if waiting > limit:
-        after = min(RETRY_MAX_SECONDS, max(1, math.ceil(waiting - limit)))
-        raise Overloaded(waiting_seconds=waiting, retry_after_seconds=after)
+    if seconds > limit:
+        after = min(RETRY_MAX_SECONDS, max(1, math.ceil(seconds - limit)))
+        raise Overloaded(waiting_seconds=seconds, retry_after_seconds=after)
     key = (org_id, _PRIORITIES[mode])
-    return Load({**load.characters, key: load.characters.get(key, 0) + characters}, load.pace)
+    more = load.waiting.get(key, Waiting()).and_text(characters)
+    return Load({**load.waiting, key: more}, load.paces)

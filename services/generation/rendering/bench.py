@@ -19,7 +19,7 @@ from services.generation.rendering import failing
 from services.generation.rendering.ahead import Ahead
 from services.generation.rendering.assembling import assemble, plan_rendition
 from services.generation.rendering.deps import WorkerDeps
-from services.generation.rendering.pace import Pace
+from services.generation.rendering.pace import SPOKEN, PaceMeter
 from services.generation.rendering.speaking import speak_chunk, speak_whole
 from services.generation.rendering.turn import Running, Turn
 from services.generation.rendering.upkeep import Upkeep
@@ -61,7 +61,7 @@ class Bench:
         self._slots = slots
         self._processes = processes
         self._time_to_drain = time_to_drain
-        self._pace = Pace(processes)
+        self._pace = PaceMeter(processes)
         self._running: dict[UUID, Running] = {}
         self._upkeep = Upkeep(deps, self._pace, self._running)
         self._ahead = Ahead(deps, self._go_on)
@@ -238,8 +238,11 @@ class Bench:
     async def _try(self, work: queue.Work, turn: Turn) -> None:
         if work.tries > failing.TAKEN_MOST:
             raise Permanent("the workers that took it ended before they were done")
-        with self._pace.measured(work, lambda: len(self._running), turn.began):
+        with self._pace.measured(work, self._spoken_at_once, turn.began):
             await DO[work.kind](self._deps, work, turn)
+
+    def _spoken_at_once(self) -> int:
+        return len(self._ahead) + sum(one.work.kind in SPOKEN for one in self._running.values())
 
     async def _drain(self) -> None:
         self._stopping = True

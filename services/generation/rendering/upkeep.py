@@ -12,7 +12,7 @@ from libs.database import is_database_away
 from libs.messaging import signal
 from services.generation.domain import signals
 from services.generation.rendering.deps import WorkerDeps
-from services.generation.rendering.pace import Pace
+from services.generation.rendering.pace import PaceMeter
 from services.generation.rendering.turn import Running
 from services.generation.store import models, queue, workload
 
@@ -25,7 +25,7 @@ SECOND_LOOK_SECONDS = 0.2
 class Upkeep:
     """Says now and then that this worker is there and still has its work; stops what it has no more."""
 
-    def __init__(self, deps: WorkerDeps, pace: Pace, running: Mapping[UUID, Running]) -> None:
+    def __init__(self, deps: WorkerDeps, pace: PaceMeter, running: Mapping[UUID, Running]) -> None:
         """`running` is the work that the worker believes it has, by its id, now and later."""
         self._deps = deps
         self._pace = pace
@@ -58,10 +58,7 @@ class Upkeep:
             kept = await queue.renew(session, self._deps.worker_id, held)
             unheard = await queue.give_back_unheard(session, self._deps.worker_id, [*self._running])
             await workload.save_worker(
-                session,
-                self._deps.worker_id,
-                processes=self._pace.processes,
-                pace=self._pace.characters_per_second,
+                session, self._deps.worker_id, processes=self._pace.processes, pace=self._pace.pace
             )
             for name, engine in self._deps.engines.items():
                 await models.save_model(

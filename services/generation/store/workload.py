@@ -9,6 +9,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.generation.domain.load import Pace, Waiting
+
 _uuid = PgUuid(as_uuid=True)
 
 _BACKLOG = text(
@@ -17,46 +19,44 @@ _BACKLOG = text(
     from speech_queue group by org_id, priority
     """
 )
-_PACE = text(
+_PACES = text(
     """
-    select coalesce(sum(characters_per_second), 0)::double precision as pace, count(*) as workers
-    from speech_workers where seen_at > now() - interval '10 seconds'
+    select piece_seconds, characters_per_second from speech_workers where seen_at > now() - interval '10 seconds'
     """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits or is being spoken: characters by organisation and priority, pieces by priority; and the pace."""
+    """What waits or is being spoken, by organisation and priority, and the paces of the workers."""
 
-    characters: dict[tuple[UUID, int], int]
-    pieces: dict[int, int]
-    pace: float
-    workers: int
+    waiting: dict[tuple[UUID, int], Waiting]
+    paces: tuple[Pace, ...]
 
 
 async def get_backlog(session: AsyncSession) -> Backlog:
     """Return how much there is to do, and how fast that goes."""
-    characters: dict[tuple[UUID, int], int] = {}
-    pieces: dict[int, int] = {}
-    for row in await session.execute(_BACKLOG):
-        characters[row.org_id, row.priority] = row.characters
-        pieces[row.priority] = pieces.get(row.priority, 0) + row.pieces
-    pace = (await session.execute(_PACE)).one()
-    return Backlog(characters, pieces, pace.pace, pace.workers)
+    waiting = {
+        (row.org_id, row.priority): Waiting(row.pieces, row.characters) for row in await session.execute(_BACKLOG)
+    }
+    paces = [Pace(row.piece_seconds, 1 / row.characters_per_second) for row in await session.execute(_PACES)]
+    return Backlog(waiting, tuple(paces))
 
 
 _SEEN = text(
     """
-    insert into speech_workers (id, engine_processes, characters_per_second) values (:id, :processes, :pace)
-    on conflict (id) do update set characters_per_second = excluded.characters_per_second, seen_at = now()
+    insert into speech_workers (id, engine_processes, piece_seconds, characters_per_second)
+    values (:id, :processes, :piece_seconds, :characters_per_second)
+    on conflict (id) do update set piece_seconds = excluded.piece_seconds,
+        characters_per_second = excluded.characters_per_second, seen_at = now()
     """
 ).bindparams(bindparam("id", type_=_uuid))
 
 
-async def save_worker(session: AsyncSession, worker: UUID, *, processes: int, pace: float) -> None:
-    """Write down that a worker is there, and how many characters it speaks in a second."""
-    await session.execute(_SEEN, {"id": worker, "processes": processes, "pace": pace})
+async def save_worker(session: AsyncSession, worker: UUID, *, processes: int, pace: Pace) -> None:
+    """Write down that a worker is there, and how fast it speaks."""
+    seen = {"piece_seconds": pace.piece_seconds, "characters_per_second": 1 / pace.character_seconds}
+    await session.execute(_SEEN, {"id": worker, "processes": processes, **seen})
 
 
 async def delete_workers(session: AsyncSession, worker: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Whether there is room for another request: by how long it would wait, as the queue and the workers' pace have it."""
+"""Whether there is room for another request: by how long it would wait, as queue and workers have it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LOOK_SHARE = 0.05
 """Of the time that may go into looking: all of a long queue is read for it."""
 
 _meter = metrics.get_meter("antiphon.generation")
-_waiting = _meter.create_gauge("antiphon.speech.queue.characters", description="Characters that wait or are spoken")
+_characters = _meter.create_gauge("antiphon.speech.queue.characters", description="Characters that wait or are spoken")
 _pieces = _meter.create_gauge("antiphon.speech.queue.pieces", description="Pieces of work that wait or are being done")
-_pace = _meter.create_gauge(
-    "antiphon.speech.pace", unit="1/s", description="Characters that all workers speak a second"
+_seconds = _meter.create_gauge(
+    "antiphon.speech.queue.seconds", unit="s", description="How long all workers take for what waits or is spoken"
 )
 _workers = _meter.create_gauge("antiphon.speech.workers", description="Speech workers that were seen lately")
 
@@ -36,7 +36,7 @@ class Admission:
         """Everything is let in before the first look at the queue."""
         self._database = database
         self._limits = limits
-        self._load = load.Load({}, pace=0.0)
+        self._load = load.Load({}, ())
 
     def longest_wait(self, mode: Mode) -> float:
         """Return for how many seconds what is let in waits at most, as far as can be said."""
@@ -52,9 +52,9 @@ class Admission:
                     began = time.perf_counter()
                     backlog = await workload.get_backlog(session)
                     spent = time.perf_counter() - began
-                _report(backlog)
-                # While no worker is there, nobody knows how long it takes: the pace of the last ones holds.
-                self._load = load.Load(backlog.characters, pace=backlog.pace or self._load.pace)
+                # While no worker is there, nobody knows how long it takes: the paces of the last ones hold.
+                self._load = load.Load(backlog.waiting, backlog.paces or self._load.paces)
+                _report(self._load, len(backlog.paces))
             except Exception as error:
                 if not is_database_away(error):
                     raise
@@ -66,11 +66,13 @@ class Admission:
         self._load = load.admit(self._load, self._limits, org_id, request.mode, request.characters)
 
 
-def _report(backlog: workload.Backlog) -> None:
+def _report(found: load.Load, workers: int) -> None:
     """Say how much there is to do, for those who scale the workers by it."""
     for priority, mode in enumerate(("interactive", "job")):
         of_mode = {"antiphon.mode": mode}
-        _waiting.set(sum(count for (_, rank), count in backlog.characters.items() if rank == priority), of_mode)
-        _pieces.set(backlog.pieces.get(priority, 0), of_mode)
-    _pace.set(backlog.pace)
-    _workers.set(backlog.workers)
+        waiting = [amount for (_, rank), amount in found.waiting.items() if rank == priority]
+        total = load.Waiting(sum(one.pieces for one in waiting), sum(one.characters for one in waiting))
+        _characters.set(total.characters, of_mode)
+        _pieces.set(total.pieces, of_mode)
+        _seconds.set(found.seconds(total), of_mode)
+    _workers.set(workers)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from libs.database import Database
 from libs.ids import new_id
 from services.generation.domain.errors import Overloaded
-from services.generation.domain.load import Limits
+from services.generation.domain.load import Limits, Pace
 from services.generation.domain.requests import Mode
 from services.generation.store import workload
 from services.generation.usecases.admission import Admission
@@ -32,7 +32,7 @@ async def watching(
 ) -> AsyncIterator[World]:
     """The world while the queue is looked at, with workers of that many characters a second."""
     async with world.database.transaction() as session:
-        await workload.save_worker(session, new_id(), processes=1, pace=pace)
+        await workload.save_worker(session, new_id(), processes=1, pace=Pace(0.0, 1 / pace))
     admission = Admission(database or world.database, limits)
     task = asyncio.create_task(admission.watch())
     try:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from libs.ids import new_id
 from libs.messaging import connect
+from services.generation.domain.load import Pace, Waiting
 from services.generation.store import queue, taking, workload
 from services.generation.store.queue import INTERACTIVE, JOB, NewWork, Work
 from tests.integration.generation.conftest import World
@@ -225,15 +226,20 @@ async def test_polling_finds_work_of_which_no_signal_told(world: World, servers:
 
 async def test_the_backlog_counts_what_waits_and_how_fast_it_goes(world: World) -> None:
     one, other, worker = new_id(), new_id(), new_id()
-    await put(world, piece(one, characters=300), piece(one, characters=50, priority=JOB), piece(other, characters=7))
+    await put(world, piece(one, characters=300), piece(one, characters=10), piece(other, characters=7))
+    await put(world, piece(one, characters=50, priority=JOB))
     async with world.database.transaction() as session:
-        await workload.save_worker(session, worker, processes=2, pace=1_500.0)
-        await workload.save_worker(session, new_id(), processes=1, pace=500.0)
+        await workload.save_worker(session, worker, processes=2, pace=Pace(0.25, 0.0625))
+        await workload.save_worker(session, new_id(), processes=1, pace=Pace(0.5, 0.125))
         backlog = await workload.get_backlog(session)
-    assert backlog.characters == {(one, INTERACTIVE): 300, (one, JOB): 50, (other, INTERACTIVE): 7}
-    assert (backlog.pace, backlog.workers) == (2_000.0, 2)
+    assert backlog.waiting == {
+        (one, INTERACTIVE): Waiting(2, 310),
+        (one, JOB): Waiting(1, 50),
+        (other, INTERACTIVE): Waiting(1, 7),
+    }
+    assert set(backlog.paces) == {Pace(0.25, 0.0625), Pace(0.5, 0.125)}
     async with world.database.transaction() as session:
         await session.execute(text("update speech_workers set seen_at = now() - interval '11 seconds'"))
-        assert (await workload.get_backlog(session)).workers == 0
+        assert (await workload.get_backlog(session)).paces == ()
         await workload.delete_workers(session, worker)
     assert len(await world.rows("select 1 from speech_workers")) == 1

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import pytest
 
 from services.generation.domain.errors import Overloaded
-from services.generation.domain.load import RETRY_MAX_SECONDS, Limits, Load, admit
+from services.generation.domain.load import RETRY_MAX_SECONDS, Limits, Load, Pace, Waiting, admit
 
 OWN, OTHER, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
 LIMITS = Limits(interactive_seconds=10, job_seconds=100)
 
 
+EVEN = (Pace(0.0, 0.01),)
+"""One worker that speaks 100 characters a second, in however many pieces."""
+
+
+def waiting(characters: Mapping[tuple[UUID, int], int]) -> dict[tuple[UUID, int], Waiting]:
+    return {owner: Waiting(1, count) for owner, count in characters.items()}
+
+
 def test_nothing_waits_where_nothing_is_known_of_the_pace() -> None:
-    assert Load({(OWN, 0): 1_000_000}, pace=0.0).waiting_seconds(OWN, "interactive") == 0
+    assert Load(waiting({(OWN, 0): 1_000_000}), ()).waiting_seconds(OWN, "interactive") == 0
+
+
+def test_workers_share_what_there_is_each_at_its_own_pace() -> None:
+    often = Waiting(pieces=50, characters=1_000)
+    assert Load({}, (Pace(0.1, 0.01),)).seconds(often) == pytest.approx(15)
+    assert Load({}, (Pace(0.1, 0.01), Pace(0.1, 0.01))).seconds(often) == pytest.approx(7.5)
+    assert Load({}, (Pace(0.1, 0.01), Pace(0.0, 0.03))).seconds(often) == pytest.approx(10)
 
 
 @pytest.mark.parametrize(
@@ -35,22 +51,22 @@ def test_nothing_waits_where_nothing_is_known_of_the_pace() -> None:
 def test_waiting_is_own_work_and_a_fair_share_of_others(
     characters: dict[tuple[UUID, int], int], interactive: float, job: float
 ) -> None:
-    load = Load(characters, pace=100.0)
-    assert load.waiting_seconds(OWN, "interactive") == interactive
-    assert load.waiting_seconds(OWN, "job") == job
+    load = Load(waiting(characters), EVEN)
+    assert load.waiting_seconds(OWN, "interactive") == pytest.approx(interactive)
+    assert load.waiting_seconds(OWN, "job") == pytest.approx(job)
 
 
 def test_what_is_admitted_is_counted_in() -> None:
-    load = Load({}, pace=100.0)
+    load = Load({}, EVEN)
     for _ in range(2):
         load = admit(load, LIMITS, OWN, "interactive", 600)
-    assert load.characters == {(OWN, 0): 1_200}
-    assert load.pace == 100.0
+    assert load.waiting == {(OWN, 0): Waiting(pieces=4, characters=1_200)}
+    assert load.paces == EVEN
     with pytest.raises(Overloaded) as refusal:
         admit(load, LIMITS, OWN, "interactive", 1)
     assert (refusal.value.waiting_seconds, refusal.value.retry_after_seconds) == (12.0, 2)
-    assert admit(load, LIMITS, OWN, "job", 5).characters == {(OWN, 0): 1_200, (OWN, 1): 5}
-    assert admit(load, LIMITS, OTHER, "interactive", 5).characters[(OTHER, 0)] == 5
+    assert admit(load, LIMITS, OWN, "job", 5).waiting == {**load.waiting, (OWN, 1): Waiting(1, 5)}
+    assert admit(load, LIMITS, OTHER, "interactive", 5).waiting[(OTHER, 0)] == Waiting(1, 5)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +76,9 @@ def test_what_is_admitted_is_counted_in() -> None:
 )
 def test_whoever_is_refused_may_come_again_once_enough_is_spoken(characters: int, seconds: int) -> None:
     with pytest.raises(Overloaded) as refusal:
-        admit(Load({(OWN, 0): characters}, pace=100.0), LIMITS, OWN, "interactive", 1)
+        admit(Load(waiting({(OWN, 0): characters}), EVEN), LIMITS, OWN, "interactive", 1)
     assert refusal.value.retry_after_seconds == seconds
 
 
 def test_as_much_as_the_limit_may_wait() -> None:
-    admit(Load({(OWN, 0): 1_000}, pace=100.0), LIMITS, OWN, "interactive", 1)
+    admit(Load(waiting({(OWN, 0): 1_000}), EVEN), LIMITS, OWN, "interactive", 1)
