@@ -51,19 +51,28 @@ class Waiting:
         return Waiting(self.pieces + math.ceil(characters / WHOLE_MAX_LENGTH), self.characters + characters)
 
 
+def together(paces: Sequence[Pace]) -> Pace:
+    """Return the pace of workers that are all at work; a character takes each of them some time."""
+    pieces = [pace.piece_seconds for pace in paces]
+    return Pace(
+        piece_seconds=1 / sum(1 / one for one in pieces) if all(pieces) else 0.0,
+        character_seconds=1 / sum(1 / pace.character_seconds for pace in paces),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What waits, by organisation and priority (0 comes before 1), and how fast each worker is."""
+    """What waits, by organisation and priority (0 comes before 1), and the pace of all workers together.
+
+    The pace is None as long as no worker was seen: nobody knows how long anything takes then, and it counts as 0.
+    """
 
     waiting: Mapping[tuple[UUID, int], Waiting]
-    paces: Sequence[Pace]
+    pace: Pace | None
 
     def seconds(self, amount: Waiting) -> float:
-        """Return how long an amount of work takes all workers together; 0 while there is none."""
-        if not amount.pieces:
-            return 0.0
-        each = [pace.seconds(amount.pieces, amount.characters) for pace in self.paces]
-        return 1 / sum(1 / seconds for seconds in each) if each else 0.0
+        """Return how long an amount of work takes."""
+        return self.pace.seconds(amount.pieces, amount.characters) if self.pace else 0.0
 
     def waiting_seconds(self, org_id: UUID, mode: Mode) -> float:
         """Predict how long the organisation's work in this mode takes from now on.
@@ -90,4 +99,4 @@ def admit(load: Load, limits: Limits, org_id: UUID, mode: Mode, characters: int)
         raise Overloaded(waiting_seconds=seconds, retry_after_seconds=after)
     key = (org_id, _PRIORITIES[mode])
     more = load.waiting.get(key, Waiting()).and_text(characters)
-    return Load({**load.waiting, key: more}, load.paces)
+    return Load({**load.waiting, key: more}, load.pace)

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.generation.domain.load import Pace, Waiting
+from services.generation.domain.load import Pace, Waiting, together
 
 _uuid = PgUuid(as_uuid=True)
 
@@ -28,10 +28,11 @@ _PACES = text(
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits or is being spoken, by organisation and priority, and the paces of the workers."""
+    """What waits or is being spoken, by organisation and priority, how many workers there are, and their pace."""
 
     waiting: dict[tuple[UUID, int], Waiting]
-    paces: tuple[Pace, ...]
+    workers: int
+    pace: Pace | None
 
 
 async def get_backlog(session: AsyncSession) -> Backlog:
@@ -40,7 +41,7 @@ async def get_backlog(session: AsyncSession) -> Backlog:
         (row.org_id, row.priority): Waiting(row.pieces, row.characters) for row in await session.execute(_BACKLOG)
     }
     paces = [Pace(row.piece_seconds, 1 / row.characters_per_second) for row in await session.execute(_PACES)]
-    return Backlog(waiting, tuple(paces))
+    return Backlog(waiting, len(paces), together(paces) if paces else None)
 
 
 _SEEN = text(

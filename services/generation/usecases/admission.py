@@ -36,7 +36,7 @@ class Admission:
         """Everything is let in before the first look at the queue."""
         self._database = database
         self._limits = limits
-        self._load = load.Load({}, ())
+        self._load = load.Load({}, None)
 
     def longest_wait(self, mode: Mode) -> float:
         """Return for how many seconds what is let in waits at most, as far as can be said."""
@@ -52,9 +52,9 @@ class Admission:
                     began = time.perf_counter()
                     backlog = await workload.get_backlog(session)
                     spent = time.perf_counter() - began
-                # While no worker is there, nobody knows how long it takes: the paces of the last ones hold.
-                self._load = load.Load(backlog.waiting, backlog.paces or self._load.paces)
-                _report(self._load, len(backlog.paces))
+                # While no worker is there, nobody knows how long it takes: the pace of the last ones holds.
+                self._load = load.Load(backlog.waiting, backlog.pace or self._load.pace)
+                _report(self._load, backlog.workers)
             except Exception as error:
                 if not is_database_away(error):
                     raise

@@ -230,16 +230,16 @@ async def test_the_backlog_counts_what_waits_and_how_fast_it_goes(world: World) 
     await put(world, piece(one, characters=50, priority=JOB))
     async with world.database.transaction() as session:
         await workload.save_worker(session, worker, processes=2, pace=Pace(0.25, 0.0625))
-        await workload.save_worker(session, new_id(), processes=1, pace=Pace(0.5, 0.125))
+        await workload.save_worker(session, new_id(), processes=1, pace=Pace(0.25, 0.0625))
         backlog = await workload.get_backlog(session)
     assert backlog.waiting == {
         (one, INTERACTIVE): Waiting(2, 310),
         (one, JOB): Waiting(1, 50),
         (other, INTERACTIVE): Waiting(1, 7),
     }
-    assert set(backlog.paces) == {Pace(0.25, 0.0625), Pace(0.5, 0.125)}
+    assert (backlog.workers, backlog.pace) == (2, Pace(0.125, 0.03125))
     async with world.database.transaction() as session:
         await session.execute(text("update speech_workers set seen_at = now() - interval '11 seconds'"))
-        assert (await workload.get_backlog(session)).paces == ()
+        assert (await workload.get_backlog(session)).workers == 0
         await workload.delete_workers(session, worker)
     assert len(await world.rows("select 1 from speech_workers")) == 1

@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 
 from services.generation.domain.errors import Overloaded
-from services.generation.domain.load import RETRY_MAX_SECONDS, Limits, Load, Pace, Waiting, admit
+from services.generation.domain.load import RETRY_MAX_SECONDS, Limits, Load, Pace, Waiting, admit, together
 
 OWN, OTHER, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
 LIMITS = Limits(interactive_seconds=10, job_seconds=100)
 
 
-EVEN = (Pace(0.0, 0.01),)
+EVEN = Pace(0.0, 0.01)
 """One worker that speaks 100 characters a second, in however many pieces."""
 
 
@@ -23,14 +23,15 @@ def waiting(characters: Mapping[tuple[UUID, int], int]) -> dict[tuple[UUID, int]
 
 
 def test_nothing_waits_where_nothing_is_known_of_the_pace() -> None:
-    assert Load(waiting({(OWN, 0): 1_000_000}), ()).waiting_seconds(OWN, "interactive") == 0
+    assert Load(waiting({(OWN, 0): 1_000_000}), None).waiting_seconds(OWN, "interactive") == 0
 
 
-def test_workers_share_what_there_is_each_at_its_own_pace() -> None:
-    often = Waiting(pieces=50, characters=1_000)
-    assert Load({}, (Pace(0.1, 0.01),)).seconds(often) == pytest.approx(15)
-    assert Load({}, (Pace(0.1, 0.01), Pace(0.1, 0.01))).seconds(often) == pytest.approx(7.5)
-    assert Load({}, (Pace(0.1, 0.01), Pace(0.0, 0.03))).seconds(often) == pytest.approx(10)
+def test_workers_are_as_fast_together_as_all_of_them() -> None:
+    assert together([Pace(0.1, 0.01)]) == Pace(0.1, 0.01)
+    assert together([Pace(0.1, 0.01), Pace(0.1, 0.01)]).seconds(50, 1_000) == pytest.approx(7.5)
+    assert together([Pace(0.1, 0.01), Pace(0.3, 0.03)]).seconds(50, 1_000) == pytest.approx(11.25)
+    # Of a release that counted all in the characters.
+    assert together([Pace(0.1, 0.01), Pace(0.0, 0.03)]).seconds(1, 1_000) == pytest.approx(7.5)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_what_is_admitted_is_counted_in() -> None:
     for _ in range(2):
         load = admit(load, LIMITS, OWN, "interactive", 600)
     assert load.waiting == {(OWN, 0): Waiting(pieces=4, characters=1_200)}
-    assert load.paces == EVEN
+    assert load.pace == EVEN
     with pytest.raises(Overloaded) as refusal:
         admit(load, LIMITS, OWN, "interactive", 1)
     assert (refusal.value.waiting_seconds, refusal.value.retry_after_seconds) == (12.0, 2)
