@@ -67,11 +67,45 @@ ENCODED = {
 @pytest.mark.parametrize("encoding", ENCODED)
 async def test_what_a_font_is_encoded_in_is_known_within_the_limits(reading: PdfReading, encoding: str) -> None:
     codec, words = ENCODED[encoding]
-    font = f"<< /Type /Font /Subtype /Type0 /BaseFont /Own /Encoding /{encoding} /DescendantFonts [4 0 R] >>"
-    content = f"BT /F 11 Tf 40 800 Td <{words.encode(codec).hex()}> Tj ET"
-    objects = {3: font.encode(), 4: b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Own >>"}
-    pages = {2: b"<< /Type /Pages /Kids [10 0 R] /Count 1 >>", 10: page_object(11), 11: stream(content.encode())}
-    assert (await reading.read(assembled(objects | pages))).text == words
+    assert (await reading.read(in_two_bytes(encoding, words.encode(codec)))).text == words
+
+
+def in_two_bytes(encoding: str, words: bytes, letters: str | None = None) -> bytes:
+    """A page of a font whose letters have two bytes each; `letters` is its table of what they are."""
+    table = "" if letters is None else "/ToUnicode 12 0 R"
+    font = f"<< /Type /Font /Subtype /Type0 /BaseFont /Own /Encoding /{encoding} /DescendantFonts [4 0 R] {table} >>"
+    objects = {
+        2: b"<< /Type /Pages /Kids [10 0 R] /Count 1 >>",
+        3: font.encode(),
+        4: b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Own >>",
+        10: page_object(11),
+        11: stream(f"BT /F 11 Tf 40 800 Td <{words.hex()}> Tj ET".encode()),
+        12: stream((letters or "").encode()),
+    }
+    return assembled(objects)
+
+
+LETTERS = """
+begincmap
+1 begincodespacerange
+<0000> <FFFF>
+endcodespacerange
+2 beginbfchar
+<0009> <20AC>
+<000A> <D83DDE00>
+endbfchar
+2 beginbfrange
+<0001> <0005> <0041>
+<0006> <0008> [<0391> <0392> <00660066>]
+endbfrange
+endcmap
+"""
+
+
+async def test_a_font_that_brings_its_letters_is_read(reading: PdfReading) -> None:
+    """As browsers and word processors write them."""
+    content = in_two_bytes("Identity-H", bytes.fromhex("0001000200060007000800090001000A"), LETTERS)
+    assert (await reading.read(content)).text == "ABΑΒff€A😀"
 
 
 UNREADABLE = {
