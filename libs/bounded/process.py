@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from libs.bounded.codecs import load_codecs
 from libs.bounded.wire import EXIT_MEMORY, PREFIX, Bounds, pack
 
 # Any: what JSON holds.
@@ -35,7 +34,6 @@ def serve(prepare: Callable[[], Answer]) -> None:
     os.dup2(2, 1)  # stdout is for replies alone: what a library prints goes to stderr instead
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a signal to the whole group is for the parent
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    load_codecs()
     answer = prepare()
     _send(replies, {}, b"")
     while request := _receive(sys.stdin.buffer):

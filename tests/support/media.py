@@ -61,13 +61,19 @@ def image(codec: str = "png", pixels: str = "rgb24", *, width: int = 64, height:
     return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
 
 
-def pdf(pages: int = 2, password: str | None = None, identifier: str | None = None) -> bytes:
+PROTECTIONS = ("RC4-40", "RC4-128", "AES-128", "AES-256-R5", "AES-256")
+"""By which PDF documents are encrypted."""
+
+
+def pdf(
+    pages: int = 2, password: str | None = None, identifier: str | None = None, protection: str = "RC4-128"
+) -> bytes:
     """Empty pages. `identifier` is that of the document, in 32 hexadecimal digits; any when there is a password."""
     writer, written = PdfWriter(), io.BytesIO()
     for _ in range(pages):
         writer.add_blank_page(width=200, height=300)
     if password is not None:
-        writer.encrypt(password, algorithm="RC4-128")
+        writer.encrypt(password, algorithm=protection)
     writer.write(written)
     content = written.getvalue()
     if identifier is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pypdf import PdfReader
 
+from libs.bounded.pdf import load_pdf_reader
 from libs.bounded.process import Answer, serve
 
 _SCANNED = "the PDF has no text, only pictures (a scan?); recognise its text (OCR) first, and bring that"
@@ -42,6 +43,7 @@ class _Refused(Exception):
 def _prepare() -> Answer:
     """Read a page before the first fork, whose limits would keep it from loading what that takes."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it says has the file's text in it
+    load_pdf_reader()
     reader = PdfReader(io.BytesIO(_SAMPLE), strict=False)
     assert list(_pages(reader, 1, 100)) == ["ready"]
     return _answer

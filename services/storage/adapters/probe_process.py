@@ -19,9 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pypdf import PdfWriter
-
-from libs.bounded.codecs import load_codecs
+from libs.bounded.pdf import load_pdf_reader
 from services.storage.adapters.contents import look_into
 from services.storage.domain.content import ContentRefused, MediaKind
 
@@ -109,12 +107,8 @@ def _warm_up(kind: MediaKind) -> None:
     """Look into a file of our own: libraries load what they need when they first need it, and later nothing can be."""
     files: list[tuple[bytes, MediaKind]]
     if kind is MediaKind.DOCUMENT:
-        load_codecs()
-        written = io.BytesIO()
-        writer = PdfWriter()
-        writer.add_blank_page(width=100, height=100)
-        writer.write(written)
-        files = [(written.getvalue(), kind), ("\ufeffwords".encode(), kind)]
+        load_pdf_reader()
+        files = [("\ufeffwords".encode(), kind)]
     else:
         form = struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16)
         chunks = b"".join(

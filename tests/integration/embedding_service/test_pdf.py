@@ -35,22 +35,29 @@ async def test_pages_are_told_apart(reading: PdfReading) -> None:
     assert [read.page_at(place) for place in places] == [1, 1, 3, 3]
 
 
-def locked(password: str) -> bytes:
+def locked(password: str, protection: str) -> bytes:
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(BOOK))))
-    writer.encrypt(password, owner_password="the owner's", algorithm="RC4-128")
+    writer.encrypt(password, owner_password="the owner's", algorithm=protection)
     written = io.BytesIO()
     writer.write(written)
     return written.getvalue()
 
 
-@pytest.mark.parametrize("content", [locked("secret"), *(media.pdf(1, "secret", one) for one in media.IDENTIFIERS)])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(locked("secret", one) for one in media.PROTECTIONS),
+        *(media.pdf(1, "secret", one) for one in media.IDENTIFIERS),
+    ],
+)
 async def test_what_has_a_password_is_refused(reading: PdfReading, content: bytes) -> None:
     with pytest.raises(FileRefused, match="password"):
         await reading.read(content)
 
 
-async def test_without_a_password_it_is_read(reading: PdfReading) -> None:
-    assert "lighthouse" in (await reading.read(locked(""))).text
+@pytest.mark.parametrize("protection", media.PROTECTIONS)
+async def test_what_opens_without_a_password_is_read(reading: PdfReading, protection: str) -> None:
+    assert "lighthouse" in (await reading.read(locked("", protection))).text
 
 
 ENCODED = {

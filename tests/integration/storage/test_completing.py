@@ -30,10 +30,17 @@ from tests.support import media
         (b"GIF89a, or so it says", {}, "this is no wav, mp3, m4a, flac, ogg or webm file"),
         (media.image(), {}, "this is no wav, mp3, m4a, flac, ogg or webm file"),
         (WAVE, {"content_type": "image/png"}, "this is no png, jpeg, webp or gif file"),
-        (media.pdf(1, "secret"), {"purpose": "document", "content_type": "application/pdf"}, "a password"),
         *(
             (media.pdf(1, "secret", one), {"purpose": "document", "content_type": "application/pdf"}, "a password")
             for one in media.IDENTIFIERS
+        ),
+        *(
+            (
+                media.pdf(1, "secret", protection=one),
+                {"purpose": "document", "content_type": "application/pdf"},
+                "a password",
+            )
+            for one in media.PROTECTIONS
         ),
         (b"\x00\x01", {"purpose": "document", "content_type": "text/plain"}, "is a NUL"),
     ],
