@@ -102,9 +102,12 @@ def _pdf(file: BinaryIO) -> Found:
     file.seek(0)
     try:
         reader = PdfReader(file, strict=False)
-        if reader.is_encrypted:
+        # Many forbid only printing or copying, and open without a password.
+        if reader.is_encrypted and not reader.decrypt(""):
             raise ContentRefused("the PDF is protected by a password; save it without")
         pages = len(reader.pages)
+    except NotImplementedError:
+        raise ContentRefused("the PDF is protected in a way that is not known here; save it without") from None
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise ContentRefused("the PDF is too damaged to be read; export it again") from None
     if not pages:

@@ -72,6 +72,15 @@ async def test_what_is_not_what_it_says_is_rejected_for_good(
     assert await ledger.events(MediaStored) == []
 
 
+@pytest.mark.parametrize("protection", media.PROTECTIONS)
+async def test_a_document_that_opens_without_a_password_is_kept(
+    client: Client, outside: aiohttp.ClientSession, protection: str
+) -> None:
+    content = media.pdf(3, "", protection=protection)
+    asset = await stored(client, outside, content, purpose="document", content_type="application/pdf")
+    assert asset["pages"] == 3
+
+
 @pytest.mark.parametrize(
     ("sent", "measured"),
     [

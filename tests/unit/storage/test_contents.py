@@ -9,6 +9,7 @@ import pytest
 from services.storage.adapters.contents import look_into
 from services.storage.domain.content import ContentRefused, MediaKind
 from tests.support import media
+from tests.support.pdfs import pdf
 
 AUDIO, IMAGE, VIDEO, DOCUMENT = MediaKind.AUDIO, MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.DOCUMENT
 
@@ -70,6 +71,7 @@ def test_documents() -> None:
         (b"#EXTM3U\nfile:///etc/passwd\n", AUDIO, "this is no wav"),
         (media.pdf(2)[:200], DOCUMENT, "damaged"),
         (media.pdf(1, "secret"), DOCUMENT, "password"),
+        (pdf(["words"], trailer="/Encrypt << /Filter /Unheard /V 9 >> /ID [(a) (b)]"), DOCUMENT, "not known"),
         (b"\xff\xfe\x00", DOCUMENT, "byte 0 belongs to no character"),
         (b" \n", DOCUMENT, "white space"),
     ],
