@@ -119,9 +119,9 @@ class Contents:
         """Every object that was there at a moment, and perhaps some that had just gone."""
         query = (
             "select key, etag, sha256, size, type, made_at from objects "
-            "where made_at <= ?1 and (gone_at is null or gone_at > ?1) order by made_at"
+            "where made_at <= :moment and (gone_at is null or gone_at > :moment) order by made_at"
         )
-        rows = self._database.execute(query, (moment.timestamp(),))
+        rows = self._database.execute(query, {"moment": moment.timestamp()})
         newest = {}
         for key, etag, sha256, size, kind, made_at in rows:
             newest[key] = Kept(key, etag, sha256, size, kind, datetime.fromtimestamp(made_at, UTC))
