@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationCanceled,
@@ -15,6 +17,7 @@ from libs.contracts.antiphon.generation.v1.events_pb2 import (
     GenerationRequested,
 )
 from libs.ids import new_id
+from libs.messaging import inbox
 from libs.web import Once
 from services.generation.domain import errors
 from services.generation.domain.requests import Generation, Request
@@ -105,6 +108,20 @@ async def test_a_generation_is_begun_again_once(world: World) -> None:
     # It was ended by somebody else since: a late repetition does not begin it a third time.
     await ending.cancel_generation(world.deps, world.caller, asked.id)
     assert (await ending.retry_generation(world.deps, world.caller, asked.id, once)).status == "canceled"
+    assert len(await world.emitted(GenerationRequested, asked.id)) == 2
+
+
+async def test_what_is_begun_again_meanwhile_is_said_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, once, is_known = await world.ask(), Once(new_id()), inbox.is_known
+    await ending.cancel_generation(world.deps, world.caller, asked.id)
+
+    async def after_another(session: AsyncSession, consumer: str, event_id: UUID) -> bool:
+        monkeypatch.undo()
+        await ending.retry_generation(world.deps, world.caller, asked.id, once)
+        return await is_known(session, consumer, event_id)
+
+    monkeypatch.setattr(inbox, "is_known", after_another)
+    assert (await ending.retry_generation(world.deps, world.caller, asked.id, once)).status == "pending"
     assert len(await world.emitted(GenerationRequested, asked.id)) == 2
 
 
