@@ -8,6 +8,7 @@ status.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -35,6 +36,7 @@ def serve(prepare: Callable[[], Answer]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a signal to the whole group is for the parent
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     answer = prepare()
+    gc.collect()  # what it is done with may have threads, and a process that forks may have no second one
     _send(replies, {}, b"")
     while request := _receive(sys.stdin.buffer):
         _end_like(_in_a_fork(*request, answer, replies))
