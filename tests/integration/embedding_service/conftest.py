@@ -161,8 +161,10 @@ async def database(servers: Servers, migrated: Callable[[str], None]) -> AsyncIt
 
 
 @pytest.fixture
-def deps(database: Database, objects: ObjectStore, minilm: MiniLm) -> Deps:
-    return Deps(database, Gathering(minilm), lambda: datetime.now(UTC), EVERYTHING, objects, no_upload)
+async def deps(database: Database, objects: ObjectStore, minilm: MiniLm) -> AsyncIterator[Deps]:
+    made = Deps(database, Gathering(minilm), lambda: datetime.now(UTC), EVERYTHING, objects, no_upload)
+    yield made
+    await made.pdf.close()
 
 
 @pytest.fixture
