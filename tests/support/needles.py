@@ -137,10 +137,16 @@ class Needles:
             return {}
 
     def below(self, folder: Path) -> dict[str, list[str]]:
-        """Return what stands in the files below a folder, each with the files in which it does."""
+        """Return what stands in the files below a folder, each with the files in which it does.
+
+        Files are given other names meanwhile, as those of a log that are full: until no name is new it looks again.
+        """
         found: dict[str, list[str]] = defaultdict(list)
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                for name in self.in_file(path):
-                    found[name].append(str(path.relative_to(folder)))
+        known: set[Path] = set()
+        while new := sorted(set(folder.rglob("*")) - known):
+            known.update(new)
+            for path in new:
+                if path.is_file() and not path.is_symlink():
+                    for name in self.in_file(path):
+                        found[name].append(str(path.relative_to(folder)))
         return dict(found)

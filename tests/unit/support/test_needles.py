@@ -78,3 +78,20 @@ def test_files_are_looked_into_at_any_depth(tmp_path: Path) -> None:
     (tmp_path / "zeros").write_bytes(bytes(100))
     (tmp_path / "a" / "b" / "log").write_text(f"request from {V4}\n")
     assert NEEDLES.below(tmp_path) == {"v4": ["a/b/log"]}
+
+
+def test_a_file_that_is_renamed_while_others_are_looked_into_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the log is: what was `.partial` when the files were listed has another name when it is full."""
+    (tmp_path / "a").write_text("nobody")
+    (tmp_path / "b.partial").write_text(V4)
+    look_into = NEEDLES.in_file
+
+    def renaming(path: Path) -> dict[str, int]:
+        if path.name == "a":
+            (tmp_path / "b.partial").rename(tmp_path / "b")
+        return look_into(path)
+
+    monkeypatch.setattr(NEEDLES, "in_file", renaming)
+    assert NEEDLES.below(tmp_path) == {"v4": ["b"]}
