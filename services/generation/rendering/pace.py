@@ -13,6 +13,8 @@ SPOKEN = ("whole", "chunk")
 """The kinds of work that are speaking."""
 FIRST_GUESS = Pace(piece_seconds=0.03, character_seconds=0.0003)
 """Of one engine process, until something is measured: eSpeak NG with its upload and records."""
+_FIRST_CHARACTERS = 100.0
+"""Of a piece, until one is measured."""
 _WEIGHT = 0.05
 """Of the newest measurement in the running means."""
 _SPREAD = 40.0
@@ -28,8 +30,8 @@ class PaceMeter:
     def __init__(self, processes: int) -> None:
         """`processes` can speak at the same time; what a piece of work takes holds its wait for one."""
         self.processes = processes
-        self._characters = 100.0
-        self._seconds = FIRST_GUESS.seconds(1, 100)
+        self._characters = _FIRST_CHARACTERS
+        self._seconds = FIRST_GUESS.seconds(1, _FIRST_CHARACTERS)
         self._variance = self._covariance = 0.0
 
     @property

@@ -197,8 +197,11 @@ async def retry_generation(
         if generation is None:
             raise errors.GenerationNotFound
         if once is not None and await inbox.is_known(session, RETRY_GENERATION, once.resource_id):
-            # It may have been done since it was read.
-            return await generations.get_generation(session, caller.org_id, generation_id) or generation
+            # It may have been done, or deleted, since it was read.
+            done = await generations.get_generation(session, caller.org_id, generation_id)
+            if done is None:
+                raise errors.GenerationNotFound
+            return done
         requests.require_repeatable(generation.status)
         former = await renditions.get_rendition(session, generation.rendition_id) if generation.rendition_id else None
         rules = await dictionaries.get_rules(session, caller.org_id, generation.wanted_again().dictionaries)

@@ -106,7 +106,7 @@ def _pdf(file: BinaryIO) -> Found:
         if reader.is_encrypted and not reader.decrypt(""):
             raise ContentRefused("the PDF is protected by a password; save it without")
         pages = len(reader.pages)
-    except NotImplementedError:
+    except NotImplementedError:  # pypdf's, of a protection that it does not know
         raise ContentRefused("the PDF is protected in a way that is not known here; save it without") from None
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise ContentRefused("the PDF is too damaged to be read; export it again") from None
