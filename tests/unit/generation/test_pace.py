@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from services.generation.rendering.pace import FIRST_GUESS, PaceMeter
@@ -50,3 +54,22 @@ def test_whatever_is_measured_each_character_takes_something() -> None:
         meter.add(characters, seconds)
     assert meter.pace.character_seconds > 0
     assert meter.pace.piece_seconds >= 0
+
+
+def test_work_beside_more_than_there_are_processes_took_its_share_of_the_time() -> None:
+    meter = PaceMeter(2)
+    spoken: Any = SimpleNamespace(kind="whole", characters=100)  # Any: stands in for Work
+    for _ in range(200):
+        with meter.measured(spoken, lambda: 4, time.perf_counter() - 1.0):
+            """Nothing: it began a second ago."""
+    # Half a second of one process, and there are two.
+    assert meter.pace.seconds(1, 100) == pytest.approx(0.25, rel=0.05)
+
+
+def test_what_is_not_speaking_tells_nothing_of_the_pace() -> None:
+    meter = PaceMeter(2)
+    before = meter.pace
+    joining: Any = SimpleNamespace(kind="assemble", characters=1)  # Any: stands in for Work
+    with meter.measured(joining, lambda: 1, time.perf_counter() - 10.0):
+        """Nothing: it began ten seconds ago."""
+    assert meter.pace == before
